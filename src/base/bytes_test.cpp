@@ -1,0 +1,46 @@
+#include "base/bytes.h"
+
+#include <gtest/gtest.h>
+
+#include "base/ids.h"
+
+namespace strongroom {
+namespace {
+
+struct Row {
+  std::string name, text;
+  bool good;
+};
+class Base64Table : public testing::TestWithParam<Row> {};
+TEST_P(Base64Table, TakesExactlyWhatRfc4648Says) {
+  const auto decoded = FromBase64(GetParam().text);
+  EXPECT_EQ(decoded.ok(), GetParam().good);
+  if (decoded.ok()) {
+    EXPECT_EQ(Base64(*decoded), GetParam().text);
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Base64, Base64Table,
+                         testing::Values(Row{"Empty", "", true}, Row{"OneByte", "AA==", true},
+                                         Row{"TwoBytes", "AAA=", true}, Row{"ThreeBytes", "AAAA", true},
+                                         Row{"UnpaddedIsRefused", "AA", false}, Row{"UrlSafeIsRefused", "-_-_", false},
+                                         Row{"SpaceIsRefused", "AA A", false}, Row{"NewlineIsRefused", "AAAA\n", false},
+                                         Row{"TrailingBitsAreRefused", "AB==", false},
+                                         Row{"PaddingOnlyIsRefused", "====", false}),
+                         [](const auto& info) { return info.param.name; });
+
+TEST(Hex, RoundTripsAndRefusesOddAndForeign) {
+  EXPECT_EQ(Hex(*FromHex("00ffA5")), "00ffa5");
+  EXPECT_FALSE(FromHex("abc").ok());
+  EXPECT_FALSE(FromHex("zz").ok());
+}
+
+TEST(Ids, HaveTheShapesOfAws) {
+  EXPECT_EQ(NewUuid().size(), 36u);
+  EXPECT_EQ(NewUuid()[14], '4');
+  EXPECT_EQ(NewBase32Id("cluster-").size(), 19u);
+  EXPECT_EQ(NewHexId("cks-").size(), 21u);
+  EXPECT_NE(NewUuid(), NewUuid());
+}
+
+}  // namespace
+}  // namespace strongroom

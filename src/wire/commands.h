@@ -1,0 +1,83 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace strongroom::wire {
+
+/// How a client may treat a command whose answer was lost.
+enum class Repeat : std::uint8_t {
+  kRepeatable,    // changes nothing: sent again, to any HSM
+  kDeduplicated,  // carries a client id; the cluster remembers the answer, so a repeat does nothing twice
+  kNever,         // belongs to one connection; its loss is reported to the caller
+};
+
+/// What the cluster must know of the connection before the command's own rules are asked.
+enum class Needs : std::uint8_t { kNothing, kLogin, kCryptoUser, kOfficer, kKeyUser /* CU or enrolled front end */, kFrontEnd };
+
+/// The commands on the inner connection. Numbers are for ever; docs/formats.md lists them.
+enum class Command : std::uint16_t {
+  kEcho = 1,
+  kGetInfo = 2,
+  kGetCertificates = 3,
+  kLogin = 16,
+  kLogout = 17,
+  kListUsers = 18,
+  kCreateUser = 19,
+  kDeleteUser = 20,
+  kChangePassword = 21,
+  kGenerateKey = 32,
+  kDestroyKey = 33,
+  kFindKeys = 34,
+  kGetKeyInfo = 35,
+  kCreateToken = 48,
+  kSealMessage = 49,
+  kOpenMessage = 50,
+  kSealRandom = 51,
+  kSealKeyPair = 52,
+  kGenerateRandom = 53,
+  kCertifyDevice = 64,
+};
+
+struct CommandRow {
+  Command command;
+  std::string_view name;
+  Repeat repeat;
+  Needs needs;
+};
+
+inline constexpr auto kCommands = std::to_array<CommandRow>({
+    {Command::kEcho, "Echo", Repeat::kRepeatable, Needs::kNothing},
+    {Command::kGetInfo, "GetInfo", Repeat::kRepeatable, Needs::kNothing},
+    {Command::kGetCertificates, "GetCertificates", Repeat::kRepeatable, Needs::kNothing},
+    {Command::kLogin, "Login", Repeat::kNever, Needs::kNothing},
+    {Command::kLogout, "Logout", Repeat::kNever, Needs::kNothing},
+    {Command::kListUsers, "ListUsers", Repeat::kRepeatable, Needs::kNothing},
+    {Command::kCreateUser, "CreateUser", Repeat::kDeduplicated, Needs::kOfficer},
+    {Command::kDeleteUser, "DeleteUser", Repeat::kDeduplicated, Needs::kOfficer},
+    {Command::kChangePassword, "ChangePassword", Repeat::kDeduplicated, Needs::kLogin},
+    {Command::kGenerateKey, "GenerateKey", Repeat::kDeduplicated, Needs::kCryptoUser},
+    {Command::kDestroyKey, "DestroyKey", Repeat::kDeduplicated, Needs::kCryptoUser},
+    {Command::kFindKeys, "FindKeys", Repeat::kRepeatable, Needs::kLogin},
+    {Command::kGetKeyInfo, "GetKeyInfo", Repeat::kRepeatable, Needs::kLogin},
+    {Command::kCreateToken, "CreateToken", Repeat::kRepeatable, Needs::kFrontEnd},
+    {Command::kSealMessage, "SealMessage", Repeat::kRepeatable, Needs::kKeyUser},
+    {Command::kOpenMessage, "OpenMessage", Repeat::kRepeatable, Needs::kKeyUser},
+    {Command::kSealRandom, "SealRandom", Repeat::kRepeatable, Needs::kKeyUser},
+    {Command::kSealKeyPair, "SealKeyPair", Repeat::kRepeatable, Needs::kKeyUser},
+    {Command::kGenerateRandom, "GenerateRandom", Repeat::kRepeatable, Needs::kKeyUser},
+    {Command::kCertifyDevice, "CertifyDevice", Repeat::kRepeatable, Needs::kFrontEnd},
+});
+
+/// The row of a command number off the wire; null for one we do not know.
+constexpr const CommandRow* FindCommand(std::uint16_t number) noexcept {
+  for (const CommandRow& row : kCommands)
+    if (static_cast<std::uint16_t>(row.command) == number) return &row;
+  return nullptr;
+}
+
+/// Events that an HSM sends unasked.
+enum class Event : std::uint16_t { kMembership = 1 };
+
+}  // namespace strongroom::wire
