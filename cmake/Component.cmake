@@ -84,6 +84,10 @@ function(strongroom_app name)
     set(A_PCH std)
   endif()
   add_executable(${name} ${A_SOURCES})
+  # The precompiled headers are compiled for libraries; -fPIE, which executables get, would make them unusable. The
+  # program is position-independent all the same.
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${name} PRIVATE -fPIC)
   target_link_libraries(${name} PRIVATE strongroom_flags ${A_DEPS} ${A_LIBS})
   target_precompile_headers(${name} REUSE_FROM strongroom_pch_${A_PCH})
 endfunction()

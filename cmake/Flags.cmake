@@ -16,7 +16,7 @@ target_compile_definitions(strongroom_flags INTERFACE
 # set for all (the libraries themselves are linked where a component names them).
 target_compile_definitions(strongroom_flags INTERFACE
   FMT_SHARED SPDLOG_COMPILED_LIB SPDLOG_FMT_EXTERNAL SPDLOG_SHARED_LIB
-  BOOST_ALL_NO_LIB BOOST_JSON_DYN_LINK BOOST_CONTAINER_DYN_LINK BOOST_SYSTEM_DYN_LINK BOOST_URL_DYN_LINK)
+  BOOST_ALL_NO_LIB BOOST_JSON_NO_LIB BOOST_CONTAINER_NO_LIB BOOST_JSON_DYN_LINK BOOST_CONTAINER_DYN_LINK BOOST_SYSTEM_DYN_LINK BOOST_URL_DYN_LINK)
 target_link_options(strongroom_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
 if(NOT STRONGROOM_SANITIZE AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
   target_compile_definitions(strongroom_flags INTERFACE _FORTIFY_SOURCE=2)

@@ -1,0 +1,3 @@
+#include "cmu/mgmt_util.h"
+
+int main(int argc, char** argv) { return strongroom::cmu::MgmtUtilMain(argc, argv); }

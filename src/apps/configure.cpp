@@ -1,0 +1,3 @@
+#include "cmu/configure.h"
+
+int main(int argc, char** argv) { return strongroom::cmu::ConfigureMain(argc, argv); }

@@ -1,0 +1,226 @@
+#include "apps/strongroomd/config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/ip/address.hpp>
+#include <limits>
+#include <toml++/toml.h>
+
+namespace strongroom::service {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Reads one table: each known key once, with its type and bounds; what is left over is unknown.
+class Reader {
+ public:
+  Reader(const fs::path& file, const toml::table& table, std::string name) : file_(file), table_(table), name_(std::move(name)) {}
+
+  Status Text(std::string_view key, std::string& out, bool required = false) {
+    const toml::node* node = Take(key);
+    if (node == nullptr) return required ? Missing(key) : Status();
+    const auto value = node->value_exact<std::string>();
+    if (!value || value->empty()) return Bad(*node, fmt::format("'{}' must be a text that is not empty", Full(key)));
+    out = *value;
+    return {};
+  }
+
+  Status Path(std::string_view key, fs::path& out, bool required = false) {
+    std::string text;
+    SR_CHECK(Text(key, text, required));
+    if (!text.empty()) out = text;
+    return {};
+  }
+
+  template <typename Int>
+  Status Number(std::string_view key, Int& out, std::int64_t least, std::int64_t most) {
+    const toml::node* node = Take(key);
+    if (node == nullptr) return {};
+    const auto value = node->value_exact<std::int64_t>();
+    if (!value || *value < least || *value > most) {
+      return Bad(*node, fmt::format("'{}' must be a whole number from {} to {}", Full(key), least, most));
+    }
+    out = static_cast<Int>(*value);
+    return {};
+  }
+
+  Status Texts(std::string_view key, std::vector<std::string>& out) {
+    const toml::node* node = Take(key);
+    if (node == nullptr) return {};
+    const toml::array* list = node->as_array();
+    if (list == nullptr) return Bad(*node, fmt::format("'{}' must be a list of texts", Full(key)));
+    for (const toml::node& entry : *list) {
+      const auto value = entry.value_exact<std::string>();
+      if (!value || value->empty()) return Bad(entry, fmt::format("'{}' must be a list of texts", Full(key)));
+      out.push_back(*value);
+    }
+    return {};
+  }
+
+  Status NothingElse() const {
+    for (const auto& [key, node] : table_) {
+      const bool known = std::find(taken_.begin(), taken_.end(), key.str()) != taken_.end();
+      if (!known) return Bad(node, fmt::format("unknown key '{}'", Full(key.str())));
+    }
+    return {};
+  }
+
+  Error Bad(const toml::node& node, std::string_view what) const {
+    return Error(Errc::kInvalidArgument, fmt::format("{}:{}: {}", file_.string(), node.source().begin.line, what));
+  }
+  Error Missing(std::string_view key) const { return Bad(table_, fmt::format("'{}' is missing", Full(key))); }
+  const toml::node* Take(std::string_view key) {
+    taken_.emplace_back(key);
+    return table_.get(key);
+  }
+
+ private:
+  std::string Full(std::string_view key) const { return name_.empty() ? std::string(key) : name_ + "." + std::string(key); }
+
+  const fs::path& file_;
+  const toml::table& table_;
+  std::string name_;
+  std::vector<std::string> taken_;
+};
+
+bool IsPrefix(const std::string& text) {
+  boost::system::error_code failed;
+  boost::asio::ip::make_address_v4(text + ".1", failed);
+  return !failed;
+}
+
+Status ReadHttps(Reader& in, Config& c) {
+  SR_CHECK(in.Text("address", c.https.address));
+  SR_CHECK(in.Number("port", c.https.port, 0, 65535));
+  SR_CHECK(in.Number("threads", c.https.threads, 0, 256));
+  SR_CHECK(in.Path("certificate", c.https.certificate));
+  return in.Path("key", c.https.key);
+}
+Status ReadStore(Reader& in, Config& c) {
+  SR_CHECK(in.Path("sqlite", c.store.sqlite));
+  return in.Text("postgresql", c.store.postgresql);
+}
+Status ReadNetwork(Reader& in, Config& c) { return in.Text("prefix", c.network_prefix); }
+Status ReadFrontEnd(Reader& in, Config& c) {
+  SR_CHECK(in.Text("name", c.front_end.name));
+  SR_CHECK(in.Path("certificate", c.front_end.certificate));
+  return in.Path("key", c.front_end.key);
+}
+Status ReadClient(Reader& in, Config& c) {
+  SR_CHECK(in.Path("certificate", c.client.certificate));
+  SR_CHECK(in.Path("key", c.client.key));
+  return in.Path("hosts", c.client.hosts);
+}
+Status ReadRecovery(Reader& in, Config& c) { return in.Path("public_key", c.recovery_public_key); }
+Status ReadAccount(Reader& in, Config& c) {
+  SR_CHECK(in.Text("id", c.account.id, true));
+  SR_CHECK(in.Text("name", c.account.name));
+  SR_CHECK(in.Texts("regions", c.account.regions));
+  return in.Path("root_access_key", c.account.root_access_key);
+}
+Status ReadLimits(Reader& in, Config& c) {
+  SR_CHECK(in.Number("clusters", c.limits.clusters, 1, 1'000'000));
+  SR_CHECK(in.Number("hsms", c.limits.hsms, 1, 1'000'000));
+  return in.Number("hsms_per_cluster", c.limits.hsms_per_cluster, 1, 28);
+}
+Status ReadLog(Reader& in, Config& c) { return in.Text("level", c.log_level); }
+
+struct Section {
+  std::string_view name;
+  Status (*read)(Reader&, Config&);
+};
+constexpr auto kSections = std::to_array<Section>({{"https", &ReadHttps},
+                                                   {"store", &ReadStore},
+                                                   {"network", &ReadNetwork},
+                                                   {"front_end", &ReadFrontEnd},
+                                                   {"client", &ReadClient},
+                                                   {"recovery", &ReadRecovery},
+                                                   {"account", &ReadAccount},
+                                                   {"limits", &ReadLimits},
+                                                   {"log", &ReadLog}});
+
+Status ReadHosts(const fs::path& file, const toml::node& node, Reader& root, Config& c) {
+  const toml::array* list = node.as_array();
+  if (list == nullptr) return root.Bad(node, "write [[host]], once for each host");
+  for (const toml::node& entry : *list) {
+    const toml::table* table = entry.as_table();
+    if (table == nullptr) return root.Bad(entry, "write [[host]], once for each host");
+    Reader in(file, *table, "host");
+    HostEntry host;
+    SR_CHECK(in.Text("id", host.id, true));
+    SR_CHECK(in.Text("address", host.address, true));
+    SR_CHECK(in.Number("port", host.port, 1, 65535));
+    SR_CHECK(in.Path("certificate", host.certificate, true));
+    SR_CHECK(in.Text("network", host.network));
+    SR_CHECK(in.NothingElse());
+    if (host.network.empty()) host.network = c.network_prefix;
+    if (!IsPrefix(host.network)) return in.Bad(*table, "'host.network' must be like 127.81.4");
+    const bool again = std::any_of(c.hosts.begin(), c.hosts.end(), [&](const HostEntry& other) { return other.id == host.id; });
+    if (again) return in.Bad(*table, fmt::format("host '{}' is listed twice", host.id));
+    c.hosts.push_back(std::move(host));
+  }
+  return {};
+}
+
+Status Check(const fs::path& file, const Config& c) {
+  const auto bad = [&](std::string_view what) {
+    return Error(Errc::kInvalidArgument, fmt::format("{}: {}", file.string(), what));
+  };
+  boost::system::error_code failed;
+  boost::asio::ip::make_address(c.https.address, failed);
+  if (failed) return bad("'https.address' must be an IP address");
+  if (c.account.id.size() != 12 || c.account.id.find_first_not_of("0123456789") != std::string::npos) {
+    return bad("'account.id' must be 12 digits");
+  }
+  if (c.hosts.empty()) return bad("at least one [[host]] is needed");
+  constexpr std::array<std::string_view, 6> kLevels{"trace", "debug", "info", "warn", "error", "off"};
+  if (std::find(kLevels.begin(), kLevels.end(), c.log_level) == kLevels.end()) {
+    return bad("'log.level' must be one of trace, debug, info, warn, error, off");
+  }
+  return {};
+}
+
+void MakeAbsolute(Config& c, const fs::path& data) {
+  for (fs::path* path : {&c.https.certificate, &c.https.key, &c.store.sqlite, &c.front_end.certificate, &c.front_end.key,
+                         &c.client.certificate, &c.client.key, &c.recovery_public_key, &c.account.root_access_key}) {
+    *path = data / *path;
+  }
+  if (!c.client.hosts.empty()) c.client.hosts = data / c.client.hosts;
+  for (HostEntry& host : c.hosts) host.certificate = data / host.certificate;
+}
+
+}  // namespace
+
+Result<Config> LoadConfig(const fs::path& file, const fs::path& data) {
+  std::error_code unreadable;
+  if (!fs::is_regular_file(file, unreadable)) {
+    return Error(Errc::kNotFound, fmt::format("{} is not there. `strongroom serve` writes one.", file.string()));
+  }
+  toml::table table;
+  try {
+    table = toml::parse_file(file.string());
+  } catch (const toml::parse_error& error) {
+    return Error(Errc::kInvalidArgument,
+                 fmt::format("{}:{}: {}", file.string(), error.source().begin.line, error.description()));
+  }
+  Config config;
+  Reader root(file, table, "");
+  for (const Section& section : kSections) {
+    const toml::node* node = root.Take(section.name);
+    if (node == nullptr) continue;
+    const toml::table* entries = node->as_table();
+    if (entries == nullptr) return root.Bad(*node, fmt::format("write [{}] and its keys below", section.name));
+    Reader in(file, *entries, std::string(section.name));
+    SR_CHECK(section.read(in, config));
+    SR_CHECK(in.NothingElse());
+  }
+  if (const toml::node* hosts = root.Take("host")) SR_CHECK(ReadHosts(file, *hosts, root, config));
+  SR_CHECK(root.NothingElse());
+  SR_CHECK(Check(file, config));
+  MakeAbsolute(config, data);
+  return config;
+}
+
+}  // namespace strongroom::service

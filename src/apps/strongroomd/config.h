@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace strongroom::service {
+
+/// A machine that houses HSMs, as the configuration names it.
+struct HostEntry {
+  std::string id;
+  std::string address;
+  std::uint16_t port = 2224;
+  std::filesystem::path certificate;  // PEM: what it shows on the control link, pinned
+  std::string network;                // "127.81.4": its HSMs have addresses in it
+};
+
+/// strongroomd's configuration. Relative paths are below the data directory.
+///
+///   [https]      address, port, threads (0: one per core), certificate, key
+///   [store]      sqlite = "service/strongroom.db"  or  postgresql = "libpq connection string"
+///   [network]    prefix = "127.81.4"
+///   [[host]]     id, address, port, certificate, network (that of [network] unless said)
+///   [front_end]  name, certificate, key      shown to hosts and to the domain cluster
+///   [client]     certificate, key, hosts     outer TLS: default client pair, directory of hosts' certificates
+///   [recovery]   public_key                  PEM SubjectPublicKeyInfo
+///   [account]    id, name, regions, root_access_key (file that is written when the account is made)
+///   [limits]     clusters, hsms, hsms_per_cluster
+///   [log]        level
+struct Config {
+  struct {
+    std::string address = "127.0.0.1";
+    std::uint16_t port = 8443;
+    unsigned threads = 0;
+    std::filesystem::path certificate = "tls/server.crt", key = "tls/server.key";
+  } https;
+  struct {
+    std::filesystem::path sqlite = "service/strongroom.db";
+    std::string postgresql;
+  } store;
+  std::string network_prefix;
+  std::vector<HostEntry> hosts;
+  struct {
+    std::string name = "front-end";
+    std::filesystem::path certificate = "service/front-end.crt", key = "service/front-end.key";
+  } front_end;
+  struct {
+    std::filesystem::path certificate = "host/client.crt", key = "host/client.key", hosts;
+  } client;
+  std::filesystem::path recovery_public_key = "recovery-key.pub.pem";
+  struct {
+    std::string id, name = "default";
+    std::vector<std::string> regions;
+    std::filesystem::path root_access_key = "root-access-key.json";
+  } account;
+  struct {
+    std::int64_t clusters = 4, hsms = 6, hsms_per_cluster = 28;
+  } limits;
+  std::string log_level = "info";
+};
+
+/// Errors: kNotFound no such file; kInvalidArgument, as "file:line: text", for what is not TOML, unknown keys, wrong types,
+/// values out of range and missing ones.
+Result<Config> LoadConfig(const std::filesystem::path& file, const std::filesystem::path& data);
+
+}  // namespace strongroom::service

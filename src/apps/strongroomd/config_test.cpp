@@ -1,0 +1,106 @@
+#include "apps/strongroomd/config.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <fstream>
+
+namespace strongroom::service {
+namespace {
+
+constexpr std::string_view kComplete = R"(
+[https]
+address = "127.81.4.1"
+port = 8443
+[network]
+prefix = "127.81.4"
+[[host]]
+id = "host-1"
+address = "127.81.4.1"
+certificate = "host/control.crt"
+[account]
+id = "111122223333"
+)";
+
+class ConfigFile {
+ public:
+  explicit ConfigFile(std::string_view text) {
+    std::string name = (std::filesystem::temp_directory_path() / "strongroomd-config-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) std::abort();
+    directory_ = name;
+    std::ofstream(path()) << text;
+  }
+  ~ConfigFile() { std::filesystem::remove_all(directory_); }
+  std::filesystem::path path() const { return directory_ / "c.toml"; }
+
+ private:
+  std::filesystem::path directory_;
+};
+
+TEST(Config, FillsInWhatIsNotSaid) {
+  const ConfigFile file(kComplete);
+  const auto config = LoadConfig(file.path(), "/data");
+  ASSERT_TRUE(config.ok()) << config.error();
+  EXPECT_EQ(config->https.port, 8443);
+  EXPECT_EQ(config->https.certificate, "/data/tls/server.crt");
+  EXPECT_EQ(config->hosts.at(0).network, "127.81.4");
+  EXPECT_EQ(config->hosts.at(0).port, 2224);
+  EXPECT_EQ(config->hosts.at(0).certificate, "/data/host/control.crt");
+  EXPECT_EQ(config->limits.hsms, 6);
+  EXPECT_EQ(config->log_level, "info");
+}
+
+struct Row {
+  std::string name, text, want;  // FILE stands for the file's name
+};
+
+std::string With(std::string_view more) { return std::string(kComplete) + std::string(more); }
+
+const Row kRows[] = {
+    {"NotToml", "[https\n", "FILE:1: "},
+    {"UnknownSection", With("[colour]\nx = 1\n"), "FILE:13: unknown key 'colour'"},
+    {"UnknownKey", With("[log]\nlevle = \"info\"\n"), "FILE:14: unknown key 'log.levle'"},
+    {"UnknownTopLevelKey", "port = 1\n" + std::string(kComplete), "FILE:1: unknown key 'port'"},
+    {"TextForNumber", With("[limits]\nhsms = \"six\"\n"), "FILE:14: 'limits.hsms' must be a whole number from 1 to 1000000"},
+    {"NumberForText", With("[log]\nlevel = 3\n"), "FILE:14: 'log.level' must be a text that is not empty"},
+    {"OutOfRange", With("[limits]\nhsms_per_cluster = 29\n"),
+     "FILE:14: 'limits.hsms_per_cluster' must be a whole number from 1 to 28"},
+    {"SectionAsValue", "limits = 3\n" + std::string(kComplete), "FILE:1: write [limits] and its keys below"},
+    {"HostAsTable", "[host]\nid = \"x\"\n", "FILE:1: write [[host]], once for each host"},
+    {"HostWithoutCertificate", With("[[host]]\nid = \"b\"\naddress = \"127.81.4.2\"\n"),
+     "FILE:13: 'host.certificate' is missing"},
+    {"HostTwice", With("[[host]]\nid = \"host-1\"\naddress = \"127.81.4.2\"\ncertificate = \"x\"\n"),
+     "FILE:13: host 'host-1' is listed twice"},
+    {"BadNetwork", With("[[host]]\nid = \"b\"\naddress = \"127.81.4.2\"\ncertificate = \"x\"\nnetwork = \"ten\"\n"),
+     "FILE:13: 'host.network' must be like 127.81.4"},
+    {"RegionsAsText", "[account]\nid = \"111122223333\"\nregions = \"eu\"\n",
+     "FILE:3: 'account.regions' must be a list of texts"},
+    {"NoAccountId", "[account]\nname = \"x\"\n", "FILE:1: 'account.id' is missing"},
+    {"NoHost", "[account]\nid = \"111122223333\"\n", "FILE: at least one [[host]] is needed"},
+    {"ShortAccount", "[account]\nid = \"1\"\n", "FILE: 'account.id' must be 12 digits"},
+    {"BadLevel", With("[log]\nlevel = \"loud\"\n"),
+     "FILE: 'log.level' must be one of trace, debug, info, warn, error, off"},
+};
+
+class ConfigRefusals : public ::testing::TestWithParam<Row> {};
+
+TEST_P(ConfigRefusals, NameTheLine) {
+  const ConfigFile file(GetParam().text);
+  const auto config = LoadConfig(file.path(), "/data");
+  ASSERT_FALSE(config.ok());
+  EXPECT_EQ(config.error().code(), Errc::kInvalidArgument);
+  std::string want = GetParam().want;
+  want.replace(want.find("FILE"), 4, file.path().string());
+  EXPECT_EQ(config.error().public_message().substr(0, want.size()), want);
+  if (GetParam().name != "NotToml") EXPECT_EQ(config.error().public_message(), want);
+}
+
+INSTANTIATE_TEST_SUITE_P(Strongroomd, ConfigRefusals, ::testing::ValuesIn(kRows),
+                         [](const auto& tested) { return tested.param.name; });
+
+TEST(Config, MissingFileIsSaid) {
+  EXPECT_EQ(LoadConfig("/nowhere/c.toml", "/data").error().code(), Errc::kNotFound);
+}
+
+}  // namespace
+}  // namespace strongroom::service

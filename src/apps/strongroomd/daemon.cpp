@@ -1,0 +1,277 @@
+#include "apps/strongroomd/daemon.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/use_future.hpp>
+#include <future>
+#include <thread>
+
+#include "apps/strongroomd/root_key.h"
+#include "aws/dispatch/dispatcher.h"
+#include "aws/http/server.h"
+#include "aws/policy/basic_authorizer.h"
+#include "base/file.h"
+#include "base/ids.h"
+#include "base/log.h"
+#include "channel/tls_context.h"
+#include "cloudhsm/control_host.h"
+#include "cloudhsm/domain.h"
+#include "cloudhsm/service.h"
+#include "iam/credential_cache.h"
+#include "iam/sts_service.h"
+#include "store/change_feed.h"
+
+#if defined(STRONGROOM_HAS_KMS)
+#include "kms/service.h"
+#endif
+
+namespace strongroom::service {
+namespace {
+
+/// The commercial regions, for deployments whose configuration names none.
+/// Source: AWS General Reference, "Service endpoints".
+constexpr std::string_view kRegions[] = {
+    "us-east-1",      "us-east-2",      "us-west-1",      "us-west-2",      "af-south-1",     "ap-east-1",
+    "ap-south-1",     "ap-south-2",     "ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4",
+    "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ca-central-1",   "ca-west-1",      "eu-central-1",
+    "eu-central-2",   "eu-west-1",      "eu-west-2",      "eu-west-3",      "eu-south-1",     "eu-south-2",
+    "eu-north-1",     "il-central-1",   "me-south-1",     "me-central-1",   "sa-east-1"};
+
+Result<Bytes> LoadPublicKey(const std::filesystem::path& file) {
+  SR_TRY(const std::string pem, ReadFile(file, 64 * 1024));
+  constexpr std::string_view kBegin = "-----BEGIN PUBLIC KEY-----", kEnd = "-----END PUBLIC KEY-----";
+  const auto begin = pem.find(kBegin), end = pem.find(kEnd);
+  std::string base64;
+  if (begin != std::string::npos && end != std::string::npos && end > begin) {
+    for (const char c : pem.substr(begin + kBegin.size(), end - begin - kBegin.size())) {
+      if (c != '\n' && c != '\r' && c != ' ') base64 += c;
+    }
+  }
+  const auto der = FromBase64(base64);
+  if (base64.empty() || !der.ok() || !crypto::PublicKey::FromSpki(*der).ok()) {
+    return Error(Errc::kInvalidArgument, file.string() + " is not a PEM public key.");
+  }
+  return *der;
+}
+
+Result<std::unique_ptr<store::Database>> OpenStore(const Config& config) {
+  store::Config options;
+  if (config.store.postgresql.empty()) {
+    options.sqlite_path = config.store.sqlite;
+  } else {
+    options.engine = store::Config::Engine::kPostgres;
+    options.conninfo = config.store.postgresql;
+  }
+  return store::Database::Open(options);
+}
+
+cloudhsm::Placement MakePlacement(const Config& config) {
+  std::vector<cloudhsm::HostSite> sites;
+  for (const HostEntry& host : config.hosts) sites.push_back({host.id, host.network + "."});
+  return cloudhsm::Placement(std::move(sites));
+}
+
+}  // namespace
+
+// Members are destroyed from the last to the first: what uses something stands below it.
+struct Daemon::Parts {
+  Parts(Config c, std::unique_ptr<store::Database> d, channel::Identity i)
+      : config(std::move(c)),
+        database(std::move(d)),
+        identity(std::move(i)),
+        placement(MakePlacement(config)),
+        feed(*database),
+        loops(config.https.threads) {}
+
+  Config config;
+  std::unique_ptr<store::Database> database;
+  channel::Identity identity;
+  channel::OuterClientOptions outer;  // towards every HSM's host
+  cloudhsm::Placement placement;
+  store::ChangeFeed feed;
+  aws::BasicAuthorizer authorizer;
+  ports::LogAuditSink audit;
+
+  aws::LoopGroup loops;  // requests
+  Loop control{1};       // links, jobs and caches: never in the way of a request
+  boost::asio::executor_work_guard<LoopExecutor> control_work{control.get_executor()};
+  std::thread control_thread;
+
+  cloudhsm::Hosts hosts;
+  std::vector<std::shared_ptr<cloudhsm::ControlHost>> links;
+  std::unique_ptr<cloudhsm::DomainCluster> domain;
+  std::unique_ptr<cloudhsm::JobContext> jobs;
+  std::unique_ptr<cloudhsm::Lifecycle> lifecycle;
+  std::unique_ptr<cloudhsm::LogServer> log;
+  std::unique_ptr<iam::AccessKeys> access_keys;
+  std::unique_ptr<iam::CredentialCache> credentials;
+  iam::Sts sts;
+  std::unique_ptr<cloudhsm::CloudHsm> cloudhsm;
+#if defined(STRONGROOM_HAS_KMS)
+  std::unique_ptr<kms::Kms> kms;
+#endif
+  std::unique_ptr<aws::Dispatcher> dispatcher;
+  std::unique_ptr<aws::HttpServer> server;
+  bool started = false, stopped = false;
+
+  std::vector<Loop*> AllLoops();
+  Result<hsm_client::ClientTrust> TrustFor(const crypto::Certificate& owner) const;
+  Status MakeControlPlane();
+  Status MakeServices();
+  Task<Status> BecomeReady();
+  Status Health() const;
+};
+
+std::vector<Loop*> Daemon::Parts::AllLoops() {
+  std::vector<Loop*> all;
+  for (std::size_t i = 0; i < loops.size(); ++i) all.push_back(&loops.at(i));
+  all.push_back(&control);
+  return all;
+}
+
+Result<hsm_client::ClientTrust> Daemon::Parts::TrustFor(const crypto::Certificate& owner) const {
+  SR_TRY(channel::TlsContext to_host, channel::OuterClient(outer));
+  channel::InnerClientOptions options;
+  options.owners.push_back(owner);
+  SR_TRY(channel::TlsContext to_hsm, channel::InnerClient(options));
+  return hsm_client::ClientTrust{std::move(to_host), std::move(to_hsm)};
+}
+
+Status Daemon::Parts::MakeControlPlane() {
+  SR_TRY(Bytes recovery, LoadPublicKey(config.recovery_public_key));
+  SR_TRY(channel::Identity client, channel::LoadIdentity(config.client.certificate, config.client.key));
+  cloudhsm::DomainCluster::Options options{.front_end = identity};
+  options.loops = AllLoops();
+  outer.directory = config.client.hosts;
+  outer.identity = std::move(client);
+  options.outer = outer;
+  domain = std::make_unique<cloudhsm::DomainCluster>(*database, placement, std::move(options));
+  jobs = std::make_unique<cloudhsm::JobContext>(cloudhsm::JobContext{
+      .database = *database,
+      .hosts = hosts,
+      .certifier = *domain,
+      .domain = {identity.key.public_key().ToSpki(), config.front_end.name, std::move(recovery)},
+      .owner = NewUuid()});
+  log = std::make_unique<cloudhsm::LogServer>(
+      *database, [this](const std::string& host_id, const std::string& hsm_id, const proto::Control& notice) {
+        if (cloudhsm::Host* host = hosts.Find(host_id)) host->Notify(hsm_id, notice);
+      });
+  for (const HostEntry& entry : config.hosts) {
+    SR_TRY(crypto::Certificate pinned, channel::LoadCertificate(entry.certificate));
+    SR_TRY(const channel::TlsContext tls, channel::ControlClient({.identity = identity, .peers = {std::move(pinned)}}));
+    cloudhsm::ControlHostOptions host{.host_id = entry.id, .address = entry.address, .port = entry.port};
+    links.push_back(std::make_shared<cloudhsm::ControlHost>(control, std::move(host), tls, *log));
+    hosts.Add(entry.id, links.back());
+  }
+  lifecycle = std::make_unique<cloudhsm::Lifecycle>(control, *jobs, cloudhsm::Lifecycle::Options{});
+  return {};
+}
+
+Status Daemon::Parts::Health() const {
+  if (!domain->ready()) return Error(Errc::kUnavailable, "The domain cluster is not reachable.");
+  return {};
+}
+
+Status Daemon::Parts::MakeServices() {
+  cloudhsm = std::make_unique<cloudhsm::CloudHsm>(cloudhsm::CloudHsm::Parts{
+      .database = *database,
+      .authorizer = authorizer,
+      .placement = placement,
+      .limits = {.clusters = config.limits.clusters,
+                 .hsms = config.limits.hsms,
+                 .hsms_per_cluster = config.limits.hsms_per_cluster},
+      .wake = [this] { lifecycle->Wake(); }});
+  aws::DispatcherConfig options;
+  options.regions = config.account.regions;
+  if (options.regions.empty()) options.regions.assign(std::begin(kRegions), std::end(kRegions));
+  options.services = {cloudhsm::Describe(*cloudhsm), sts.Service()};
+#if defined(STRONGROOM_HAS_KMS)
+  SR_TRY(kms, kms::Kms::Make({.database = *database,
+                              .authorizer = authorizer,
+                              .clusters = *cloudhsm,
+                              .sealer = *domain,
+                              .domain = domain->client(),
+                              .loops = AllLoops(),
+                              .cluster_trust = [this](const crypto::Certificate& owner) { return TrustFor(owner); }}));
+  feed.Subscribe([this](std::span<const store::FeedEntry> entries) { kms->OnChanges(entries); });
+  options.services.push_back(kms::Describe(*kms));
+#endif
+  options.credentials = credentials.get();
+  options.audit = &audit;
+  options.loops = loops.size();
+  options.health = [this] { return Health(); };
+  SR_TRY(dispatcher, aws::Dispatcher::Create(std::move(options)));
+  return {};
+}
+
+Task<Status> Daemon::Parts::BecomeReady() {
+  SR_CO_CHECK(co_await domain->EnsureRows());
+  lifecycle->Start();
+  for (const auto& link : links) link->Start(*lifecycle);
+  SR_CO_CHECK(co_await domain->Connect());
+  co_return co_await EnsureAccount(*database, *access_keys, config.account.id, config.account.name,
+                                   config.account.root_access_key);
+}
+
+Daemon::Daemon(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Daemon::~Daemon() { Stop(); }
+
+Result<std::unique_ptr<Daemon>> Daemon::Make(Config config) {
+  SR_TRY(channel::Identity identity, channel::LoadIdentity(config.front_end.certificate, config.front_end.key));
+  SR_TRY(auto database, OpenStore(config));
+  auto parts = std::make_unique<Parts>(std::move(config), std::move(database), std::move(identity));
+  SR_CHECK(parts->MakeControlPlane());
+  parts->access_keys = std::make_unique<iam::AccessKeys>(*parts->database, *parts->domain);
+  parts->credentials = std::make_unique<iam::CredentialCache>(parts->control, *parts->database, *parts->domain);
+  return std::unique_ptr<Daemon>(new Daemon(std::move(parts)));
+}
+
+Result<std::string> Daemon::Start() {
+  Parts& parts = *parts_;
+  parts.started = true;
+  parts.credentials->Watch(parts.feed);
+  parts.control_thread = std::thread([&parts] { parts.control.run(); });
+  parts.loops.Start();
+  auto ready = boost::asio::co_spawn(parts.control, parts.BecomeReady(), boost::asio::use_future);
+  SR_CHECK(ready.get());
+  SR_CHECK(parts.MakeServices());
+  SR_CHECK(parts.feed.Start());
+  // After the feed has begun, so that no key made meanwhile is missed.
+  SR_CHECK(boost::asio::co_spawn(parts.control, parts.credentials->Reload(), boost::asio::use_future).get());
+#if defined(STRONGROOM_HAS_KMS)
+  parts.kms->Start();
+#endif
+  aws::HttpServerConfig http;
+  http.address = parts.config.https.address;
+  http.port = parts.config.https.port;
+  http.certificate_chain = parts.config.https.certificate.string();
+  http.private_key = parts.config.https.key.string();
+  SR_TRY(parts.server, aws::HttpServer::Start(http, parts.loops, *parts.dispatcher));
+  const bool v6 = http.address.find(':') != std::string::npos;
+  return fmt::format("https://{}:{}", v6 ? "[" + http.address + "]" : http.address, parts.server->port());
+}
+
+void Daemon::RequestStop() { parts_->domain->Stop(); }
+
+void Daemon::Stop() {
+  Parts& parts = *parts_;
+  if (parts.stopped) return;
+  parts.stopped = true;
+  if (parts.server) parts.server->Stop();
+#if defined(STRONGROOM_HAS_KMS)
+  if (parts.kms) parts.kms->Stop();
+#endif
+  parts.domain->Stop();
+  if (!parts.started) return;
+  parts.credentials->Stop();
+  parts.lifecycle->Stop();
+  for (const auto& link : parts.links) link->Stop();
+  parts.loops.Stop();
+  parts.control_work.reset();
+  parts.control.stop();
+  if (parts.control_thread.joinable()) parts.control_thread.join();
+}
+
+}  // namespace strongroom::service

@@ -1,0 +1,291 @@
+#include "aws/dispatch/dispatcher.h"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <boost/json.hpp>
+#include <mutex>
+
+#include "aws/dispatch/body.h"
+#include "aws/dispatch/error_reply.h"
+#include "aws/dispatch/metrics.h"
+#include "aws/dispatch/registry.h"
+#include "aws/dispatch/reply_writer.h"
+#include "aws/dispatch/request_id.h"
+#include "aws/http/text.h"
+#include "aws/model/validate.h"
+#include "aws/sigv4/verify.h"
+#include "base/log.h"
+
+namespace strongroom::aws {
+namespace {
+
+/// One request on its way; lives in the coroutine that handles it.
+struct Exchange {
+  const HttpRequest& request;
+  HttpResponse& response;
+  const Service* service = nullptr;
+  const Route* route = nullptr;
+  std::string_view parameters{};  // Query: the form, in body or query
+  Verified verified{};
+  ports::WallTime time{};
+  ArenaLease arena{};
+  std::optional<boost::json::value> body{};  // emplaced, since assigning would copy it out of the arena
+  std::optional<Call> call{};
+};
+
+bool IsMediaType(std::string_view header, std::string_view type) {
+  return EqualsIgnoringCase(Trimmed(header.substr(0, header.find(';'))), type);
+}
+
+bool IsForm(const HttpRequest& request) {
+  return IsMediaType(request.Get("content-type"), "application/x-www-form-urlencoded");
+}
+
+}  // namespace
+
+struct Dispatcher::State {
+  DispatcherConfig config;
+  Registry registry;
+  std::unique_ptr<SigV4Verifier> verifier;
+  std::shared_ptr<DispatchMetrics> metrics;
+  std::mutex extra_mutex;  // guards config.metrics
+
+  Result<const Route*> ChooseOperation(Exchange& exchange) const;
+  Result<const Route*> ChooseAction(Exchange& exchange) const;
+  Status Authenticate(Exchange& exchange);
+  Status ReadBody(Exchange& exchange) const;
+  Result<Call*> Prepare(Exchange& exchange);
+  void Answer(Exchange& exchange, const Reply& reply) const;
+  void Finish(Exchange& exchange, const Error* error, std::chrono::steady_clock::time_point start);
+  void Audit(Exchange& exchange, const Error* error) const;
+  bool AnswerUnsigned(const HttpRequest& request, HttpResponse& response);
+};
+
+Result<const Route*> Dispatcher::State::ChooseAction(Exchange& exchange) const {
+  const HttpRequest& request = exchange.request;
+  exchange.parameters = IsForm(request) ? request.body : request.query();
+  const std::string scope = ScopeService(request);
+  const Service* first_query = nullptr;
+  for (const Service& service : config.services) {
+    if (service.protocol != Protocol::kQuery) continue;
+    if (first_query == nullptr) first_query = &service;
+    if (service.signing_name == scope) exchange.service = &service;
+  }
+  if (exchange.service == nullptr) exchange.service = first_query;
+  if (exchange.service == nullptr) return Error(Errc::kUnknownOperation, "");
+  const std::string action = FormParameter(exchange.parameters, "Action");
+  if (const Route* route = registry.FindAction(*exchange.service, action)) return route;
+  if (action.empty()) return Error(Errc::kUnknownOperation, "The request names no Action.");
+  return Error(Errc::kUnknownOperation, "The action " + action.substr(0, 128) + " is not valid for this endpoint.");
+}
+
+Result<const Route*> Dispatcher::State::ChooseOperation(Exchange& exchange) const {
+  const HttpRequest& request = exchange.request;
+  const HttpHeader* target = request.Find("x-amz-target");
+  const bool query_form = target == nullptr && (IsForm(request) || !request.query().empty());
+  if (request.path() != "/" || (request.method != "POST" && !(request.method == "GET" && query_form))) {
+    exchange.response.status = 404;
+    return Error(Errc::kUnknownOperation, "");
+  }
+  if (query_form) return ChooseAction(exchange);
+  if (target == nullptr) return Error(Errc::kUnknownOperation, "");
+  if (const Route* route = registry.FindTarget(target->value)) {
+    exchange.service = route->service;
+    return route;
+  }
+  return Error(Errc::kUnknownOperation, "");
+}
+
+Status Dispatcher::State::Authenticate(Exchange& exchange) {
+  const VerifyOptions options{
+      .regions = config.regions,
+      .service = exchange.service->signing_name,
+      .presigned = exchange.service->protocol == Protocol::kQuery ? Presigned::kAllowed : Presigned::kRefused,
+      .skew = config.clock_skew};
+  SR_TRY(exchange.verified, verifier->Verify(exchange.request, options, exchange.time));
+  return {};
+}
+
+Status Dispatcher::State::ReadBody(Exchange& exchange) const {
+  const HttpRequest& request = exchange.request;
+  const model::Shape& input = *exchange.route->shape->input;
+  if (exchange.service->protocol == Protocol::kQuery) {
+    SR_TRY(auto&& parsed, ParseQueryBody(exchange.parameters, input, *exchange.arena));
+    exchange.body.emplace(std::move(parsed));
+  } else {
+    const std::string_view type = request.Get("content-type");
+    if (!IsMediaType(type, "application/x-amz-json-1.1") && !IsMediaType(type, "application/json")) {
+      return Error(Errc::kSerialization, "Content-Type must be application/x-amz-json-1.1.");
+    }
+    const std::string_view coding = request.Get("content-encoding");
+    if (!coding.empty() && !EqualsIgnoringCase(coding, "identity")) {
+      return Error(Errc::kSerialization, "Content-Encoding is not supported.");
+    }
+    SR_TRY(auto&& parsed, ParseJsonBody(request.body, *exchange.arena));
+    exchange.body.emplace(std::move(parsed));
+  }
+  const boost::json::object& object = exchange.body->get_object();
+  SR_CHECK(model::CheckTypes(object, input));
+  return model::CheckConstraints(object, input, exchange.route->overrides);
+}
+
+Result<Call*> Dispatcher::State::Prepare(Exchange& exchange) {
+  exchange.time = config.clock->Now();
+  SR_TRY(exchange.route, ChooseOperation(exchange));
+  SR_CHECK(Authenticate(exchange));
+  SR_CHECK(ReadBody(exchange));
+  const Operation& operation = *exchange.route->operation;
+  exchange.call.emplace(Call{.caller = exchange.verified.credential->caller,
+                             .region = exchange.verified.region,
+                             .request_id = exchange.response.request_id,
+                             .operation = operation.name(),
+                             .iam_action = operation.iam_action,
+                             .source_ip = exchange.request.remote_address,
+                             .user_agent = exchange.request.Get("user-agent"),
+                             .time = exchange.time,
+                             .body = Fields(exchange.body->get_object())});
+  return &*exchange.call;
+}
+
+void Dispatcher::State::Answer(Exchange& exchange, const Reply& reply) const {
+  HttpResponse& response = exchange.response;
+  response.status = 200;
+  if (exchange.service->protocol == Protocol::kJson11) {
+    response.content_type = kJsonType;
+    if (reply.has_body()) ReplyWriter::Json(reply, response.body);
+    return;
+  }
+  response.content_type = kXmlType;
+  WipedBuffer& out = response.body;
+  const std::string_view name = exchange.route->operation->name();
+  const auto put = [&](std::initializer_list<std::string_view> parts) {
+    for (const std::string_view part : parts) out.Append(part);
+  };
+  put({"<", name, "Response xmlns=\"", exchange.service->xml_namespace, "\">"});
+  if (exchange.route->shape->has_output && reply.has_body()) {
+    put({"<", name, "Result>"});
+    ReplyWriter::Xml(reply, out);
+    put({"</", name, "Result>"});
+  }
+  put({"<ResponseMetadata><RequestId>", response.request_id, "</RequestId></ResponseMetadata></", name, "Response>"});
+}
+
+void Dispatcher::State::Audit(Exchange& exchange, const Error* error) const {
+  if (config.audit == nullptr || exchange.route == nullptr) return;
+  ports::AuditEvent event;
+  event.time = exchange.time;
+  event.request_id = exchange.response.request_id;
+  event.event_source = exchange.service->event_source;
+  event.event_name = exchange.route->operation->name();
+  event.region = exchange.verified.region;
+  event.source_ip = exchange.request.remote_address;
+  event.user_agent = exchange.request.Get("user-agent").substr(0, 1024);
+  if (exchange.verified.credential) event.caller = exchange.verified.credential->caller;
+  if (exchange.call) {
+    event.request_parameters = std::move(exchange.call->audit_parameters);
+    event.resources = std::move(exchange.call->audit_resources);
+  }
+  if (error != nullptr) {
+    event.error_code = (*exchange.service->errors)[static_cast<std::size_t>(error->code())].type;
+    event.error_message = error->public_message();
+  }
+  config.audit->Record(std::move(event));
+}
+
+void Dispatcher::State::Finish(Exchange& exchange, const Error* error, std::chrono::steady_clock::time_point start) {
+  const auto took = std::chrono::steady_clock::now() - start;
+  metrics->Count(exchange.route == nullptr ? metrics->no_operation() : exchange.route->metric,
+                 error == nullptr ? Errc::kCount_ : error->code(), took);
+  Audit(exchange, error);
+}
+
+bool Dispatcher::State::AnswerUnsigned(const HttpRequest& request, HttpResponse& response) {
+  if (request.method != "GET") return false;
+  if (request.target == "/healthz") {
+    const Status healthy = config.health ? config.health() : Status();
+    response.status = healthy ? 200 : 503;
+    response.content_type = "text/plain; charset=utf-8";
+    response.body.Append(healthy ? "ok\n" : healthy.error().public_message() + "\n");
+    return true;
+  }
+  if (request.target == "/metrics") {
+    std::vector<prometheus::MetricFamily> families = metrics->Collect();
+    {
+      const std::lock_guard lock(extra_mutex);
+      for (const auto& one : config.metrics) {
+        for (auto& family : one->Collect()) families.push_back(std::move(family));
+      }
+    }
+    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    response.body.Append(prometheus::TextSerializer().Serialize(families));
+    return true;
+  }
+  return false;
+}
+
+Dispatcher::Dispatcher(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Dispatcher::~Dispatcher() = default;
+
+Result<std::unique_ptr<Dispatcher>> Dispatcher::Create(DispatcherConfig config) {
+  if (config.credentials == nullptr) return Error(Errc::kInvalidArgument, "The dispatcher needs credentials.");
+  auto state = std::make_unique<State>();
+  state->config = std::move(config);
+  if (state->config.clock == nullptr) state->config.clock = &ports::SystemClock();
+  SR_TRY(state->registry, Registry::Create(state->config.services));
+  SR_TRY(state->verifier, SigV4Verifier::Create(*state->config.credentials, state->config.loops));
+  std::vector<DispatchMetrics::Name> names;
+  for (const auto& route : state->registry.routes()) {
+    names.push_back({std::string(route->service->name), std::string(route->operation->name())});
+  }
+  state->metrics = std::make_shared<DispatchMetrics>(std::move(names), state->config.loops);
+  return std::unique_ptr<Dispatcher>(new Dispatcher(std::move(state)));
+}
+
+void Dispatcher::AddMetrics(std::shared_ptr<prometheus::Collectable> metrics) {
+  const std::lock_guard lock(state_->extra_mutex);
+  state_->config.metrics.push_back(std::move(metrics));
+}
+
+Task<void> Dispatcher::Handle(const HttpRequest& request, HttpResponse& response) {
+  response.request_id = NewRequestId();
+  if (state_->AnswerUnsigned(request, response)) co_return;
+  const auto start = std::chrono::steady_clock::now();
+  const std::size_t empty_body = response.body.size();
+  Exchange exchange{.request = request, .response = response};
+  std::optional<Error> failure;
+  try {
+    auto prepared = state_->Prepare(exchange);
+    if (prepared) {
+      Result<Reply> reply = co_await exchange.route->operation->handler(exchange.service->instance, **prepared);
+      if (reply) {
+        state_->Answer(exchange, *reply);
+      } else {
+        failure.emplace(std::move(reply).error());
+      }
+    } else {
+      failure.emplace(std::move(prepared).error());
+    }
+  } catch (const std::exception& unexpected) {
+    failure.emplace(Error(Errc::kInternal, "Unexpected exception.").WithDetail(unexpected.what()));
+  }
+  if (failure) {
+    response.body.Truncate(empty_body);
+    const unsigned path_status = response.status;
+    WriteError(exchange.service, *failure, response);
+    if (path_status == 404) response.status = 404;
+  }
+  state_->Finish(exchange, failure ? &*failure : nullptr, start);
+}
+
+void Dispatcher::Refuse(std::string_view reason, HttpResponse& response) {
+  response.request_id = NewRequestId();
+  const std::string_view type = response.status == 413   ? "RequestEntityTooLargeException"
+                                : response.status == 503 ? "ServiceUnavailableException"
+                                                         : "SerializationException";
+  WriteJsonError(type, response.status, reason, MessageMember::kAsKms, response);
+  state_->metrics->Count(state_->metrics->no_operation(),
+                         response.status == 413 ? Errc::kRequestTooLarge : Errc::kSerialization, {});
+}
+
+}  // namespace strongroom::aws

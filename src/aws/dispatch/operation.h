@@ -1,0 +1,59 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "aws/dispatch/fields.h"
+#include "aws/dispatch/reply.h"
+#include "base/result.h"
+#include "base/task.h"
+#include "ports/credentials.h"
+
+namespace strongroom::aws {
+
+/// One authenticated, model-valid call. Lives until the handler's task has ended, and everything it shows with it.
+struct Call {
+  const ports::Caller& caller;
+  std::string_view region;        // the credential scope's
+  std::string_view request_id;    // lower-case UUID, as in x-amzn-RequestId
+  std::string_view operation;     // "Encrypt"
+  std::string_view iam_action;    // "kms:Encrypt"
+  std::string_view source_ip;
+  std::string_view user_agent;
+  ports::WallTime time;           // when the request was accepted
+  Fields body;
+
+  std::string_view account() const noexcept { return caller.account; }
+
+  /// What the audit trail shows of this call; operations add to it. Values are texts, never payload.
+  void AuditParameter(std::string name, std::string value) {
+    audit_parameters.emplace_back(std::move(name), std::move(value));
+  }
+  void AuditResource(std::string arn) { audit_resources.push_back(std::move(arn)); }
+  std::vector<std::pair<std::string, std::string>> audit_parameters{};
+  std::vector<std::string> audit_resources{};
+};
+
+using Handler = Task<Result<Reply>> (*)(void* service, Call& call);
+
+/// One row of a service's table: one operation, one file.
+struct Operation {
+  std::string_view target;      // "TrentService.Encrypt"; for Query services "sts.GetCallerIdentity"
+  std::string_view iam_action;  // "kms:Encrypt"
+  Handler handler;
+
+  constexpr std::string_view name() const noexcept { return target.substr(target.find('.') + 1); }
+};
+
+/// Makes a handler of a coroutine `Task<Result<Reply>> Fn(Service&, Call&)`:
+///
+///   constinit const aws::Operation op::encrypt = {
+///       .target = "TrentService.Encrypt", .iam_action = "kms:Encrypt", .handler = aws::Bind<Kms, &Encrypt>};
+template <typename Service, Task<Result<Reply>> (*Fn)(Service&, Call&)>
+Task<Result<Reply>> Bind(void* service, Call& call) {
+  return Fn(*static_cast<Service*>(service), call);
+}
+
+}  // namespace strongroom::aws

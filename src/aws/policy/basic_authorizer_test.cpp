@@ -1,0 +1,119 @@
+#include "aws/policy/basic_authorizer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace strongroom::aws {
+namespace {
+
+ports::Caller Root(std::string account) {
+  ports::Caller caller;
+  caller.account = account;
+  caller.arn = "arn:aws:iam::" + account + ":root";
+  return caller;
+}
+constexpr std::string_view kArn = "arn:aws:kms:eu-central-1:111122223333:key/1";
+
+std::string Policy(const std::string& statement) { return R"({"Version":"2012-10-17","Statement":[)" + statement + "]}"; }
+std::string Allow(const std::string& principal, const std::string& action, const std::string& more = "") {
+  return R"({"Effect":"Allow","Principal":)" + principal + R"(,"Action":)" + action + R"(,"Resource":"*")" + more + "}";
+}
+const std::string kRoot = R"({"AWS":"arn:aws:iam::111122223333:root"})";
+const std::string kRefused =
+    "User: arn:aws:iam::111122223333:root is not authorized to perform: kms:Encrypt on resource: "
+    "arn:aws:kms:eu-central-1:111122223333:key/1 ";
+
+struct Row {
+  std::string name, policy, caller, message;  // message "" means allowed
+};
+const Row kRows[] = {
+    {"DefaultPolicy", Policy(Allow(kRoot, "\"kms:*\"")), "111122223333", ""},
+    {"AccountIdAsPrincipal", Policy(Allow(R"({"AWS":["111122223333"]})", "[\"kms:Encrypt\"]")), "111122223333", ""},
+    {"Everyone", Policy(Allow("\"*\"", "\"*\"")), "111122223333", ""},
+    {"ActionIgnoresCase", Policy(Allow(kRoot, "\"KMS:enc?ypt\"")), "111122223333", ""},
+    {"OtherAction", Policy(Allow(kRoot, "\"kms:Decrypt\"")), "111122223333",
+     kRefused + "because no resource-based policy allows the kms:Encrypt action"},
+    {"NoStatementForRoot", Policy(Allow(R"({"AWS":"arn:aws:iam::111122223333:user/x"})", "\"kms:*\"")), "111122223333",
+     kRefused + "because no resource-based policy allows the kms:Encrypt action"},
+    {"DenyWins",
+     Policy(Allow(kRoot, "\"kms:*\"") + R"(,{"Effect":"Deny","Principal":"*","Action":"kms:Enc*","Resource":"*"})"),
+     "111122223333", kRefused + "with an explicit deny in a resource-based policy"},
+    {"OtherResource",
+     Policy(R"({"Effect":"Allow","Principal":"*","Action":"*","Resource":"arn:aws:kms:eu-central-1:1:key/2"})"),
+     "111122223333", kRefused + "because no resource-based policy allows the kms:Encrypt action"},
+    {"NoResourceHasNoEffect", Policy(R"({"Effect":"Allow","Principal":"*","Action":"*"})"), "111122223333",
+     kRefused + "because no resource-based policy allows the kms:Encrypt action"},
+    {"ConditionalAllowIsNotTaken",
+     Policy(Allow(kRoot, "\"kms:*\"", R"(,"Condition":{"Bool":{"aws:SecureTransport":"true"}})")), "111122223333",
+     kRefused + "because no resource-based policy allows the kms:Encrypt action"},
+    {"ForeignAccount", Policy(Allow(kRoot, "\"kms:*\"")), "444455556666",
+     "User: arn:aws:iam::444455556666:root is not authorized to perform: kms:Encrypt on this resource because the "
+     "resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy "
+     "explicitly denies access"},
+    {"ForeignAccountNamed", Policy(Allow(R"({"AWS":"444455556666"})", "\"kms:*\"")), "444455556666", ""},
+};
+class Decisions : public testing::TestWithParam<Row> {};
+TEST_P(Decisions, AreAsTheRowSays) {
+  const BasicAuthorizer authorizer;
+  auto policy = authorizer.Compile(GetParam().policy, "111122223333", kArn);
+  ASSERT_TRUE(policy.ok()) << policy.error();
+  const ports::Caller caller = Root(GetParam().caller);
+  const ports::Decision decision = authorizer.Decide({.caller = caller,
+                                                      .action = "kms:Encrypt",
+                                                      .resource = kArn,
+                                                      .resource_account = "111122223333",
+                                                      .policy = policy->get()});
+  EXPECT_EQ(decision.allowed, GetParam().message.empty());
+  EXPECT_EQ(decision.message, GetParam().message);
+}
+INSTANTIATE_TEST_SUITE_P(Policy, Decisions, testing::ValuesIn(kRows), [](const auto& row) { return row.param.name; });
+
+struct BadRow {
+  std::string name, policy, text;
+};
+const BadRow kBadRows[] = {
+    {"NotJson", "{", "The policy is not a JSON object."},
+    {"UnknownElement", R"({"Version":"2012-10-17","Foo":1,"Statement":[]})", "Foo is not an element of a policy."},
+    {"Version", R"({"Version":"2012","Statement":[]})", "Version must be 2012-10-17 or 2008-10-17."},
+    {"NoStatement", R"({"Version":"2012-10-17"})", "The policy has no Statement."},
+    {"NoEffect", Policy(R"({"Principal":"*"})"), "Statement 1 has no Effect."},
+    {"WrongEffect", Policy(R"({"Effect":"Maybe","Principal":"*"})"), "Statement 1: Effect must be Allow or Deny."},
+    {"NoPrincipal", Policy(R"({"Effect":"Allow"})"), "Statement 1 has no Principal."},
+    {"UnknownStatementElement", Policy(R"({"Effect":"Allow","Principal":"*","Actions":"x"})"),
+     "Statement 1: Actions is not an element of a statement."},
+    {"MalformedPrincipal", Policy(Allow(R"({"AWS":"arn:aws:iam::1:root"})", "\"*\"")),
+     "Policy contains a statement with one or more invalid principals."},
+    {"Federated", Policy(Allow(R"({"Federated":"x"})", "\"*\"")),
+     "Policy contains a statement with one or more invalid principals."},
+};
+class BadPolicies : public testing::TestWithParam<BadRow> {};
+TEST_P(BadPolicies, AreRefusedByName) {
+  auto policy = BasicAuthorizer().Compile(GetParam().policy, "111122223333", kArn);
+  ASSERT_FALSE(policy.ok());
+  EXPECT_EQ(policy.error().code(), Errc::kMalformedPolicy);
+  EXPECT_EQ(policy.error().public_message(), GetParam().text);
+}
+INSTANTIATE_TEST_SUITE_P(Policy, BadPolicies, testing::ValuesIn(kBadRows),
+                         [](const auto& row) { return row.param.name; });
+
+TEST(Policy, ActionsWithoutAKeyBelongToTheRoot) {
+  const ports::Caller root = Root("111122223333");
+  ports::Caller user = root;
+  user.kind = ports::PrincipalKind::kUser;
+  user.arn = "arn:aws:iam::111122223333:user/x";
+  const BasicAuthorizer authorizer;
+  EXPECT_TRUE(authorizer.Decide({.caller = root, .action = "kms:ListKeys"}).allowed);
+  EXPECT_EQ(authorizer.Decide({.caller = user, .action = "kms:ListKeys"}).message,
+            "User: arn:aws:iam::111122223333:user/x is not authorized to perform: kms:ListKeys on resource: * because "
+            "no identity-based policy allows the kms:ListKeys action");
+}
+
+TEST(Policy, ManyStarsAreNotExponential) {
+  std::string pattern, text(5000, 'a');
+  for (int i = 0; i < 50; ++i) pattern += "*a";
+  EXPECT_FALSE(WildcardMatches(pattern + "b", text, Case::kExact));
+  EXPECT_TRUE(WildcardMatches(pattern, text, Case::kExact));
+}
+
+}  // namespace
+}  // namespace strongroom::aws

@@ -1,0 +1,56 @@
+#include "aws/sigv4/signing_keys.h"
+
+#include <algorithm>
+
+#include "aws/http/loop_slot.h"
+#include "secret/secret_vector.h"
+
+namespace strongroom::aws {
+namespace {
+Result<SecretBuffer> Step(const SecretBuffer& key, std::string_view text) {
+  crypto::Sha256Digest digest = crypto::HmacSha256(key, {AsBytes(text)});
+  auto next = SecretBuffer::CopyOf(digest);
+  secret::Wipe(digest.data(), digest.size());
+  return next;
+}
+}  // namespace
+
+Result<SecretBuffer> SigningKeyMaker::Derive(const SecretBuffer& secret, std::string_view date, std::string_view region,
+                                             std::string_view service) {
+  constexpr std::string_view kStart = "AWS4";
+  SR_TRY(const SecretBuffer start,
+         SecretBuffer::Produce(kStart.size() + secret.size(), [&](std::span<std::uint8_t> out) -> std::size_t {
+           std::copy(kStart.begin(), kStart.end(), out.begin());
+           std::ranges::copy(secret.Reveal(KeyAccess()), out.begin() + kStart.size());
+           return out.size();
+         }));
+  SR_TRY(const SecretBuffer day, Step(start, date));
+  SR_TRY(const SecretBuffer in_region, Step(day, region));
+  SR_TRY(const SecretBuffer for_service, Step(in_region, service));
+  return Step(for_service, "aws4_request");
+}
+
+Result<crypto::Sha256Digest> SigningKeys::SignIn(Part& part, const ports::Credential& credential, const Scope& scope,
+                                                 std::string_view text) {
+  part.name.assign(credential.caller.access_key_id).append(1, '\n').append(scope.date).append(1, '\n');
+  part.name.append(scope.region).append(1, '\n').append(scope.service);
+  const auto found = part.keys.find(part.name);
+  if (found != part.keys.end() && found->second.version == credential.version) {
+    return crypto::HmacSha256(found->second.key, {AsBytes(text)});
+  }
+  SR_TRY(SecretBuffer key, SigningKeyMaker::Derive(credential.secret, scope.date, scope.region, scope.service));
+  const crypto::Sha256Digest digest = crypto::HmacSha256(key, {AsBytes(text)});
+  if (part.keys.size() >= kMostKeys) part.keys.clear();
+  part.keys.insert_or_assign(part.name, Entry{credential.version, std::move(key)});
+  return digest;
+}
+
+Result<crypto::Sha256Digest> SigningKeys::Sign(const ports::Credential& credential, const Scope& scope,
+                                               std::string_view text) {
+  const std::size_t slot = CurrentLoopSlot();
+  if (slot < parts_.size() - 1) return SignIn(parts_[slot], credential, scope, text);
+  const std::lock_guard lock(shared_part_);
+  return SignIn(parts_.back(), credential, scope, text);
+}
+
+}  // namespace strongroom::aws

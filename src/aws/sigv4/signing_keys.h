@@ -1,0 +1,61 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.h"
+#include "crypto/hash.h"
+#include "ports/credentials.h"
+#include "secret/secret_buffer.h"
+
+namespace strongroom::aws {
+
+/// Derives SigV4 signing keys: HMAC(HMAC(HMAC(HMAC("AWS4" + secret, date), region), service), "aws4_request").
+/// Source: AWS General Reference, "Create a signed AWS API request", step 3.
+class SigningKeyMaker {
+ public:
+  /// `date` is YYYYMMDD. Errors: those of the locked pool.
+  static Result<SecretBuffer> Derive(const SecretBuffer& secret, std::string_view date, std::string_view region,
+                                     std::string_view service);
+};
+
+/// Signing keys, derived once per access key, day, region and service.
+///
+/// Threads   loops of one LoopGroup use a part of their own without a lock; other threads share one.
+/// Secrets   keys live in the locked pool; at most kMostKeys per part, after which the part starts anew.
+class SigningKeys {
+ public:
+  static constexpr std::size_t kMostKeys = 1024;
+
+  explicit SigningKeys(std::size_t loops) : parts_(loops + 1) {}
+
+  struct Scope {
+    std::string_view date, region, service;
+  };
+  /// HMAC-SHA-256 of `text` under the credential's signing key for `scope`. Errors: those of the locked pool.
+  Result<crypto::Sha256Digest> Sign(const ports::Credential& credential, const Scope& scope, std::string_view text);
+
+ private:
+  struct Entry {
+    std::uint64_t version;
+    SecretBuffer key;
+  };
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+  };
+  struct alignas(64) Part {
+    std::unordered_map<std::string, Entry, Hash, std::equal_to<>> keys;
+    std::string name;  // kept, so that looking up does not allocate
+  };
+  static Result<crypto::Sha256Digest> SignIn(Part& part, const ports::Credential& credential, const Scope& scope,
+                                             std::string_view text);
+  std::vector<Part> parts_;
+  std::mutex shared_part_;
+};
+
+}  // namespace strongroom::aws

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/bytes.h"
+#include "channel/tls_context.h"
+
+namespace strongroom::channel {
+
+/// One TLS connection between two byte strings in memory: it reads what Feed gave it in place and appends what must go to
+/// the peer to out().
+class TlsLayer {
+ public:
+  enum class Side { kClient, kServer };
+  /// `peer_name` is how error texts call the other end ("host", "HSM").
+  TlsLayer(const TlsContext& context, Side side, std::string peer_name);
+  TlsLayer(const TlsLayer&) = delete;
+  TlsLayer& operator=(const TlsLayer&) = delete;
+
+  /// The next ciphertext; only when the last was used up. Valid until then.
+  void Feed(ByteView in) noexcept { in_ = in; }
+  Bytes& out() noexcept { return out_; }
+
+  /// True when the handshake is complete, false when more input is needed.
+  /// Errors: kUntrusted, kSerialization (not TLS, or nothing in common), kUnavailable (closed by the peer).
+  Result<bool> Handshake();
+  /// Plaintext bytes read; 0 when more input is needed. Errors: as above.
+  Result<std::size_t> Read(std::span<std::uint8_t> into);
+  Status Write(ByteView plaintext);
+  /// Appends the closing alert to out().
+  void Shutdown() noexcept;
+
+  /// Absent when the peer showed none.
+  std::optional<crypto::Certificate> PeerCertificate() const;
+
+ private:
+  static BIO_METHOD* Method();
+  static TlsLayer* Of(BIO* bio) noexcept;
+  Error Failure(int ssl_error);
+
+  struct Free {
+    void operator()(SSL* ssl) const noexcept { SSL_free(ssl); }
+  };
+  std::unique_ptr<SSL, Free> ssl_;
+  TlsContext context_;
+  std::string peer_name_;
+  ByteView in_;
+  Bytes out_;
+};
+
+}  // namespace strongroom::channel

@@ -1,0 +1,120 @@
+#include "cli/data/data_directory.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sodium.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <thread>
+
+#include "base/file.h"
+#include "cli/data/network.h"
+#include "cli/data/tls_material.h"
+#include "hsm_host/host_directory.h"
+
+namespace strongroom::cli {
+namespace fs = std::filesystem;
+
+DataDirectory::DataDirectory(const fs::path& root) : root_(fs::absolute(root).lexically_normal()) {
+  if (!root_.has_filename()) root_ = root_.parent_path();
+}
+
+bool DataDirectory::initialised() const { return fs::exists(settings()); }
+
+Result<Settings> DataDirectory::Load() const {
+  if (!initialised())
+    return Error(Errc::kNotFound, fmt::format("{} is no Strongroom data directory. Start one with `strongroom serve --data {}`.",
+                                              root_.string(), root_.string()));
+  return LoadSettings(settings());
+}
+
+Status DataDirectory::Init(const InitOptions& options) {
+  if (initialised())
+    return Error(Errc::kAlreadyExists, fmt::format("{} is initialised already.", root_.string()));
+  std::error_code failed;
+  fs::create_directories(root_, failed);
+  if (failed) return FileError("make", root_, failed.value());
+  // Whatever an interrupted Init left is made anew: nothing of it was in use.
+  for (const fs::path& part : {tls(), service(), host(), hsm(), client(), run()}) fs::remove_all(part, failed);
+  for (const fs::path& file : {root_ / "recovery-key.pem", root_ / "recovery-key.pub.pem"}) fs::remove(file, failed);
+  for (const fs::path& part : {tls(), service(), host(), hsm(), client(), run()}) SR_CHECK(MakeDirectory(part, 0755, 0));
+
+  Settings made;
+  SR_TRY(made.network_prefix, PickLoopbackNetwork());
+  made.https_address = made.network_prefix + ".1";
+  if (options.listen) {
+    made.https_address = options.listen->address;
+    made.https_port = options.listen->port;
+  }
+  made.region = options.region;
+  made.store = options.postgresql;
+  made.account_id = options.account_id;
+  if (made.account_id.empty()) {
+    made.account_id = std::to_string(1 + randombytes_uniform(9));
+    while (made.account_id.size() < 12) made.account_id += std::to_string(randombytes_uniform(10));
+  }
+  SR_CHECK(MakeHttpsMaterial(tls(), {made.https_address, made.network_prefix + ".1"}));
+  SR_CHECK(MakeFrontEndIdentity(service(), "front-end"));
+  SR_CHECK(hsm_host::InitHostDirectory(host()));
+  SR_TRY(const std::string front_end, ReadFile(service() / "front-end.crt"));
+  SR_CHECK(MakeDirectory(host() / "front-ends", 0755, 0));
+  SR_CHECK(WriteFileAtomically(host() / "front-ends" / "front-end.pem", front_end, 0644));
+  const fs::path private_key = options.recovery_key.empty() ? root_ / "recovery-key.pem" : options.recovery_key;
+  SR_CHECK(MakeRecoveryKey(private_key, root_ / "recovery-key.pub.pem"));
+  // Last: a directory with settings is complete.
+  return SaveSettings(settings(), made);
+}
+
+Status DataDirectory::ApplyOwnership() const {
+  if (::geteuid() != 0) return {};
+  // Traversable, not listable: the service users reach their own parts by name.
+  if (::chmod(root_.c_str(), 0711) != 0) return FileError("change the mode of", root_, errno);
+  for (fs::path up = root_.parent_path(); up != up.root_path(); up = up.parent_path()) {
+    struct stat info {};
+    if (::stat(up.c_str(), &info) != 0) return FileError("look at", up, errno);
+    if ((info.st_mode & S_IXOTH) == 0)
+      return Error(Errc::kPermission,
+                   fmt::format("{} cannot be entered by the users that Strongroom's processes run as. Choose another "
+                               "--data directory, or `chmod o+x {}`.",
+                               up.string(), up.string()));
+  }
+  std::error_code failed;
+  for (const auto& entry : fs::recursive_directory_iterator(service(), failed)) SR_CHECK(GiveTo(entry.path(), kServiceUser));
+  SR_CHECK(MakeDirectory(service(), 0700, kServiceUser));
+  SR_CHECK(GiveTo(tls() / "server.key", kServiceUser));
+  return {};
+}
+
+Result<int> DataDirectory::Lock() const {
+  const fs::path file = root_ / "lock";
+  const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return FileError("open", file, errno);
+  for (int tries = 0; ::flock(fd, LOCK_EX | LOCK_NB) != 0; ++tries) {
+    char holder[32] = {};
+    const ssize_t n = ::pread(fd, holder, sizeof holder - 1, 0);
+    const pid_t pid = n > 0 ? static_cast<pid_t>(std::strtol(holder, nullptr, 10)) : 0;
+    // A killed `serve` leaves children that hold the lock until they have stopped.
+    const bool alive = pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM);
+    if (alive || tries == 100) {
+      ::close(fd);
+      return Error(Errc::kConflict, fmt::format("{} is in use by another `strongroom serve`{}. Stop that one first, or "
+                                                "choose another --data directory.",
+                                                root_.string(), pid > 0 ? fmt::format(" (process {})", pid) : ""));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  const std::string own = std::to_string(::getpid()) + "\n";
+  if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, own.data(), own.size(), 0) != static_cast<ssize_t>(own.size())) {
+    const int error_number = errno;
+    ::close(fd);
+    return FileError("write", file, error_number);
+  }
+  return fd;
+}
+
+}  // namespace strongroom::cli

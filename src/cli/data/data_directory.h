@@ -1,0 +1,64 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "cli/data/settings.h"
+
+namespace strongroom::cli {
+
+/// The users that processes become when root starts them; numeric, so that no account need exist.
+inline constexpr uid_t kServiceUser = 61740;  // strongroomd
+inline constexpr uid_t kRelayUser = 61741;    // the host's relay
+inline constexpr uid_t kHsmUser = 61742;      // every strongroom-hsm
+
+struct InitOptions {
+  std::optional<Listen> listen;
+  std::string account_id;     // "" = drawn at random
+  std::string region = "us-east-1";
+  std::string postgresql;     // "" = SQLite
+  std::filesystem::path recovery_key;  // "" = DIR/recovery-key.pem, for development
+};
+
+/// A deployment's data directory. Layout:
+///   strongroom.toml  lock  root-access-key.json  recovery-key.pem (development)  recovery-key.pub.pem  hsm-root-key
+///   tls/       HTTPS certificate and its CA            service/  strongroomd: its files, front-end key, SQLite
+///   host/      the HSM host: certificates, HSM list    hsm/      one directory per HSM
+///   client/    the client package                      run/      process ids
+class DataDirectory {
+ public:
+  /// The path made absolute; nothing is touched.
+  explicit DataDirectory(const std::filesystem::path& root);
+
+  bool initialised() const;
+  /// Makes everything. Errors: kAlreadyExists when it is there; kInvalidArgument; file errors. A failure half-way leaves
+  /// a directory without strongroom.toml, which the next Init completes anew.
+  Status Init(const InitOptions& options);
+  /// Errors: kNotFound with what to do when it is not initialised.
+  Result<Settings> Load() const;
+  /// Owners and modes for the users above (when root), so that each process reads its own part only.
+  Status ApplyOwnership() const;
+  /// Takes the lock for this process's life; waits up to 10 s while a previous owner's children end.
+  /// Errors: kConflict naming the process that has it.
+  Result<int> Lock() const;
+
+  const std::filesystem::path& root() const noexcept { return root_; }
+  std::filesystem::path settings() const { return root_ / "strongroom.toml"; }
+  std::filesystem::path tls() const { return root_ / "tls"; }
+  std::filesystem::path service() const { return root_ / "service"; }
+  std::filesystem::path host() const { return root_ / "host"; }
+  std::filesystem::path hsm() const { return root_ / "hsm"; }
+  std::filesystem::path client() const { return root_ / "client"; }
+  std::filesystem::path run() const { return root_ / "run"; }
+  std::filesystem::path root_access_key() const { return root_ / "root-access-key.json"; }
+  std::filesystem::path pid_file() const { return run() / "serve.pid"; }
+
+ private:
+  std::filesystem::path root_;
+};
+
+}  // namespace strongroom::cli

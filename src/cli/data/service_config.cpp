@@ -1,0 +1,68 @@
+#include "cli/data/service_config.h"
+
+#include <fmt/format.h>
+
+#include "base/file.h"
+
+namespace strongroom::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A TOML basic string.
+std::string Quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (static_cast<unsigned char>(c) < 0x20) {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+/// The service's own copy of a file whose original it may not read.
+Status CopyFor(const fs::path& from, const fs::path& to, mode_t mode) {
+  SR_TRY(const std::string content, ReadFile(from));
+  SR_CHECK(WriteFileAtomically(to, content, mode));
+  return GiveTo(to, kServiceUser);
+}
+
+}  // namespace
+
+Result<fs::path> WriteServiceConfig(const DataDirectory& data, const Settings& settings) {
+  const fs::path service = data.service();
+  SR_CHECK(CopyFor(data.host() / "client.crt", service / "client.crt", 0644));
+  SR_CHECK(CopyFor(data.host() / "client.key", service / "client.key", 0600));
+  SR_CHECK(CopyFor(data.host() / "control.crt", service / "host-control.crt", 0644));
+  SR_TRY(std::string host_id, ReadFile(data.host() / "host-id"));
+  while (!host_id.empty() && (host_id.back() == '\n' || host_id.back() == ' ')) host_id.pop_back();
+
+  const std::string store = settings.store.empty() ? "sqlite = " + Quoted((service / "strongroom.sqlite").string())
+                                                   : "postgresql = " + Quoted(settings.store);
+  const std::string text = fmt::format(
+      "# Written by `strongroom serve` at each start from strongroom.toml; changes here are lost.\n"
+      "[https]\naddress = {}\nport = {}\nthreads = {}\ncertificate = {}\nkey = {}\n\n"
+      "[store]\n{}\n\n[network]\nprefix = {}\n\n"
+      "[[host]]\nid = {}\naddress = {}\nport = 2224\ncertificate = {}\nnetwork = {}\n\n"
+      "[front_end]\nname = \"front-end\"\ncertificate = {}\nkey = {}\n\n"
+      "[client]\ncertificate = {}\nkey = {}\nhosts = {}\n\n"
+      "[recovery]\npublic_key = {}\n\n"
+      "[account]\nid = {}\nname = \"default\"\nroot_access_key = {}\n\n[log]\nlevel = {}\n",
+      Quoted(settings.https_address), settings.https_port, settings.threads,
+      Quoted((data.tls() / "server.crt").string()), Quoted((data.tls() / "server.key").string()), store,
+      Quoted(settings.network_prefix), Quoted(host_id), Quoted(settings.network_prefix + ".1"),
+      Quoted((service / "host-control.crt").string()), Quoted(settings.network_prefix),
+      Quoted((service / "front-end.crt").string()), Quoted((service / "front-end.key").string()),
+      Quoted((service / "client.crt").string()), Quoted((service / "client.key").string()),
+      Quoted((data.client() / "etc" / "certs").string()), Quoted((data.root() / "recovery-key.pub.pem").string()),
+      Quoted(settings.account_id), Quoted((service / "root-access-key.json").string()), Quoted(settings.log_level));
+  const fs::path file = data.run() / "strongroomd.toml";
+  SR_CHECK(WriteFileAtomically(file, text, 0600));
+  SR_CHECK(GiveTo(file, kServiceUser));
+  return file;
+}
+
+}  // namespace strongroom::cli

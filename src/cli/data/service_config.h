@@ -1,0 +1,12 @@
+#pragma once
+
+#include <filesystem>
+
+#include "cli/data/data_directory.h"
+
+namespace strongroom::cli {
+
+/// Writes run/strongroomd.toml for this deployment and lets the service's user read what it names. Returns the file.
+Result<std::filesystem::path> WriteServiceConfig(const DataDirectory& data, const Settings& settings);
+
+}  // namespace strongroom::cli

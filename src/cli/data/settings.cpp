@@ -1,0 +1,112 @@
+#include "cli/data/settings.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/ip/address.hpp>
+#include <charconv>
+#include <toml++/toml.h>
+
+#include "base/file.h"
+
+namespace strongroom::cli {
+namespace {
+
+Error Bad(const std::filesystem::path& file, const toml::source_region& where, std::string_view what) {
+  return Error(Errc::kInvalidArgument, fmt::format("{}:{}: {}", file.string(), where.begin.line, what));
+}
+
+bool IsTwelveDigits(const std::string& text) {
+  return text.size() == 12 && text.find_first_not_of("0123456789") == std::string::npos;
+}
+
+}  // namespace
+
+Result<Settings> LoadSettings(const std::filesystem::path& file) {
+  toml::table table;
+  try {
+    table = toml::parse_file(file.string());
+  } catch (const toml::parse_error& error) {
+    return Bad(file, error.source(), error.description());
+  }
+  Settings settings;
+  std::int64_t port = settings.https_port, threads = 0;
+  const struct {
+    std::string_view section, key;
+    std::string* text;
+    std::int64_t* number;
+  } known[] = {
+      {"network", "prefix", &settings.network_prefix, nullptr}, {"https", "address", &settings.https_address, nullptr},
+      {"https", "port", nullptr, &port},                        {"https", "threads", nullptr, &threads},
+      {"account", "id", &settings.account_id, nullptr},         {"account", "region", &settings.region, nullptr},
+      {"store", "postgresql", &settings.store, nullptr},        {"log", "level", &settings.log_level, nullptr},
+  };
+  for (const auto& [section, node] : table) {
+    const auto* entries = node.as_table();
+    if (entries == nullptr) return Bad(file, node.source(), fmt::format("unknown key '{}'", section.str()));
+    for (const auto& [key, value] : *entries) {
+      const auto* row = std::find_if(std::begin(known), std::end(known), [&](const auto& candidate) {
+        return candidate.section == section.str() && candidate.key == key.str();
+      });
+      if (row == std::end(known))
+        return Bad(file, value.source(), fmt::format("unknown key '{}.{}'", section.str(), key.str()));
+      if (row->text != nullptr) {
+        const auto text = value.value_exact<std::string>();
+        if (!text) return Bad(file, value.source(), fmt::format("'{}' must be a text", key.str()));
+        *row->text = *text;
+      } else {
+        const auto number = value.value_exact<std::int64_t>();
+        if (!number) return Bad(file, value.source(), fmt::format("'{}' must be a whole number", key.str()));
+        *row->number = *number;
+      }
+    }
+  }
+  if (port < 1 || port > 65535) return Bad(file, table.source(), "https.port must be between 1 and 65535");
+  if (threads < 0 || threads > 256) return Bad(file, table.source(), "https.threads must be between 0 and 256");
+  if (!IsTwelveDigits(settings.account_id)) return Bad(file, table.source(), "account.id must be 12 digits");
+  boost::system::error_code failed;
+  boost::asio::ip::make_address(settings.https_address, failed);
+  if (failed) return Bad(file, table.source(), "https.address must be an IP address");
+  boost::asio::ip::make_address_v4(settings.network_prefix + ".1", failed);
+  if (failed || !settings.network_prefix.starts_with("127."))
+    return Bad(file, table.source(), "network.prefix must be like 127.20.30");
+  settings.https_port = static_cast<std::uint16_t>(port);
+  settings.threads = static_cast<unsigned>(threads);
+  return settings;
+}
+
+Status SaveSettings(const std::filesystem::path& file, const Settings& settings) {
+  // A libpq connection string may hold a password, so the file is its owner's alone.
+  std::string text = fmt::format(
+      "# Strongroom's settings for this data directory. Read at start; unknown keys are refused.\n\n"
+      "[network]\n# HSMs and the HSM host have addresses of their own in this loopback network.\n"
+      "prefix = \"{}\"\n\n"
+      "[https]\naddress = \"{}\"\nport = {}\n# Event loops; 0 is one per core.\nthreads = {}\n\n"
+      "[account]\nid = \"{}\"\n# The region that `strongroom env` exports; any region is served.\nregion = \"{}\"\n\n"
+      "[store]\n# A libpq connection string; empty is SQLite in this directory.\npostgresql = \"{}\"\n\n"
+      "[log]\nlevel = \"{}\"\n",
+      settings.network_prefix, settings.https_address, settings.https_port, settings.threads, settings.account_id,
+      settings.region, settings.store, settings.log_level);
+  return WriteFileAtomically(file, text, 0600);
+}
+
+Result<Listen> ParseListen(const std::string& text) {
+  const auto bad = [&] {
+    return Error(Errc::kInvalidArgument,
+                 fmt::format("'{}' is no listening address; write ADDR:PORT, for example 127.0.0.1:8443.", text));
+  };
+  const auto colon = text.rfind(':');
+  if (colon == std::string::npos) return bad();
+  Listen listen;
+  listen.address = text.substr(0, colon);
+  if (listen.address.size() > 2 && listen.address.front() == '[' && listen.address.back() == ']')
+    listen.address = listen.address.substr(1, listen.address.size() - 2);
+  const char* begin = text.data() + colon + 1;
+  const char* end = text.data() + text.size();
+  const auto [stop, failed] = std::from_chars(begin, end, listen.port);
+  boost::system::error_code wrong;
+  boost::asio::ip::make_address(listen.address, wrong);
+  if (begin == end || failed != std::errc() || stop != end || wrong || listen.port == 0) return bad();
+  return listen;
+}
+
+}  // namespace strongroom::cli

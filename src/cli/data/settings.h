@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+
+namespace strongroom::cli {
+
+/// DIR/strongroom.toml: what the first start decided for this deployment, and what the operator may change.
+struct Settings {
+  std::string network_prefix;         // "127.X.Y"; addresses of HSMs and hosts are under it
+  std::string https_address;          // where KMS and CloudHSM answer
+  std::uint16_t https_port = 8443;
+  std::string account_id;             // 12 digits
+  std::string region = "us-east-1";   // default region that `strongroom env` exports
+  std::string store;                  // "" = SQLite in DIR/store; else a libpq connection string
+  unsigned threads = 0;               // event loops of strongroomd; 0 = one per core
+  std::string log_level = "info";
+};
+
+/// Errors: kInvalidArgument with file:line for unknown keys, wrong types and values out of range.
+Result<Settings> LoadSettings(const std::filesystem::path& file);
+/// Writes atomically with the comments a reader needs.
+Status SaveSettings(const std::filesystem::path& file, const Settings& settings);
+
+struct Listen {
+  std::string address;
+  std::uint16_t port = 0;
+};
+/// "ADDR:PORT" or "[v6]:PORT". Errors: kInvalidArgument.
+Result<Listen> ParseListen(const std::string& text);
+
+}  // namespace strongroom::cli

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "base/error.h"
+
+namespace strongroom::cli {
+
+/// Exit statuses of our commands: 0 success, 1 failure, 2 the command line or a configuration is wrong, 3 what is needed
+/// is not running or not reachable, 4 refused.
+constexpr int ExitCode(Errc code) noexcept {
+  switch (code) {
+    case Errc::kInvalidArgument: return 2;
+    case Errc::kUnavailable:
+    case Errc::kTimeout: return 3;
+    case Errc::kAccessDenied:
+    case Errc::kPermission:
+    case Errc::kUntrusted:
+    case Errc::kLoginFailed: return 4;
+    default: return 1;
+  }
+}
+
+}  // namespace strongroom::cli

@@ -1,0 +1,29 @@
+#include "cli/process/signals.h"
+
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+namespace strongroom::cli {
+
+SignalDescriptor::SignalDescriptor() {
+  sigset_t taken;
+  sigemptyset(&taken);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) sigaddset(&taken, number);
+  sigprocmask(SIG_BLOCK, &taken, &old_);
+  fd_ = ::signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+SignalDescriptor::~SignalDescriptor() {
+  if (fd_ >= 0) ::close(fd_);
+  sigprocmask(SIG_SETMASK, &old_, nullptr);
+}
+
+bool SignalDescriptor::TakeStop() {
+  bool stop = false;
+  signalfd_siginfo info{};
+  while (::read(fd_, &info, sizeof info) == static_cast<ssize_t>(sizeof info))
+    if (info.ssi_signo != SIGCHLD) stop = true;
+  return stop;
+}
+
+}  // namespace strongroom::cli

@@ -1,0 +1,244 @@
+#include "cloudhsm/domain.h"
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <mutex>
+
+#include "base/ids.h"
+#include "base/log.h"
+#include "cloudhsm/certificates.h"
+#include "keys.pb.h"
+#include "messages.pb.h"
+
+namespace strongroom::cloudhsm {
+namespace {
+
+constexpr std::string_view kServiceToken = "service-token";
+constexpr std::size_t kMaxNameBytes = 255;
+constexpr std::size_t kMaxPlaintextBytes = 4096;
+constexpr std::chrono::milliseconds kLongestPause{2000};
+
+void AppendText(Bytes& to, std::string_view text) {
+  to.push_back(static_cast<std::uint8_t>(text.size()));
+  Append(to, AsBytes(text));
+}
+
+// docs/formats.md 5: the deployment's service key is bound as a key of no account could be.
+Bytes ServiceBinding() {
+  Bytes binding{1};
+  for (const std::string_view part : {"deployment", "service", "1", "SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"}) {
+    AppendText(binding, part);
+  }
+  return binding;
+}
+
+Result<std::string> Header(std::string_view purpose, std::string_view name) {
+  if (purpose.empty() || name.empty() || purpose.size() > kMaxNameBytes || name.size() > kMaxNameBytes) {
+    return Error(Errc::kInvalidArgument, "A sealed secret has a purpose and a name of 1 to 255 bytes.");
+  }
+  Bytes header = ToBytes(AsBytes("SRV"));
+  header.push_back(1);
+  AppendText(header, purpose);
+  AppendText(header, name);
+  return std::string(AsText(header));
+}
+
+struct Known {
+  std::string trust_anchor;
+  std::vector<std::string> addresses;
+  Bytes service_token;
+};
+
+Result<Known> LoadKnown(store::Transaction& t) {
+  Known known;
+  SR_TRY(const auto row, t.QueryOne("SELECT cluster_id FROM clusters WHERE kind = 'domain'"));
+  if (!row) return known;
+  SR_TRY(const std::optional<ClusterRow> cluster, LoadClusterById(t, row->Text(0)));
+  if (!cluster || cluster->state != ClusterState::kActive) return known;
+  known.trust_anchor = cluster->trust_anchor;
+  for (const HsmRow& hsm : cluster->hsms) {
+    if (hsm.state == HsmState::kActive) known.addresses.push_back(hsm.eni_ip);
+  }
+  SR_TRY(const auto token, t.QueryOne("SELECT value FROM deployment WHERE name = $1", {store::Text(kServiceToken)}));
+  if (token) known.service_token = token->Blob(0);
+  return known;
+}
+
+// The first front end's token wins; all use it.
+Result<Bytes> KeepToken(store::Transaction& t, const Bytes& token) {
+  SR_CHECK(t.Execute("INSERT INTO deployment (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
+                     {store::Text(kServiceToken), store::Blob(token)}));
+  SR_TRY(const auto row, t.QueryOne("SELECT value FROM deployment WHERE name = $1", {store::Text(kServiceToken)}));
+  return row->Blob(0);
+}
+
+Error NotYet() { return Error(Errc::kUnavailable, "The domain cluster is not reachable yet."); }
+
+}  // namespace
+
+struct DomainCluster::State {
+  State(store::Database& d, const Placement& p, Options o) : database(d), placement(p), options(std::move(o)) {}
+
+  struct Connected {
+    std::shared_ptr<hsm_client::ClusterClient> client;
+    std::string token;
+  };
+
+  store::Database& database;
+  const Placement& placement;
+  const Options options;
+  std::atomic<bool> stopped{false};
+  mutable std::mutex mutex;
+  Connected connected;  // under mutex
+
+  Connected Get() const {
+    const std::lock_guard lock(mutex);
+    return connected;
+  }
+
+  Task<Result<Connected>> TryConnect() {
+    SR_CO_TRY(const Known known, co_await database.RunRead(&LoadKnown));
+    if (known.trust_anchor.empty() || known.addresses.empty()) {
+      co_return Error(Errc::kUnavailable, "The domain cluster is being made.");
+    }
+    SR_CO_TRY(crypto::Certificate anchor, crypto::Certificate::FromPem(known.trust_anchor, 20'000));
+    SR_CO_TRY(channel::TlsContext outer, channel::OuterClient(options.outer));
+    channel::InnerClientOptions inner_options;
+    inner_options.owners.push_back(std::move(anchor));
+    inner_options.identity = options.front_end;
+    SR_CO_TRY(channel::TlsContext inner, channel::InnerClient(inner_options));
+    hsm_client::ClusterOptions cluster_options;
+    for (const std::string& address : known.addresses) cluster_options.seeds.push_back({.address = address});
+    Connected made;
+    made.client = hsm_client::ClusterClient::Create(
+        options.loops, hsm_client::ClientTrust{std::move(outer), std::move(inner)}, std::move(cluster_options));
+    const Status probed = co_await made.client->Probe(hsm_client::Clock::now() + std::chrono::seconds(10));
+    if (!probed.ok()) {
+      made.client->Close();
+      co_return probed.error();
+    }
+    Bytes token = known.service_token;
+    if (token.empty()) {
+      proto::CreateTokenRequest request;
+      request.set_binding(std::string(AsText(ServiceBinding())));
+      request.set_spec("SYMMETRIC_DEFAULT");
+      auto answer = co_await made.client->Call<proto::CreateTokenReply>(wire::Command::kCreateToken, request);
+      if (!answer.ok()) {
+        made.client->Close();
+        co_return std::move(answer).error();
+      }
+      auto keep = [fresh = ToBytes(AsBytes(answer->reply.token()))](store::Transaction& t) { return KeepToken(t, fresh); };
+      SR_CO_TRY(token, co_await database.Run(std::move(keep)));
+    }
+    made.token = std::string(AsText(token));
+    co_return made;
+  }
+};
+
+DomainCluster::DomainCluster(store::Database& database, const Placement& placement, Options options)
+    : state_(std::make_shared<State>(database, placement, std::move(options))) {}
+
+DomainCluster::~DomainCluster() { Stop(); }
+
+void DomainCluster::Stop() {
+  state_->stopped = true;
+  if (const auto connected = client()) connected->Close();
+}
+
+std::shared_ptr<hsm_client::ClusterClient> DomainCluster::client() const { return state_->Get().client; }
+
+Task<Status> DomainCluster::EnsureRows() {
+  auto ensure = [&placement = state_->placement, zone = state_->options.zone](store::Transaction& t) -> Status {
+    SR_TRY(const auto there, t.QueryOne("SELECT 1 FROM clusters WHERE kind = 'domain'"));
+    if (there) return {};
+    ClusterRow row{.account = std::string(kDomainAccount), .region = std::string(kDomainRegion),
+                   .cluster_id = NewBase32Id("cluster-"), .kind = std::string(kDomainKind), .hsm_type = "hsm2m.medium",
+                   .mode = "FIPS", .state = ClusterState::kUninitialized, .network_type = "IPV4"};
+    SR_TRY(row.created_at, t.NowMillis());
+    SR_TRY(Place place, placement.Choose(t, row, std::nullopt));
+    HsmRow hsm{.account = row.account, .region = row.region, .hsm_id = NewBase32Id("hsm-"),
+               .cluster_id = row.cluster_id, .zone = zone, .eni_id = NewHexId("eni-"),
+               .eni_ip = std::move(place.address), .host_id = std::move(place.host_id), .created_at = row.created_at};
+    SR_CHECK(InsertCluster(t, row));
+    return InsertHsm(t, hsm);
+  };
+  co_return co_await state_->database.Run(std::move(ensure));
+}
+
+Task<Status> DomainCluster::Connect() {
+  using Timer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                                  boost::asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>;
+  const std::shared_ptr<State> state = state_;
+  Timer timer(co_await boost::asio::this_coro::executor);
+  std::chrono::milliseconds pause = state->options.pause;
+  std::string said;
+  while (!state->stopped) {
+    auto made = co_await state->TryConnect();
+    if (made.ok()) {
+      {
+        const std::lock_guard lock(state->mutex);
+        state->connected = *std::move(made);
+      }
+      spdlog::info("the domain cluster is reachable");
+      co_return Status();
+    }
+    if (made.error().public_message() != said) {
+      said = made.error().public_message();
+      spdlog::warn("waiting for the domain cluster: {}", made.error().ForLog());
+    }
+    timer.expires_after(pause);
+    pause = std::min(pause * 2, kLongestPause);
+    boost::system::error_code ignored;
+    co_await timer.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable_t<LoopExecutor>{}, ignored));
+  }
+  co_return Error(Errc::kCancelled, "The service is stopping.");
+}
+
+Task<Result<proto::CertifyDeviceReply>> DomainCluster::Certify(Bytes device_csr, std::string hsm_id) {
+  const State::Connected connected = state_->Get();
+  if (connected.client == nullptr) co_return NotYet();
+  proto::CertifyDeviceRequest request;
+  request.set_device_csr(std::string(AsText(device_csr)));
+  request.set_hsm_id(hsm_id);
+  auto answer = co_await connected.client->Call<proto::CertifyDeviceReply>(wire::Command::kCertifyDevice, request);
+  if (!answer.ok()) co_return std::move(answer).error();
+  co_return std::move(answer->reply);
+}
+
+Task<Result<Bytes>> DomainCluster::Seal(std::string purpose, std::string name, SecretBuffer plaintext) {
+  const State::Connected connected = state_->Get();
+  if (connected.client == nullptr) co_return NotYet();
+  if (plaintext.empty() || plaintext.size() > kMaxPlaintextBytes) {
+    co_return Error(Errc::kInvalidArgument, "A sealed secret has 1 to 4096 bytes.");
+  }
+  proto::SealMessageRequest request;
+  SR_CO_TRY(*request.mutable_header(), Header(purpose, name));
+  request.mutable_key()->set_token(connected.token);
+  request.mutable_key()->set_binding(std::string(AsText(ServiceBinding())));
+  std::vector<SecretBuffer> segments;
+  segments.push_back(std::move(plaintext));
+  auto answer = co_await connected.client->Call<proto::SealMessageReply>(wire::Command::kSealMessage, request,
+                                                                        std::move(segments));
+  if (!answer.ok()) co_return std::move(answer).error();
+  co_return ToBytes(AsBytes(answer->reply.sealed()));
+}
+
+Task<Result<SecretBuffer>> DomainCluster::Open(std::string purpose, std::string name, Bytes sealed) {
+  const State::Connected connected = state_->Get();
+  if (connected.client == nullptr) co_return NotYet();
+  proto::OpenMessageRequest request;
+  SR_CO_TRY(*request.mutable_header(), Header(purpose, name));
+  request.mutable_key()->set_token(connected.token);
+  request.mutable_key()->set_binding(std::string(AsText(ServiceBinding())));
+  request.set_sealed(std::string(AsText(sealed)));
+  auto answer = co_await connected.client->Call<proto::OpenMessageReply>(wire::Command::kOpenMessage, request);
+  if (!answer.ok()) co_return std::move(answer).error();
+  if (answer->segments.size() != 1) co_return Error(Errc::kInternal, "The HSM answered without the secret.");
+  co_return std::move(answer->segments.front());
+}
+
+}  // namespace strongroom::cloudhsm

@@ -1,0 +1,143 @@
+#include "cloudhsm/log/log_server.h"
+
+#include <gtest/gtest.h>
+
+#include "cloudhsm/testing/world.h"
+
+namespace strongroom::cloudhsm {
+namespace {
+
+using testing::Run;
+using testing::World;
+
+struct Row {
+  std::string name;
+  std::string host, hsm, cluster;  // "" stands for the right one
+  std::uint64_t number;
+  std::string prev_hash, record;
+  Errc want;
+};
+
+const std::string kHash(32, 'h');
+
+const Row kRows[] = {
+    {"OtherHost", "host-2", "", "", 2, kHash, "r", Errc::kPermission},
+    {"UnknownHsm", "", "hsm-aaaaaaaaaaa", "", 2, kHash, "r", Errc::kPermission},
+    {"OtherCluster", "", "", "cluster-aaaaaaaaaaa", 1, kHash, "r", Errc::kPermission},
+    {"NumberZero", "", "", "", 0, kHash, "r", Errc::kInvalidArgument},
+    {"HugeNumber", "", "", "", ~std::uint64_t{0}, kHash, "r", Errc::kInvalidArgument},
+    {"Gap", "", "", "", 3, kHash, "r", Errc::kInvalidState},
+    {"ShortHash", "", "", "", 2, "h", "r", Errc::kInvalidArgument},
+    {"EmptyRecord", "", "", "", 2, kHash, "", Errc::kInvalidArgument},
+    {"HugeRecord", "", "", "", 2, kHash, std::string((1 << 20) + 1, 'r'), Errc::kInvalidArgument},
+};
+
+class AppendRefusals : public ::testing::TestWithParam<Row> {};
+
+TEST_P(AppendRefusals, LeaveTheLogAlone) {
+  World world;
+  const Row& row = GetParam();
+  const std::string cluster = world.NewCluster();
+  const std::string hsm = world.NewHsm(cluster);
+  ASSERT_TRUE(world.Work().ok());
+  proto::Control question;
+  question.set_hsm_id(row.hsm.empty() ? hsm : row.hsm);
+  question.mutable_log_append()->set_cluster_id(row.cluster.empty() ? cluster : row.cluster);
+  question.mutable_log_append()->set_number(row.number);
+  question.mutable_log_append()->set_prev_hash(row.prev_hash);
+  question.mutable_log_append()->set_record(row.record);
+  const auto answer = Run(world.loop, world.log.Answer(row.host.empty() ? "host-1" : row.host, question));
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().code(), row.want);
+  proto::Control read;
+  read.set_hsm_id(hsm);
+  read.mutable_log_read()->set_cluster_id(cluster);
+  EXPECT_EQ(Run(world.loop, world.log.Answer("host-1", read)).value().log_read().head(), 1U);
+}
+
+INSTANTIATE_TEST_SUITE_P(LogServer, AppendRefusals, ::testing::ValuesIn(kRows),
+                         [](const auto& tested) { return tested.param.name; });
+
+struct LogWorld : World {
+  LogWorld() : cluster(ActiveCluster()) {
+    first = std::string(Cluster(cluster).at("Hsms").at(0).at("HsmId").as_string());
+    second = NewHsm(cluster, "us-east-1b");
+    EXPECT_TRUE(Work().ok());
+    host->notified.clear();
+  }
+  Result<proto::Control> Ask(proto::Control question) {
+    question.set_hsm_id(first);
+    return Run(loop, log.Answer("host-1", std::move(question)));
+  }
+  proto::Control Append(std::uint64_t number, const std::string& record) {
+    proto::Control question;
+    question.mutable_log_append()->set_cluster_id(cluster);
+    question.mutable_log_append()->set_number(number);
+    question.mutable_log_append()->set_prev_hash(kHash);
+    question.mutable_log_append()->set_record(record);
+    return Ask(question).value();
+  }
+  std::string cluster, first, second;
+};
+
+TEST(LogServer, AppendsTellTheOtherMembers) {
+  LogWorld world;
+  const proto::Control done = world.Append(3, "mine");
+  EXPECT_EQ(done.log_append().rows_size(), 0);
+  EXPECT_EQ(done.log_append().head(), 3U);
+  EXPECT_EQ(world.host->notified, (std::vector<std::string>{world.second}));
+}
+
+TEST(LogServer, TheLoserOfARaceSeesWhatStandsThere) {
+  LogWorld world;
+  (void)world.Append(3, "theirs");
+  (void)world.Append(4, "theirs too");
+  world.host->notified.clear();
+  const proto::Control lost = world.Append(3, "mine");
+  ASSERT_EQ(lost.log_append().rows_size(), 2);
+  EXPECT_EQ(lost.log_append().rows(0).number(), 3U);
+  EXPECT_EQ(lost.log_append().rows(0).record(), "theirs");
+  EXPECT_EQ(lost.log_append().head(), 4U);
+  EXPECT_TRUE(world.host->notified.empty());
+  // The same bytes again are one append, whatever became of the first answer.
+  EXPECT_EQ(world.Append(4, "theirs too").log_append().rows_size(), 0);
+}
+
+TEST(LogServer, ReadsAreBoundedAndGoOn) {
+  LogWorld world;
+  const std::string large(1 << 20, 'x');
+  for (std::uint64_t number = 3; number < 9; ++number) (void)world.Append(number, large);
+  proto::Control question;
+  question.mutable_log_read()->set_cluster_id(world.cluster);
+  question.mutable_log_read()->set_from(3);
+  const proto::Control part = world.Ask(question).value();
+  EXPECT_GE(part.log_read().rows_size(), 1);
+  EXPECT_LE(part.ByteSizeLong(), std::size_t{5} << 20);
+  EXPECT_EQ(part.log_read().head(), 8U);
+  question.mutable_log_read()->set_from(9);
+  EXPECT_EQ(world.Ask(question).value().log_read().rows_size(), 0);
+}
+
+TEST(LogServer, BackupsAreKeptOnceAndTheNewestIsGiven) {
+  LogWorld world;
+  proto::Control put;
+  put.mutable_snapshot_put()->set_cluster_id(world.cluster);
+  put.mutable_snapshot_put()->set_number(2);
+  put.mutable_snapshot_put()->set_backup_id("backup-aaaaaaaaaaa");
+  put.mutable_snapshot_put()->set_kind("daily");
+  put.mutable_snapshot_put()->set_data("first");
+  EXPECT_TRUE(world.Ask(put).ok());
+  put.mutable_snapshot_put()->set_data("second");
+  EXPECT_TRUE(world.Ask(put).ok()) << "a repeat is no failure";
+  proto::Control get;
+  get.mutable_snapshot_get()->set_cluster_id(world.cluster);
+  const proto::Control newest = world.Ask(get).value();
+  EXPECT_EQ(newest.snapshot_get().number(), 2U);
+  EXPECT_EQ(newest.snapshot_get().data(), "first");
+  put.mutable_snapshot_put()->set_backup_id("../../etc");
+  EXPECT_EQ(world.Ask(put).error().code(), Errc::kInvalidArgument);
+  EXPECT_EQ(world.Ask(proto::Control()).error().code(), Errc::kUnsupported);
+}
+
+}  // namespace
+}  // namespace strongroom::cloudhsm

@@ -1,0 +1,197 @@
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/log.h"
+#include "cloudhsm/certificates.h"
+#include "cloudhsm/nodes/ask.h"
+
+namespace strongroom::cloudhsm {
+namespace {
+
+constexpr int kZeroizeAttempts = 5;
+
+Task<void> Pause(std::chrono::milliseconds duration) {
+  using Timer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                                  boost::asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>;
+  Timer timer(co_await boost::asio::this_coro::executor, duration);
+  boost::system::error_code ignored;
+  co_await timer.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable_t<LoopExecutor>{}, ignored));
+}
+
+/// The HSM looked at our certificates and does not want them: asking again will not help.
+bool IsRefusal(Errc code) {
+  return code == Errc::kInvalidArgument || code == Errc::kUntrusted || code == Errc::kBadSignature ||
+         code == Errc::kUnsupported;
+}
+
+Task<Status> Snapshot(JobContext& context, const HsmRow& hsm, const std::string& subject) {
+  const std::string backup_id = BackupIdFor("remove", subject);
+  auto look = [cluster_id = hsm.cluster_id, backup_id](store::Transaction& t) -> Result<bool> {
+    SR_TRY(const auto row, t.QueryOne("SELECT 1 FROM cluster_snapshots WHERE cluster_id = $1 AND backup_id = $2",
+                                      {store::Text(cluster_id), store::Text(backup_id)}));
+    return row.has_value();
+  };
+  SR_CO_TRY(const bool there, co_await context.database.RunRead(std::move(look)));
+  if (there) co_return Status();
+  proto::Control question;
+  question.mutable_make_snapshot()->set_kind("remove");
+  question.mutable_make_snapshot()->set_backup_id(backup_id);
+  SR_CO_CHECK(co_await AskHsm(context, hsm, std::move(question)));
+  co_return Status();
+}
+
+// Another HSM that is a member of the cluster now; null when there is none. HSMs that are to be deleted too still count
+// while they are members, or two deletions would wait for each other.
+Task<Result<const HsmRow*>> OtherMember(JobContext& context, const ClusterRow& cluster, const std::string& hsm_id) {
+  for (const HsmState state : {HsmState::kActive, HsmState::kDeleteInProgress}) {
+    for (const HsmRow& other : cluster.hsms) {
+      if (other.state != state || other.hsm_id == hsm_id) continue;
+      SR_CO_TRY(const proto::HsmStatus status, co_await StatusOfHsm(context, other));
+      if (status.lifecycle() != proto::EMPTY && status.cluster_id() == cluster.cluster_id) co_return &other;
+    }
+  }
+  co_return static_cast<const HsmRow*>(nullptr);
+}
+
+// What the other HSMs must do before this one goes; or, if it is the last, what it must leave behind.
+Task<Status> Detach(JobContext& context, const ClusterRow& cluster, const HsmRow& hsm) {
+  if (cluster.state == ClusterState::kUninitialized) co_return Status();
+  SR_CO_TRY(const HsmRow* remaining, co_await OtherMember(context, cluster, hsm.hsm_id));
+  if (remaining != nullptr) {
+    if (cluster.state == ClusterState::kActive) SR_CO_CHECK(co_await Snapshot(context, *remaining, hsm.hsm_id));
+    proto::Control question;
+    question.mutable_remove_member()->set_hsm_id(hsm.hsm_id);
+    SR_CO_CHECK(co_await AskHsm(context, *remaining, std::move(question)));
+    co_return Status();
+  }
+  SR_CO_CHECK(co_await StartHsm(context, cluster, hsm));
+  SR_CO_TRY(const proto::HsmStatus status, co_await StatusOfHsm(context, hsm));
+  // Empty: it is zeroised already, and the backup was taken before.
+  if (status.lifecycle() != proto::EMPTY) SR_CO_CHECK(co_await Snapshot(context, hsm, hsm.hsm_id));
+  co_return Status();
+}
+
+Task<Status> Erase(JobContext& context, const ClusterRow& cluster, const HsmRow& hsm) {
+  SR_CO_CHECK(co_await StartHsm(context, cluster, hsm));
+  Result<proto::Control> zeroized = Error(Errc::kUnavailable, "not asked");
+  for (int attempt = 0; attempt < kZeroizeAttempts; ++attempt) {
+    proto::Control question;
+    question.mutable_zeroize();
+    zeroized = co_await AskHsm(context, hsm, std::move(question));
+    if (zeroized.ok()) break;
+    co_await Pause(std::chrono::milliseconds(100 << attempt));
+  }
+  if (!zeroized.ok()) {
+    // It may be too damaged to start; its host removes the state directory all the same.
+    spdlog::warn("HSM {} did not prove that it has zeroised itself; its state is removed by the host: {}", hsm.hsm_id,
+                 zeroized.error().ForLog());
+  }
+  proto::Control destroy;
+  destroy.mutable_destroy_hsm()->set_hsm_id(hsm.hsm_id);
+  SR_CO_CHECK(co_await AskHost(context, hsm, std::move(destroy)));
+  co_return Status();
+}
+
+}  // namespace
+
+Task<Status> FinishCreateCluster(JobContext& context, ClusterRow cluster) {
+  auto change = [](store::Transaction& t, ClusterRow& row) -> Status {
+    if (row.state != ClusterState::kCreateInProgress) return {};
+    row.state = ClusterState::kUninitialized;
+    return UpdateCluster(t, row);
+  };
+  co_return co_await ChangeCluster(context, cluster.cluster_id, std::move(change));
+}
+
+Task<Status> FinishDeleteHsm(JobContext& context, ClusterRow cluster, HsmRow hsm) {
+  SR_CO_CHECK(co_await Detach(context, cluster, hsm));
+  SR_CO_CHECK(co_await Erase(context, cluster, hsm));
+  auto change = [hsm_id = hsm.hsm_id](store::Transaction& t, ClusterRow& row) -> Status {
+    const HsmRow* found = row.Hsm(hsm_id);
+    if (found == nullptr) return {};
+    HsmRow gone = *found;
+    gone.state = HsmState::kDeleted;
+    gone.state_message.clear();
+    SR_CHECK(UpdateHsm(t, gone));
+    if (row.state != ClusterState::kUninitialized || row.hsms.size() > 1) return {};
+    // Nobody owns what was made here: the next HSM begins anew, with a key pair and a request of its own.
+    row.csr.clear();
+    row.hsm_certificate.clear();
+    row.aws_hw_certificate.clear();
+    row.manufacturer_hw_certificate.clear();
+    SR_CHECK(t.Execute("DELETE FROM cluster_log WHERE cluster_id = $1", {store::Text(row.cluster_id)}));
+    SR_CHECK(t.Execute("DELETE FROM cluster_snapshots WHERE cluster_id = $1", {store::Text(row.cluster_id)}));
+    return UpdateCluster(t, row);
+  };
+  co_return co_await ChangeCluster(context, cluster.cluster_id, std::move(change));
+}
+
+Task<Status> FinishInitialize(JobContext& context, ClusterRow cluster) {
+  const HsmRow* hsm = nullptr;
+  for (const HsmRow& candidate : cluster.hsms) {
+    if (candidate.state == HsmState::kActive) hsm = &candidate;
+  }
+  if (hsm == nullptr) co_return Error(Errc::kUnavailable, "Cluster " + cluster.cluster_id + " has no ACTIVE HSM.");
+  SR_CO_TRY(const Bytes certificate, PemToDer(cluster.cluster_certificate));
+  SR_CO_TRY(const Bytes anchor, PemToDer(cluster.trust_anchor));
+  proto::Control question;
+  question.mutable_install_cluster_certificate()->set_certificate(std::string(AsText(certificate)));
+  question.mutable_install_cluster_certificate()->set_trust_anchor(std::string(AsText(anchor)));
+  const auto installed = co_await AskHsm(context, *hsm, std::move(question));
+  if (!installed.ok() && IsRefusal(installed.error().code())) {
+    LogError("initialising cluster " + cluster.cluster_id, installed.error());
+    auto refuse = [why = installed.error().public_message()](store::Transaction& t, ClusterRow& row) -> Status {
+      row.state = ClusterState::kUninitialized;
+      row.state_message = "The HSM refused the certificates: " + why;
+      row.state_message.resize(std::min<std::size_t>(row.state_message.size(), 300));
+      row.cluster_certificate.clear();
+      row.trust_anchor.clear();
+      return UpdateCluster(t, row);
+    };
+    co_return co_await ChangeCluster(context, cluster.cluster_id, std::move(refuse));
+  }
+  if (!installed.ok()) co_return installed.error();
+  proto::Control trust;
+  trust.mutable_set_client_trust()->set_hsm_id(hsm->hsm_id);
+  trust.mutable_set_client_trust()->set_trust_anchor(std::string(AsText(anchor)));
+  SR_CO_CHECK(co_await AskHost(context, *hsm, std::move(trust)));
+  auto change = [](store::Transaction& t, ClusterRow& row) -> Status {
+    if (row.state != ClusterState::kInitializeInProgress) return {};
+    row.state = ClusterState::kInitialized;
+    row.state_message.clear();
+    row.csr.clear();
+    row.hsm_certificate.clear();
+    row.aws_hw_certificate.clear();
+    row.manufacturer_hw_certificate.clear();
+    return UpdateCluster(t, row);
+  };
+  co_return co_await ChangeCluster(context, cluster.cluster_id, std::move(change));
+}
+
+Task<Status> FinishDeleteCluster(JobContext& context, ClusterRow cluster) {
+  auto change = [](store::Transaction& t, ClusterRow& row) -> Status {
+    if (row.state != ClusterState::kDeleteInProgress) return {};
+    row.state = ClusterState::kDeleted;
+    row.state_message.clear();
+    SR_TRY(row.delete_at, t.NowMillis());
+    // The backups stay; the log without its HSMs is of no use to anybody.
+    SR_CHECK(t.Execute("DELETE FROM cluster_log WHERE cluster_id = $1", {store::Text(row.cluster_id)}));
+    return UpdateCluster(t, row);
+  };
+  co_return co_await ChangeCluster(context, cluster.cluster_id, std::move(change));
+}
+
+Task<Status> NoteActivation(JobContext& context, std::string cluster_id) {
+  auto change = [cluster_id = std::move(cluster_id)](store::Transaction& t) -> Status {
+    SR_TRY(std::optional<ClusterRow> row, LoadClusterById(t, cluster_id));
+    if (!row || row->state != ClusterState::kInitialized) return {};
+    row->state = ClusterState::kActive;
+    row->state_message.clear();
+    return UpdateCluster(t, *row);
+  };
+  co_return co_await context.database.Run(std::move(change));
+}
+
+}  // namespace strongroom::cloudhsm

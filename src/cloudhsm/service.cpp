@@ -1,0 +1,71 @@
+#include "cloudhsm/service.h"
+
+#include "cloudhsm/certificates.h"
+#include "cloudhsm/ops/all.h"
+#include "cloudhsm/wire_error.h"
+
+namespace strongroom::cloudhsm {
+namespace {
+
+Result<std::optional<ports::ClusterInfo>> Shown(const std::optional<ClusterRow>& row) {
+  if (!row || row->state == ClusterState::kDeleted || row->domain()) return std::optional<ports::ClusterInfo>();
+  ports::ClusterInfo info;
+  info.account = row->account;
+  info.region = row->region;
+  info.cluster_id = row->cluster_id;
+  info.state = row->state;
+  info.subnets = row->subnets;
+  SR_TRY(info.trust_anchor, PemToDer(row->trust_anchor));
+  SR_TRY(info.cluster_certificate, PemToDer(row->cluster_certificate));
+  for (const HsmRow& hsm : row->hsms) {
+    info.hsms.push_back({.hsm_id = hsm.hsm_id,
+                         .address = hsm.eni_ip,
+                         .zone = hsm.zone,
+                         .active = hsm.state == HsmState::kActive});
+  }
+  return std::optional<ports::ClusterInfo>(std::move(info));
+}
+
+}  // namespace
+
+std::string ClusterArn(std::string_view region, std::string_view account, std::string_view cluster_id) {
+  return "arn:aws:cloudhsm:" + std::string(region) + ":" + std::string(account) + ":cluster/" + std::string(cluster_id);
+}
+
+Error WrongState(const ClusterRow& cluster, std::string_view operation, std::string_view wanted) {
+  return Error(Errc::kInvalidState, "Cluster " + cluster.cluster_id + " is in state " +
+                                        std::string(Name(cluster.state)) + ". " + std::string(operation) +
+                                        " requires state " + std::string(wanted) + ".");
+}
+
+Status CloudHsm::Authorize(const aws::Call& call, std::string_view cluster_id) const {
+  const std::string arn =
+      cluster_id.empty() ? std::string("*") : ClusterArn(call.region, call.account(), cluster_id);
+  return parts_.authorizer.Authorize({.caller = call.caller,
+                                      .action = call.iam_action,
+                                      .resource = arn,
+                                      .resource_account = call.account()});
+}
+
+Task<Result<std::optional<ports::ClusterInfo>>> CloudHsm::Find(std::string account, std::string region,
+                                                               std::string cluster_id) {
+  auto load = [account = std::move(account), region = std::move(region),
+               cluster_id = std::move(cluster_id)](store::Transaction& t) {
+    return LoadCluster(t, account, region, cluster_id);
+  };
+  SR_CO_TRY(const std::optional<ClusterRow> row, co_await database().RunRead(std::move(load)));
+  co_return Shown(row);
+}
+
+aws::Service Describe(CloudHsm& service) {
+  return {.name = "cloudhsm",
+          .signing_name = "cloudhsm",
+          .event_source = "cloudhsm.amazonaws.com",
+          .protocol = aws::Protocol::kJson11,
+          .message_member = aws::MessageMember::kBoth,
+          .operations = kAllRows,
+          .instance = &service,
+          .errors = &kWireErrors};
+}
+
+}  // namespace strongroom::cloudhsm

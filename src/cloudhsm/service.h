@@ -1,0 +1,68 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "aws/dispatch/operation.h"
+#include "aws/dispatch/service.h"
+#include "base/result.h"
+#include "cloudhsm/nodes/placement.h"
+#include "cloudhsm/rows.h"
+#include "ports/authorizer.h"
+#include "ports/cluster_directory.h"
+#include "store/database.h"
+
+namespace strongroom::cloudhsm {
+
+/// Source: AWS CloudHSM User Guide, "Quotas".
+struct Limits {
+  std::int64_t clusters = 4;           // per account and region
+  std::int64_t hsms = 6;               // per account and region
+  std::int64_t hsms_per_cluster = 28;
+  std::int64_t tags = 50;              // per resource
+};
+
+/// What the operations work with: they check, change rows and wake the background jobs, which do the rest.
+/// Threads   any loop.
+/// Lifetime  what it refers to outlives it.
+class CloudHsm final : public ports::ClusterDirectory {
+ public:
+  struct Parts {
+    store::Database& database;
+    const ports::Authorizer& authorizer;
+    const Placement& placement;
+    Limits limits{};
+    std::function<void()> wake{};  // the background jobs
+  };
+  explicit CloudHsm(Parts parts) : parts_(std::move(parts)) {}
+
+  store::Database& database() noexcept { return parts_.database; }
+  const Placement& placement() const noexcept { return parts_.placement; }
+  const Limits& limits() const noexcept { return parts_.limits; }
+  void Wake() const {
+    if (parts_.wake) parts_.wake();
+  }
+
+  /// May the caller do this to the cluster (empty: to no resource in particular)? Errors: kAccessDenied.
+  Status Authorize(const aws::Call& call, std::string_view cluster_id) const;
+
+  Task<Result<std::optional<ports::ClusterInfo>>> Find(std::string account, std::string region,
+                                                       std::string cluster_id) override;
+
+ private:
+  Parts parts_;
+};
+
+/// arn:aws:cloudhsm:<region>:<account>:cluster/<id>
+std::string ClusterArn(std::string_view region, std::string_view account, std::string_view cluster_id);
+
+/// "Cluster <id> is in state <STATE>. <Operation> requires state <STATES>."
+Error WrongState(const ClusterRow& cluster, std::string_view operation, std::string_view wanted);
+
+/// The service's table for the dispatcher; `service` outlives it.
+aws::Service Describe(CloudHsm& service);
+
+}  // namespace strongroom::cloudhsm

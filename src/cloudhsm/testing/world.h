@@ -1,0 +1,137 @@
+#pragma once
+
+// A region of clusters for tests: a real store in a temporary directory, the service's operations, the background jobs, and
+// hosts and HSMs that answer as real ones do, with real certificates.
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/json.hpp>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "aws/policy/basic_authorizer.h"
+#include "cloudhsm/log/log_server.h"
+#include "cloudhsm/nodes/lifecycle.h"
+#include "cloudhsm/service.h"
+#include "crypto/certificate.h"
+
+namespace strongroom::cloudhsm::testing {
+
+/// Runs a coroutine to its end on `loop` and returns its value.
+template <typename T>
+T Run(Loop& loop, Task<T> task) {
+  std::optional<T> value;
+  const auto work = boost::asio::make_work_guard(loop);
+  boost::asio::co_spawn(loop, std::move(task), [&](std::exception_ptr failed, T result) {
+    if (failed) std::rethrow_exception(failed);
+    value = std::move(result);
+    loop.stop();
+  });
+  loop.restart();
+  loop.run();
+  return *std::move(value);
+}
+
+/// One HSM's state, as far as the control plane can see.
+struct FakeHsm {
+  std::string cluster_id, address;
+  std::optional<crypto::PrivateKey> device_key;
+  proto::InstallDevice device;
+  proto::HsmStatus status;  // lifecycle EMPTY at first
+  int created = 0, joined = 0, admitted = 0, removed = 0, zeroized = 0, snapshots = 0, installed = 0;
+};
+
+/// All hosts' common world: HSMs by id, the manufacturer, and where the next crash happens.
+struct FakeHardware : DeviceCertifier {
+  FakeHardware();
+  Task<Result<proto::CertifyDeviceReply>> Certify(Bytes device_csr, std::string hsm_id) override;
+
+  std::map<std::string, FakeHsm> hsms;         // that run
+  std::map<std::string, std::string> trusted;  // SetClientTrust: hsm id -> DER
+  std::vector<std::string> asked;              // names of questions, in order
+  std::vector<std::string> refuse_install;     // public text of the HSM's refusal, when not empty
+  /// The n-th question from now on is lost, before it reaches its goal or after it was carried out; -1: none.
+  int crash_after = -1;
+  enum class Crash { kBefore, kAfter } crash = Crash::kBefore;
+
+  std::optional<crypto::PrivateKey> manufacturer_key;
+  std::optional<crypto::Certificate> manufacturer_root;
+};
+
+class FakeHost final : public Host {
+ public:
+  FakeHost(std::string host_id, FakeHardware& hardware, LogServer& log)
+      : host_id_(std::move(host_id)), hardware_(hardware), log_(log) {}
+  Task<Result<proto::Control>> Ask(std::string hsm_id, proto::Control question, std::chrono::milliseconds) override;
+  void Notify(std::string hsm_id, proto::Control) override { notified.push_back(std::move(hsm_id)); }
+  bool connected() const override { return up; }
+
+  bool up = true;
+  std::vector<std::string> notified;
+
+ private:
+  Task<Result<proto::Control>> Carry(std::string hsm_id, proto::Control question);
+  Task<Result<proto::Control>> ToHsm(FakeHsm& hsm, std::string hsm_id, proto::Control question);
+  Task<Status> Append(std::string hsm_id, std::string cluster_id);
+  Task<Status> Snapshot(std::string hsm_id, std::string cluster_id, proto::MakeSnapshot asked);
+  static std::string NewCounter();
+  std::string host_id_;
+  FakeHardware& hardware_;
+  LogServer& log_;
+};
+
+/// What an operation answered.
+struct Answer {
+  boost::json::value body;
+  std::string error_type, message;  // empty on success
+  bool ok() const { return error_type.empty(); }
+};
+
+struct World {
+  World();
+  ~World();
+
+  /// One API call as an account's root, past signature and model checks.
+  Answer Call(std::string_view operation, boost::json::object body, std::string_view account = "111122223333");
+  Answer Call(std::string_view operation, std::string_view json) {
+    return Call(operation, boost::json::parse(json).as_object());
+  }
+  /// The background jobs, until nothing is left to do.
+  Status Work();
+  /// A front end that has just started: nothing but the store is left of the one before.
+  void Restart();
+
+  /// The cluster as DescribeClusters shows it.
+  boost::json::object Cluster(const std::string& id);
+  std::string NewCluster(std::string_view subnets = R"(["subnet-0a0a0a0a","subnet-0b0b0b0b"])");
+  std::string NewHsm(const std::string& cluster, const std::string& zone = "us-east-1a");
+  /// The owner's side of initialisation: an anchor, and the certificate for the cluster's request.
+  struct Signed {
+    std::string anchor, certificate;
+  };
+  Signed Sign(const std::string& cluster);
+  /// Through all steps to ACTIVE with one HSM in zone a.
+  std::string ActiveCluster();
+  void Activate(const std::string& cluster);
+
+  std::filesystem::path directory;
+  std::unique_ptr<store::Database> database;
+  Loop loop{1};
+  FakeHardware hardware;
+  aws::BasicAuthorizer authorizer;
+  Placement placement{{{"host-1", "127.9.9."}}};
+  Limits limits{};
+  LogServer log;
+  Hosts hosts;
+  std::shared_ptr<FakeHost> host;
+  int wakes = 0;
+  std::unique_ptr<CloudHsm> service;
+  std::unique_ptr<JobContext> jobs;
+  std::unique_ptr<Lifecycle> lifecycle;
+};
+
+}  // namespace strongroom::cloudhsm::testing

@@ -1,0 +1,80 @@
+#include <fmt/format.h>
+
+#include <charconv>
+#include <fstream>
+
+#include "cmu/commands/all.h"
+#include "cmu/mgmt_util.h"
+#include "keys.pb.h"
+
+namespace strongroom::cmu {
+namespace {
+
+struct Found {
+  std::vector<proto::KeyInfo> keys;
+  Bytes digest;
+};
+
+Result<Found> FindAll(Server& server, std::uint32_t user_id) {
+  Found found;
+  proto::FindKeysRequest request;
+  for (bool more = true; more;) {
+    SR_TRY(const auto answer, server.connection->Call<proto::FindKeysReply>(wire::Command::kFindKeys, request));
+    for (const proto::KeyInfo& key : answer.reply.keys()) {
+      const bool shared = std::find(key.shared_with().begin(), key.shared_with().end(), user_id) != key.shared_with().end();
+      if (key.owner() == user_id || shared) found.keys.push_back(key);
+      request.set_start_after(key.handle());
+    }
+    found.digest = ToBytes(AsBytes(answer.reply.digest()));
+    more = answer.reply.more() && answer.reply.keys_size() > 0;
+  }
+  return found;
+}
+
+bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
+  std::uint32_t user_id = 0;
+  const auto [end, failed] = std::from_chars(arguments[0].data(), arguments[0].data() + arguments[0].size(), user_id);
+  if (failed != std::errc() || end != arguments[0].data() + arguments[0].size() ||
+      (arguments[1] != "0" && arguments[1] != "1")) {
+    fmt::print("Usage: findAllKeys <user id> <0|1> [file]\n");
+    return false;
+  }
+  std::ofstream file;
+  if (arguments.size() > 2) file.open(std::string(arguments[2]));
+  bool all = true;
+  for (Server* server : util.Targets()) {
+    const auto found = FindAll(*server, user_id);
+    if (!found.ok()) {
+      fmt::print("findAllKeys failed on server {}({}): {}\n", util.IndexOf(*server), server->Label(),
+                 HsmErrorText(found.error()));
+      all = false;
+      continue;
+    }
+    std::string list;
+    for (const proto::KeyInfo& key : found->keys) {
+      if (!list.empty()) list += ",";
+      list += std::to_string(key.handle()) + (key.owner() == user_id ? "(o)" : "(s)");
+    }
+    std::string text =
+        fmt::format("Keys on server {}({}):\nNumber of keys found {}\nnumber of keys matched from start index 0::{}\n{}\n",
+                    util.IndexOf(*server), server->Label(), found->keys.size(), found->keys.size(), list);
+    // The original shows handles only; the label is what says which KMS key it is.
+    for (const proto::KeyInfo& key : found->keys)
+      text += fmt::format("    {} {}-bit key, label: {}\n", key.handle(), key.size_bits(), key.label());
+    if (arguments[1] == "1" && !found->keys.empty()) text += "Key Hash:\n" + Hex(found->digest) + "\n";
+    fmt::print("{}findAllKeys success on server {}({})\n", text, util.IndexOf(*server), server->Label());
+    if (file.is_open()) file << text;
+  }
+  if (file.is_open() && !file.flush()) {
+    fmt::print("findAllKeys failed: {} could not be written.\n", arguments[2]);
+    return false;
+  }
+  return all;
+}
+
+}  // namespace
+
+const Command op::find_all_keys = {"findAllKeys", "<user id> <0|1> [file]",
+                                   "List the keys of a user; with 1 also the hash of all keys' ownership", 2, 3, &Run};
+
+}  // namespace strongroom::cmu

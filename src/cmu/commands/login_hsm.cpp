@@ -1,0 +1,45 @@
+#include <fmt/format.h>
+
+#include "cmu/commands/all.h"
+#include "cmu/mgmt_util.h"
+
+namespace strongroom::cmu {
+namespace {
+
+bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
+  const auto type = util.UserTypeArgument(arguments[0]);
+  if (!type) return false;
+  const std::string name(arguments[1]);
+  auto password = util.PasswordArgument(arguments[2]);
+  if (!password.ok()) {
+    fmt::print("loginHSM failed: {}\n", password.error().public_message());
+    return false;
+  }
+  bool all = true;
+  for (Server* server : util.Targets()) {
+    const auto login = [&]() -> Status {
+      if (!server->connection->open()) SR_CHECK(Connect(*server));
+      SR_TRY(SecretBuffer copy, password->Clone());
+      SR_TRY(const proto::UserInfo user, server->connection->Login(*type, name, std::move(copy)));
+      server->logged_in_as = fmt::format("{}({})", user.name(), TypeName(user.type()));
+      return {};
+    };
+    const Status status = login();
+    if (status.ok()) {
+      fmt::print("loginHSM success on server {}({})\n", util.IndexOf(*server), server->Label());
+    } else {
+      all = false;
+      fmt::print("loginHSM failed on server {}({}): {}\n", util.IndexOf(*server), server->Label(),
+                 HsmErrorText(status.error()));
+      // Not on the next server too: five wrong passwords lock the account of the whole cluster.
+      break;
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+const Command op::login_hsm = {"loginHSM", "<CO|CU|PRECO> <name> <password|-hpswd>", "Log in to the HSMs", 3, 3, &Run};
+
+}  // namespace strongroom::cmu

@@ -1,0 +1,19 @@
+#include <cstdio>
+
+#include "cmu/commands/all.h"
+#include "cmu/mgmt_util.h"
+
+namespace strongroom::cmu {
+namespace {
+
+bool Run(MgmtUtil& util, const std::vector<std::string_view>&) {
+  std::puts("disconnecting from servers, please wait...");
+  util.Quit();
+  return true;
+}
+
+}  // namespace
+
+const Command op::quit = {"quit", "", "Disconnect and leave", 0, 0, &Run};
+
+}  // namespace strongroom::cmu

@@ -1,0 +1,158 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.h"
+#include "hsm/vault_sealer.h"
+#include "log.pb.h"
+#include "wire/frame.h"
+
+namespace strongroom::hsm::replica {
+
+using Segments = std::vector<SharedSecret>;
+
+/// The newest feature level that this software knows. A record of a higher one stops the HSM.
+inline constexpr std::uint32_t kFeatureLevel = 1;
+/// Wrong passwords in a row that lock a user (cloudhsm.md 5.3); an AU never locks.
+inline constexpr std::uint32_t kFailuresThatLock = 5;
+/// How long a client's command is remembered with its answer, by the records' own time.
+inline constexpr std::int64_t kRememberedMillis = 10 * 60 * 1000;
+
+/// A key of the cluster. Never changed once in a state: a change puts another object in its place, so whoever holds the
+/// pointer holds the key as it was.
+struct Key {
+  proto::KeyInfo info;
+  SharedSecret material;  // 1..n bytes (AES, generic) or PKCS#8; null for a public key
+  Bytes public_key;       // DER SubjectPublicKeyInfo; empty for secret keys
+};
+using KeyPtr = std::shared_ptr<const Key>;
+
+struct User {
+  proto::UserInfo info;
+  std::string password_hash;  // as crypto::HashPassword makes it; empty: no password ever matches
+};
+
+struct MemberEntry {
+  proto::Member member;
+  Bytes device_certificate;  // DER, under the manufacturer root
+};
+
+/// What the genesis record says once and for all, and the cluster certificate.
+struct Identity {
+  std::string cluster_id;
+  bool domain = false, fips = false;
+  std::uint32_t partition = 0;
+  std::string hsm_serial;              // of the first HSM: 30 upper-case hex digits
+  Bytes csr;                           // DER
+  Bytes manufacturer_root, aws_root;   // DER
+  Bytes recovery_public_key;           // DER SubjectPublicKeyInfo; domain only
+  SharedSecret cluster_key;            // PKCS#8
+  SharedSecret manufacturer_key, aws_root_key;  // PKCS#8; domain only, else null
+  Bytes cluster_certificate, trust_anchor;      // DER; empty until the cluster is initialised
+};
+
+/// The cluster's state machine: the same changes in the same order give the same state in every HSM. It knows no clock,
+/// file or network; times come from the records. Copying is cheap per entry (secrets are shared, not copied).
+///
+/// Threads   one loop. References into a state do not survive the next change: hold KeyPtr or copies across co_await.
+class State {
+ public:
+  State() = default;  // lifecycle EMPTY
+
+  /// Starts a record written at `written_millis`: forgets answers that have become too old.
+  /// Errors: kCorrupted when the time runs backwards.
+  Status BeginRecord(std::int64_t written_millis);
+  /// Applies one change of that record; segment numbers in it refer to `segments`.
+  /// Errors: kCorrupted for an unknown change, an unknown feature level, or one that contradicts the state: this HSM
+  /// must stop serving. The state may then be half changed and is not to be used.
+  Status Apply(const proto::Change& change, const Segments& segments);
+  /// Both, for a whole record.
+  Status ApplyBatch(const proto::LogBatch& batch, const Segments& segments);
+
+  /// The state as changes that build it anew; equal states give equal bytes.
+  std::pair<proto::SnapshotBody, Segments> ToSnapshot() const;
+  /// Errors: kCorrupted.
+  static Result<State> FromSnapshot(const proto::SnapshotBody& body, const Segments& segments);
+  /// SHA-256 over everything in the state, secrets included.
+  crypto::Sha256Digest Digest() const;
+
+  const Identity& identity() const noexcept { return identity_; }
+  proto::Lifecycle lifecycle() const noexcept { return lifecycle_; }
+  std::uint64_t epoch() const noexcept { return epoch_; }
+  std::uint32_t feature_level() const noexcept { return feature_level_; }
+  std::int64_t written_millis() const noexcept { return written_millis_; }
+
+  const std::map<std::uint32_t, User>& users() const noexcept { return users_; }
+  const User* FindUser(std::uint32_t id) const;
+  /// Names are case-insensitive and one name has one type (cloudhsm.md 5.3): the caller compares the type.
+  const User* FindUser(std::string_view name) const;
+  /// The id that the next new user must have.
+  std::uint32_t next_user_id() const noexcept { return next_user_id_; }
+
+  const std::map<std::uint32_t, KeyPtr>& keys() const noexcept { return keys_; }
+  /// Null when there is none.
+  KeyPtr FindKey(std::uint32_t handle) const;
+  /// The handle that the next new key must have.
+  std::uint32_t next_handle() const noexcept { return next_handle_; }
+
+  const std::map<std::string, MemberEntry>& members() const noexcept { return members_; }
+  /// By DER SubjectPublicKeyInfo; the value is the name.
+  const std::map<Bytes, std::string>& front_ends() const noexcept { return front_ends_; }
+  const std::map<std::uint32_t, SharedSecret>& domain_keys() const noexcept { return domain_keys_; }
+  /// 0: none yet.
+  std::uint32_t newest_domain_key() const noexcept;
+
+  /// The answer that this client's command got; null when it is not remembered.
+  const Bytes* Remembered(const wire::ClientId& client, std::uint32_t command) const;
+
+ private:
+  struct Remembrance {
+    std::int64_t at_millis = 0;
+    Bytes answer;
+  };
+  using RequestName = std::pair<Bytes, std::uint32_t>;
+
+  Status ApplyBody(const proto::Change& change, const Segments& segments);
+  Status On(const proto::Genesis& genesis, const Segments& segments);
+  Status On(const proto::ClusterCertificate& certificate);
+  Status On(const proto::MemberAdmitted& admitted);
+  Status On(const proto::EpochStarted& started);
+  Status On(const proto::FeatureLevel& level);
+  Status On(const proto::UserPut& put);
+  Status On(const proto::UserRemoved& removed);
+  Status On(const proto::LoginFailures& failures);
+  Status On(const proto::KeyPut& put, const Segments& segments);
+  Status On(const proto::KeyRemoved& removed);
+  Status On(const proto::FrontEndEnrolled& enrolled);
+  Status On(const proto::FrontEndRemoved& removed);
+  Status On(const proto::DomainKeyGeneration& generation, const Segments& segments);
+  void Remember(const proto::Change& change);
+
+  Identity identity_;
+  proto::Lifecycle lifecycle_ = proto::EMPTY;
+  std::uint64_t epoch_ = 0;
+  std::uint32_t feature_level_ = 0;
+  std::int64_t written_millis_ = 0;
+  std::map<std::uint32_t, User> users_;
+  std::map<std::string, std::uint32_t> user_ids_;  // by lower-case name
+  std::uint32_t next_user_id_ = 1;
+  std::map<std::uint32_t, KeyPtr> keys_;
+  std::uint32_t next_handle_ = 1;
+  std::map<std::string, MemberEntry> members_;
+  std::map<Bytes, std::string> front_ends_;
+  std::map<std::uint32_t, SharedSecret> domain_keys_;
+  std::map<RequestName, Remembrance> answers_;
+  std::multimap<std::int64_t, RequestName> answers_by_age_;
+};
+
+/// Adds `offset` to every segment number in the change, for a change that joins others in one record.
+void ShiftSegments(proto::Change& change, std::uint32_t offset);
+
+}  // namespace strongroom::hsm::replica

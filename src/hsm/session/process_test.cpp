@@ -1,0 +1,159 @@
+// The strongroom-hsm executable itself, started as the host's supervisor starts it.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "control/link.h"
+
+extern char** environ;
+
+namespace strongroom::hsm {
+namespace {
+
+class HsmProcess : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    directory_ = std::filesystem::temp_directory_path() / ("hsm-process-" + NewUuid());
+    std::filesystem::create_directories(directory_ / "state");
+    int ends[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    control_ = ends[0];
+    control_child_ = ends[1];
+    listening_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_un address{.sun_family = AF_UNIX};
+    socket_path_ = (directory_ / "tunnels").string();
+    ASSERT_LT(socket_path_.size(), sizeof(address.sun_path));
+    socket_path_.copy(address.sun_path, sizeof(address.sun_path) - 1);
+    ASSERT_EQ(::bind(listening_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+    ASSERT_EQ(::listen(listening_, 16), 0);
+  }
+  void TearDown() override {
+    if (child_ > 0) {
+      ::kill(child_, SIGKILL);
+      ::waitpid(child_, nullptr, 0);
+    }
+    for (const int descriptor : {control_, control_child_, listening_})
+      if (descriptor >= 0) ::close(descriptor);
+    std::error_code ignored;
+    std::filesystem::remove_all(directory_, ignored);
+  }
+
+  void Start(const std::string& root_key, const std::string& hsm_id = "hsm-aaaaaaaaaaa") {
+    int key[2];
+    ASSERT_EQ(::pipe2(key, O_CLOEXEC), 0);
+    ASSERT_EQ(::write(key[1], root_key.data(), root_key.size()), static_cast<ssize_t>(root_key.size()));
+    ::close(key[1]);
+    // Moved well above 5 first: adddup2 of a descriptor onto its own number would leave it close-on-exec.
+    const int high_control = ::fcntl(control_child_, F_DUPFD_CLOEXEC, 50);
+    const int high_listening = ::fcntl(listening_, F_DUPFD_CLOEXEC, 50);
+    const int high_key = ::fcntl(key[0], F_DUPFD_CLOEXEC, 50);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, high_control, 3);
+    posix_spawn_file_actions_adddup2(&actions, high_listening, 4);
+    posix_spawn_file_actions_adddup2(&actions, high_key, 5);
+    log_ = (directory_ / "log").string();
+    posix_spawn_file_actions_addopen(&actions, 2, log_.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+    std::vector<std::string> words{STRONGROOM_BIN_DIR "/strongroom-hsm", "--hsm-id",    hsm_id, "--state-dir",
+                                   (directory_ / "state").string(),      "--log-level", "debug"};
+    std::vector<char*> arguments;
+    for (std::string& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    ASSERT_EQ(::posix_spawn(&child_, words[0].c_str(), &actions, nullptr, arguments.data(), environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    for (const int descriptor : {high_control, high_listening, high_key, key[0]}) ::close(descriptor);
+    ::close(std::exchange(control_child_, -1));
+  }
+  /// Exit status, or -1 when a signal ended it.
+  int Reap() {
+    int status = 0;
+    const pid_t child = std::exchange(child_, -1);
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+  std::string Log() const {
+    std::ifstream in(log_);
+    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  }
+  static Task<void> AskStatus(std::shared_ptr<control::Link> link, std::optional<Result<proto::Control>>& answer) {
+    proto::Control question;
+    question.set_hsm_id("hsm-aaaaaaaaaaa");
+    question.mutable_hsm_status();
+    answer.emplace(co_await link->Ask(std::move(question), std::chrono::seconds(60)));
+  }
+  /// Waits until the HSM answers on its control link.
+  std::shared_ptr<control::Link> Connect() {
+    auto link = control::Link::OverDescriptor(loop_, std::exchange(control_, -1));
+    EXPECT_TRUE(link.ok());
+    (*link)->Start({});
+    std::optional<Result<proto::Control>> answer;
+    boost::asio::co_spawn(loop_.get_executor(), AskStatus(*link, answer), boost::asio::detached);
+    while (!answer && loop_.run_one_for(std::chrono::seconds(60)) > 0) {
+    }
+    EXPECT_TRUE(answer && answer->ok()) << Log();
+    if (answer && answer->ok()) EXPECT_EQ((**answer).hsm_status().lifecycle(), proto::EMPTY);
+    return *link;
+  }
+
+  Loop loop_{1};
+  std::filesystem::path directory_;
+  std::string socket_path_, log_;
+  int control_ = -1, control_child_ = -1, listening_ = -1;
+  pid_t child_ = -1;
+};
+
+const std::string kRootKey(32, 'k');
+
+TEST_F(HsmProcess, ServesUntilItIsToldToStop) {
+  Start(kRootKey);
+  const auto link = Connect();
+  // A tunnel to an HSM of no cluster ends at once.
+  const int tunnel = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{.sun_family = AF_UNIX};
+  socket_path_.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  ASSERT_EQ(::connect(tunnel, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  char byte = 0;
+  EXPECT_EQ(::read(tunnel, &byte, 1), 0);
+  ::close(tunnel);
+  ASSERT_EQ(::kill(child_, SIGTERM), 0);
+  EXPECT_EQ(Reap(), 0) << Log();
+}
+
+TEST_F(HsmProcess, StopsWhenItsHostIsGone) {
+  Start(kRootKey);
+  const auto link = Connect();
+  link->Close(Error(Errc::kCancelled, "gone"));
+  while (loop_.poll() > 0) {
+  }
+  EXPECT_EQ(Reap(), 0) << Log();
+}
+
+TEST_F(HsmProcess, RefusesAShortRootKey) {
+  Start(kRootKey.substr(1));
+  EXPECT_EQ(Reap(), 1);
+  EXPECT_NE(Log().find("root key"), std::string::npos) << Log();
+}
+
+TEST_F(HsmProcess, RefusesALongRootKey) {
+  Start(kRootKey + "x");
+  EXPECT_EQ(Reap(), 1);
+  EXPECT_EQ(Log().find("kkkk"), std::string::npos) << "a key is never printed";
+}
+
+}  // namespace
+}  // namespace strongroom::hsm

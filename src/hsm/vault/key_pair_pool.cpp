@@ -1,0 +1,111 @@
+#include "hsm/vault/key_pair_pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+
+namespace strongroom::hsm {
+
+std::optional<crypto::KeySpec> KeySpecOfKms(std::string_view name) noexcept {
+  using crypto::KeySpec;
+  static constexpr auto kNames = std::to_array<std::pair<std::string_view, KeySpec>>({
+      {"RSA_2048", KeySpec::kRsa2048},
+      {"RSA_3072", KeySpec::kRsa3072},
+      {"RSA_4096", KeySpec::kRsa4096},
+      {"ECC_NIST_P256", KeySpec::kP256},
+      {"ECC_NIST_P384", KeySpec::kP384},
+      {"ECC_NIST_P521", KeySpec::kP521},
+      {"ECC_SECG_P256K1", KeySpec::kSecp256k1},
+      {"ECC_NIST_EDWARDS25519", KeySpec::kEd25519},
+  });
+  for (const auto& [text, spec] : kNames)
+    if (text == name) return spec;
+  return std::nullopt;
+}
+
+KeyPairPool::KeyPairPool(Stock target, Maker make)
+    : make_(std::move(make)),
+      shelves_{Shelf{crypto::KeySpec::kRsa2048, target.rsa2048, false, {}},
+               Shelf{crypto::KeySpec::kRsa3072, target.rsa3072, false, {}},
+               Shelf{crypto::KeySpec::kRsa4096, target.rsa4096, false, {}}},
+      thread_([this] { Work(); }) {}
+
+KeyPairPool::~KeyPairPool() { Stop(); }
+
+void KeyPairPool::FillAll() {
+  {
+    const std::lock_guard lock(mutex_);
+    for (Shelf& shelf : shelves_) shelf.wanted = true;
+  }
+  wake_.notify_one();
+}
+
+std::optional<crypto::PrivateKey> KeyPairPool::Take(crypto::KeySpec spec) {
+  std::optional<crypto::PrivateKey> taken;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto shelf = std::ranges::find(shelves_, spec, &Shelf::spec);
+    if (shelf == shelves_.end()) return std::nullopt;
+    shelf->wanted = true;
+    if (!shelf->pairs.empty()) {
+      taken.emplace(std::move(shelf->pairs.front()));
+      shelf->pairs.pop_front();
+    }
+  }
+  wake_.notify_one();
+  return taken;
+}
+
+std::size_t KeyPairPool::InStock(crypto::KeySpec spec) const {
+  const std::lock_guard lock(mutex_);
+  const auto shelf = std::ranges::find(shelves_, spec, &Shelf::spec);
+  return shelf == shelves_.end() ? 0 : shelf->pairs.size();
+}
+
+void KeyPairPool::Stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+/// Of the shelves that want something, the one that is emptiest in proportion. Called with the lock held.
+KeyPairPool::Shelf* KeyPairPool::NextToFill() {
+  Shelf* next = nullptr;
+  for (Shelf& shelf : shelves_) {
+    if (!shelf.wanted || shelf.pairs.size() >= shelf.target) continue;
+    if (next == nullptr || shelf.pairs.size() * next->target < next->pairs.size() * shelf.target) next = &shelf;
+  }
+  return next;
+}
+
+void KeyPairPool::Work() {
+  // Idle priority: it may only use time that nobody else wants. If the sandbox refuses, it works at normal priority.
+  const sched_param none{};
+  if (pthread_setschedparam(pthread_self(), SCHED_IDLE, &none) != 0)
+    spdlog::debug("key pairs are made ahead at normal priority");
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    Shelf* shelf = nullptr;
+    wake_.wait(lock, [&] { return stopping_ || (shelf = NextToFill()) != nullptr; });
+    if (stopping_) return;
+    const crypto::KeySpec spec = shelf->spec;
+    lock.unlock();
+    auto pair = make_(spec);
+    lock.lock();
+    if (!pair) {
+      LogError("making a key pair ahead", pair.error());
+      shelf->wanted = false;  // until the next request for it
+      continue;
+    }
+    shelf->pairs.push_back(std::move(*pair));
+  }
+}
+
+}  // namespace strongroom::hsm

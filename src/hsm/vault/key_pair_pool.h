@@ -1,0 +1,63 @@
+#pragma once
+
+#include <array>
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <thread>
+
+#include "crypto/key_pair.h"
+
+namespace strongroom::hsm {
+
+/// KMS's names of asymmetric specs ("RSA_2048", "ECC_NIST_P256", "ECC_SECG_P256K1", "ECC_NIST_EDWARDS25519", ...).
+/// Null for every other text. Source: KMS API Reference, KeySpec and DataKeyPairSpec.
+std::optional<crypto::KeySpec> KeySpecOfKms(std::string_view name) noexcept;
+
+/// RSA key pairs made ahead by one idle-priority thread, since one takes 0.1 s to a second. Elliptic curve pairs take
+/// microseconds and are not kept.
+///
+/// Promise   a pair is handed out once and to one caller.
+/// Threads   any.
+class KeyPairPool {
+ public:
+  struct Stock {
+    std::size_t rsa2048 = 8, rsa3072 = 2, rsa4096 = 2;
+  };
+  /// Tests put a maker of their own in place of crypto::PrivateKey::Generate.
+  using Maker = std::function<Result<crypto::PrivateKey>(crypto::KeySpec)>;
+  explicit KeyPairPool(Stock target, Maker make = &crypto::PrivateKey::Generate);
+  ~KeyPairPool();
+  KeyPairPool(const KeyPairPool&) = delete;
+  KeyPairPool& operator=(const KeyPairPool&) = delete;
+
+  /// Begins to keep a stock of every size. Without it a size is kept in stock once it has been asked for.
+  void FillAll();
+  /// One from the stock; empty when there is none (the caller then makes one on a worker).
+  std::optional<crypto::PrivateKey> Take(crypto::KeySpec spec);
+  std::size_t InStock(crypto::KeySpec spec) const;
+  void Stop();
+
+ private:
+  struct Shelf {
+    crypto::KeySpec spec;
+    std::size_t target = 0;
+    bool wanted = false;
+    std::deque<crypto::PrivateKey> pairs;
+  };
+  void Work();
+  Shelf* NextToFill();
+
+  const Maker make_;
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::array<Shelf, 3> shelves_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace strongroom::hsm

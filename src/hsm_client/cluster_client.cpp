@@ -1,0 +1,157 @@
+#include "hsm_client/cluster_client.h"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include "crypto/random.h"
+#include "hsm_client/cluster_state.h"
+
+namespace strongroom::hsm_client {
+namespace asio = boost::asio;
+namespace {
+
+/// How long a call waits for members that were lost, before it says that there is none.
+constexpr std::chrono::milliseconds kPatience(2000);
+
+/// What is to be done about a failed call.
+enum class Next { kReturn, kAnotherMember, kAnyMember, kLogInAgain };
+
+Next Decide(wire::Repeat repeat, Errc code, Executed executed, bool connection_open, bool has_login) {
+  if (repeat == wire::Repeat::kNever) return Next::kReturn;
+  switch (code) {
+    case Errc::kUnavailable:
+      // Lost on the way, or an HSM that says it cannot now; another may.
+      return executed == Executed::kPerhaps || !connection_open ? Next::kAnyMember : Next::kAnotherMember;
+    case Errc::kTimeout: return executed == Executed::kPerhaps ? Next::kAnotherMember : Next::kReturn;
+    case Errc::kThrottled:
+    case Errc::kResourceExhausted: return Next::kAnotherMember;
+    case Errc::kNotLoggedIn: return has_login ? Next::kLogInAgain : Next::kReturn;
+    default: return Next::kReturn;
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<ClusterClient> ClusterClient::Create(std::vector<Loop*> loops, ClientTrust trust,
+                                                     ClusterOptions options) {
+  return std::make_shared<ClusterClient>(
+      std::make_shared<Shared>(std::move(loops), std::move(trust), std::move(options)));
+}
+
+ClusterClient::~ClusterClient() { Close(); }
+
+Task<Result<wire::Frame>> ClusterClient::Call(wire::Command command, const google::protobuf::MessageLite& request,
+                                              std::vector<SecretBuffer> segments,
+                                              std::optional<Clock::time_point> wanted_deadline) {
+  const std::shared_ptr<Shared> shared = shared_;
+  const auto deadline = wanted_deadline.value_or(Clock::now() + shared->options.call_timeout);
+  const LoopExecutor executor = co_await asio::this_coro::executor;
+  LoopState* at = shared->At(executor);
+  if (at == nullptr) co_return Error(Errc::kInternal, "The call runs on a loop that the client does not know.");
+  shared->counters.calls.fetch_add(1, std::memory_order_relaxed);
+  auto result = co_await CallWithRetries(shared, *at, command, request, segments, deadline);
+  if (!result.ok()) shared->counters.failures.fetch_add(1, std::memory_order_relaxed);
+  co_return result;
+}
+
+Task<Result<wire::Frame>> ClusterClient::CallWithRetries(std::shared_ptr<Shared> shared, LoopState& at,
+                                                         wire::Command command,
+                                                         const google::protobuf::MessageLite& request,
+                                                         std::vector<SecretBuffer>& segments,
+                                                         Clock::time_point deadline) {
+  const wire::CommandRow* row = wire::FindCommand(static_cast<std::uint16_t>(command));
+  if (row == nullptr) co_return Error(Errc::kUnknownOperation, "There is no such HSM command.");
+  CallOptions call;
+  if (row->repeat == wire::Repeat::kDeduplicated) SR_CO_CHECK(crypto::Random(call.client_id.emplace()));
+  Executed executed = Executed::kNo;
+  call.executed = &executed;
+
+  std::vector<Endpoint> tried;
+  bool logged_in_again = false;
+  std::optional<Error> last;
+  for (;;) {
+    auto connection = co_await shared->Acquire(at, deadline, kPatience, tried);
+    if (!connection.ok()) {
+      // Why the command failed says more than that nobody is left to repeat it.
+      if (last && connection.error().code() == Errc::kUnavailable) co_return std::move(*last);
+      co_return std::move(connection).error();
+    }
+    HsmConnection& on = **connection;
+    const bool others = shared->Up(at) > 1;
+    const auto now = Clock::now();
+    // A member that is stuck costs half of the time, not all of it, as long as there is another to ask.
+    call.deadline = others && row->repeat != wire::Repeat::kNever && tried.empty() ? now + (deadline - now) / 2 : deadline;
+    auto result = co_await on.CallKeeping(command, request, segments, call);
+    if (result.ok()) co_return result;
+
+    const Errc code = result.error().code();
+    const Next next = Decide(row->repeat, code, executed, on.open(), shared->gate.needed());
+    if (shared->closed) co_return Error(Errc::kCancelled, "The cluster's client is closed.");
+    if (next == Next::kReturn || Clock::now() >= deadline) co_return result;
+    if (next == Next::kLogInAgain) {
+      if (std::exchange(logged_in_again, true)) co_return result;
+      shared->Restart(at, *connection);
+    } else {
+      const bool again = std::ranges::find(tried, on.endpoint()) != tried.end();
+      if (!again) tried.push_back(on.endpoint());
+      // An HSM that answered is not asked the same twice.
+      if (next == Next::kAnotherMember && (again || shared->UpBeside(at, tried) == 0)) co_return result;
+    }
+    last = std::move(result).error();
+    shared->counters.retries.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+Task<Status> ClusterClient::Probe(Clock::time_point deadline) {
+  const std::shared_ptr<Shared> shared = shared_;
+  const LoopExecutor executor = co_await asio::this_coro::executor;
+  LoopState* at = shared->At(executor);
+  if (at == nullptr) co_return Error(Errc::kInternal, "The call runs on a loop that the client does not know.");
+  shared->gate.Reopen();
+  shared->Nudge(*at);
+  const std::vector<Endpoint> none;
+  auto connection = co_await shared->Acquire(*at, deadline, std::chrono::milliseconds(0), none);
+  if (!connection.ok()) co_return std::move(connection).error();
+  co_return Status();
+}
+
+Status ClusterClient::SetPassword(const SecretBuffer& password) {
+  SR_CHECK(shared_->gate.SetPassword(password));
+  for (const auto& at : shared_->loops)
+    asio::post(at->loop, [shared = shared_, raw = at.get()] {
+      if (raw->gate_version != shared->gate.version()) shared->Nudge(*raw);
+    });
+  return {};
+}
+
+std::vector<MemberState> ClusterClient::Members() const {
+  const std::lock_guard lock(shared_->mutex);
+  std::vector<MemberState> out;
+  const auto add = [&](const Endpoint& endpoint, const std::string& id) {
+    MemberState state{endpoint, id, 0, ""};
+    if (const auto it = shared_->seen.find(endpoint); it != shared_->seen.end()) {
+      state.connections = it->second.connections;
+      state.last_error = it->second.last_error;
+    }
+    out.push_back(std::move(state));
+  };
+  for (const auto& [endpoint, id] : shared_->members) add(endpoint, id);
+  if (shared_->members.empty())
+    for (const Endpoint& seed : shared_->options.seeds) add(seed, "");
+  return out;
+}
+
+ClusterCounters ClusterClient::Counters() const {
+  const AtomicCounters& c = shared_->counters;
+  return {c.calls,          c.failures,         c.retries, c.connects, c.connect_failures, c.connections_lost,
+          c.logins, c.login_failures};
+}
+
+void ClusterClient::Close() {
+  if (shared_->closed.exchange(true)) return;
+  for (const auto& at : shared_->loops)
+    asio::post(at->loop, [shared = shared_, raw = at.get()] { shared->Shut(*raw); });
+}
+
+}  // namespace strongroom::hsm_client

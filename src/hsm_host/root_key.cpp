@@ -1,0 +1,60 @@
+#include "hsm_host/root_key.h"
+
+#include <cstdlib>
+#include <system_error>
+
+#include "base/log.h"
+#include "crypto/hkdf.h"
+#include "crypto/random.h"
+#include "hsm_host/key_file.h"
+
+namespace strongroom::hsm_host {
+namespace {
+
+constexpr std::string_view kPurpose = "strongroom hsm root v1";
+
+Result<SecretBuffer> Checked(Result<SecretBuffer> key) {
+  if (!key) return key;
+  if (key->size() != kRootKeyBytes)
+    return Error(Errc::kCorrupted, fmt::format("The HSM root key has {} bytes, not {}.", key->size(), kRootKeyBytes));
+  return key;
+}
+
+Result<SecretBuffer> FromFile(const std::filesystem::path& file) {
+  auto key = KeyFile::Read(file, kRootKeyBytes + 1);
+  if (key.ok() || key.error().code() != Errc::kNotFound) return Checked(std::move(key));
+  SR_TRY(SecretBuffer made, crypto::RandomSecret(kRootKeyBytes));
+  SR_CHECK(KeyFile::Write(file, made));
+  spdlog::warn("Made {}: whoever reads this file and the HSMs' directories has every key in them.", file.string());
+  return made;
+}
+
+}  // namespace
+
+Result<SecretBuffer> ReadHostRootKey(RootKeySource source, const std::filesystem::path& file) {
+  const char* credentials = std::getenv("CREDENTIALS_DIRECTORY");
+  if (source != RootKeySource::kFile && credentials != nullptr && *credentials != '\0') {
+    const auto credential = std::filesystem::path(credentials) / "strongroom-root-key";
+    std::error_code ignored;
+    if (source == RootKeySource::kSystemdCredential || std::filesystem::exists(credential, ignored))
+      return Checked(KeyFile::Read(credential, kRootKeyBytes + 1));
+  }
+  if (source == RootKeySource::kSystemdCredential)
+    return Error(Errc::kNotFound, "There is no systemd credential strongroom-root-key (LoadCredentialEncrypted=).");
+  static bool told = false;
+  if (!std::exchange(told, true))
+    spdlog::warn("DEVELOPMENT ONLY: the HSMs' root key lies in the plain file {}. Use a systemd credential.",
+                 file.string());
+  return FromFile(file);
+}
+
+Result<SecretBuffer> DeriveHsmRootKey(const SecretBuffer& host_key, const std::string& hsm_id) {
+  if (hsm_id.empty() || hsm_id.size() > 255) return Error(Errc::kInvalidArgument, "An HSM id has 1 to 255 characters.");
+  Bytes info = ToBytes(AsBytes(kPurpose));
+  info.push_back(0);
+  info.push_back(static_cast<std::uint8_t>(hsm_id.size()));
+  Append(info, AsBytes(hsm_id));
+  return crypto::HkdfSha256(host_key, {}, info, kRootKeyBytes);
+}
+
+}  // namespace strongroom::hsm_host

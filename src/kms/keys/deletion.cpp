@@ -1,0 +1,65 @@
+#include "kms/keys/deletion.h"
+
+#include "base/log.h"
+#include "kms/service.h"
+
+namespace strongroom::kms {
+namespace {
+
+constexpr std::int64_t kBatch = 100;
+constexpr std::int64_t kHalfMadeAfterMillis = 120'000;
+
+/// Best effort: a store that is not connected keeps the orphan, and its owner removes it.
+Task<bool> DestroyMaterial(Kms& kms, const KeyRow& row) {
+  if (!row.custom_key_store_id) co_return true;
+  auto view = co_await kms.custom_stores().Find(row.account, row.region, *row.custom_key_store_id);
+  if (!view.ok() || (*view)->keys == nullptr) co_return false;
+  const auto keys = (*view)->keys;
+  const Status destroyed = co_await keys->Destroy(row);
+  if (!destroyed.ok()) LogError("destroying the HSM key of " + row.Arn(), destroyed.error());
+  co_return destroyed.ok();
+}
+
+}  // namespace
+
+Task<void> DeleteDueKeys(Kms& kms) {
+  auto due = [](store::Transaction& t) -> Result<std::vector<KeyRow>> {
+    SR_TRY(const std::int64_t now, t.NowMillis());
+    return DueForDeletion(t, now, kBatch);
+  };
+  auto rows = co_await kms.database().RunRead(std::move(due));
+  if (!rows.ok()) co_return;
+  for (const KeyRow& row : *rows) {
+    // The row goes first: whoever commits this is the one who destroys the material.
+    auto remove = [row](store::Transaction& t) -> Result<bool> {
+      SR_TRY(const std::int64_t now, t.NowMillis());
+      SR_TRY(const auto current, LoadKey(t, row.account, row.region, row.key_id));
+      if (!current || !current->deletion_millis || *current->deletion_millis > now) return false;
+      SR_CHECK(DeleteKey(t, *current));
+      return true;
+    };
+    auto removed = co_await kms.database().Run(std::move(remove));
+    if (!removed.ok() || !*removed) continue;
+    kms.keys().ForgetKey(row);
+    co_await DestroyMaterial(kms, row);
+    spdlog::info("deleted {}: its waiting period has passed", row.Arn());
+  }
+}
+
+Task<void> RemoveHalfMadeKeys(Kms& kms) {
+  auto find = [](store::Transaction& t) -> Result<std::vector<KeyRow>> {
+    SR_TRY(const std::int64_t now, t.NowMillis());
+    return HalfMadeKeys(t, now - kHalfMadeAfterMillis, kBatch);
+  };
+  auto rows = co_await kms.database().RunRead(std::move(find));
+  if (!rows.ok()) co_return;
+  for (const KeyRow& row : *rows) {
+    const bool destroyed = co_await DestroyMaterial(kms, row);
+    if (!destroyed) continue;
+    auto remove = [row](store::Transaction& t) { return DeleteKey(t, row); };
+    const Status removed = co_await kms.database().Run(std::move(remove));
+    if (removed.ok()) spdlog::info("removed {}: its creation was interrupted", row.Arn());
+  }
+}
+
+}  // namespace strongroom::kms

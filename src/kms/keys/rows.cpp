@@ -1,0 +1,204 @@
+#include "kms/keys/rows.h"
+
+namespace strongroom::kms {
+namespace {
+
+using store::Blob;
+using store::OrNull;
+using store::Text;
+using store::Value;
+
+#define SR_KEY_COLUMNS                                                                                         \
+  "account_id, region, key_id, spec, usage, origin, enabled, created_at, deletion_at, description, policy, " \
+  "multi_region, custom_key_store_id, cluster_id, material_id, token, hsm_handle, version"
+
+/// Rows that are whole: a key in a custom key store counts once its HSM key is there.
+#define SR_WHOLE "(origin = 'AWS_KMS' OR hsm_handle IS NOT NULL)"
+
+KeyRow ReadKey(const store::Row& row) {
+  KeyRow key;
+  key.account = row.Text(0);
+  key.region = row.Text(1);
+  key.key_id = row.Text(2);
+  key.spec = row.Text(3);
+  key.usage = row.Text(4);
+  key.origin = row.Text(5) == "AWS_CLOUDHSM" ? Origin::kCloudHsm : Origin::kAwsKms;
+  key.enabled = row.Int(6) != 0;
+  key.created_millis = row.Int(7);
+  key.deletion_millis = row.OptionalInt(8);
+  key.description = row.Text(9);
+  key.policy = row.Text(10);
+  key.multi_region = row.Int(11) != 0;
+  key.custom_key_store_id = row.OptionalText(12);
+  key.cluster_id = row.OptionalText(13);
+  key.material_id = row.Text(14);
+  key.token = row.Blob(15);
+  key.hsm_handle = row.OptionalInt(16);
+  key.version = row.Int(17);
+  return key;
+}
+
+AliasRow ReadAlias(const store::Row& row) {
+  return {row.Text(0), row.Text(1), row.Text(2), row.Text(3), row.Int(4), row.Int(5)};
+}
+
+Status KeyChanged(store::Transaction& t, const KeyRow& row) {
+  return t.Change("kms-key", row.account, row.region, row.key_id);
+}
+Status AliasChanged(store::Transaction& t, const AliasRow& row) {
+  return t.Change("kms-alias", row.account, row.region, row.name);
+}
+
+Result<std::int64_t> Count(store::Transaction& t, std::string_view sql, std::initializer_list<Value> values) {
+  SR_TRY(const auto row, t.QueryOne(sql, values));
+  return row ? row->Int(0) : 0;
+}
+
+}  // namespace
+
+Result<std::optional<KeyRow>> LoadKey(store::Transaction& t, const std::string& account, const std::string& region,
+                                      const std::string& key_id) {
+  SR_TRY(const auto row,
+         t.QueryOne("SELECT " SR_KEY_COLUMNS " FROM kms_keys WHERE account_id = $1 AND region = $2 AND key_id = $3 "
+                    "AND " SR_WHOLE,
+                    {account, region, key_id}));
+  if (!row) return std::optional<KeyRow>();
+  return std::optional<KeyRow>(ReadKey(*row));
+}
+
+Status InsertKey(store::Transaction& t, const KeyRow& k) {
+  SR_CHECK(t.Execute("INSERT INTO kms_keys (" SR_KEY_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
+                     "$13, $14, $15, $16, $17, $18)",
+                     {k.account, k.region, k.key_id, k.spec, k.usage, Text(Name(k.origin)), std::int64_t{k.enabled},
+                      k.created_millis, OrNull(k.deletion_millis), k.description, k.policy, std::int64_t{k.multi_region},
+                      OrNull(k.custom_key_store_id), OrNull(k.cluster_id), k.material_id, Blob(k.token),
+                      OrNull(k.hsm_handle), k.version}));
+  return KeyChanged(t, k);
+}
+
+Status SetHandle(store::Transaction& t, const KeyRow& k) {
+  SR_TRY(const std::int64_t changed,
+         t.Execute("UPDATE kms_keys SET hsm_handle = $4 WHERE account_id = $1 AND region = $2 AND key_id = $3",
+                   {k.account, k.region, k.key_id, OrNull(k.hsm_handle)}));
+  if (changed != 1) return Error(Errc::kConflict, "The key's creation was given up. Try again.");
+  return KeyChanged(t, k);
+}
+
+Result<std::vector<KeyRow>> HalfMadeKeys(store::Transaction& t, std::int64_t before_millis, std::int64_t limit) {
+  SR_TRY(const auto rows, t.Query("SELECT " SR_KEY_COLUMNS " FROM kms_keys WHERE origin = 'AWS_CLOUDHSM' AND hsm_handle IS "
+                                  "NULL AND created_at < $1 ORDER BY created_at LIMIT $2",
+                                  {before_millis, limit}));
+  std::vector<KeyRow> keys;
+  for (const store::Row& row : rows) keys.push_back(ReadKey(row));
+  return keys;
+}
+
+Status UpdateKey(store::Transaction& t, const KeyRow& k) {
+  SR_TRY(const std::int64_t changed,
+         t.Execute("UPDATE kms_keys SET enabled = $5, deletion_at = $6, description = $7, policy = $8, version = version + 1 "
+                   "WHERE account_id = $1 AND region = $2 AND key_id = $3 AND version = $4",
+                   {k.account, k.region, k.key_id, k.version, std::int64_t{k.enabled}, OrNull(k.deletion_millis),
+                    k.description, k.policy}));
+  if (changed != 1) return Error(Errc::kConflict, "The key was changed at the same time. Try again.");
+  return KeyChanged(t, k);
+}
+
+Status DeleteKey(store::Transaction& t, const KeyRow& k) {
+  SR_TRY(const auto aliases, ListAliasRows(t, k.account, k.region, k.key_id, "", 1000));
+  for (const AliasRow& alias : aliases) SR_CHECK(DeleteAliasRow(t, alias));
+  SR_CHECK(t.Execute("DELETE FROM kms_tags WHERE account_id = $1 AND region = $2 AND key_id = $3",
+                     {k.account, k.region, k.key_id}));
+  SR_CHECK(t.Execute("DELETE FROM kms_keys WHERE account_id = $1 AND region = $2 AND key_id = $3",
+                     {k.account, k.region, k.key_id}));
+  return KeyChanged(t, k);
+}
+
+Result<std::vector<std::string>> ListKeyIds(store::Transaction& t, const std::string& account, const std::string& region,
+                                            const std::string& after, std::int64_t limit) {
+  SR_TRY(const auto rows, t.Query("SELECT key_id FROM kms_keys WHERE account_id = $1 AND region = $2 AND key_id > $3 "
+                                  "AND " SR_WHOLE " ORDER BY key_id LIMIT $4",
+                                  {account, region, after, limit}));
+  std::vector<std::string> ids;
+  for (const store::Row& row : rows) ids.push_back(row.Text(0));
+  return ids;
+}
+
+Result<std::int64_t> CountKeys(store::Transaction& t, const std::string& account, const std::string& region) {
+  return Count(t, "SELECT COUNT(*) FROM kms_keys WHERE account_id = $1 AND region = $2", {account, region});
+}
+
+Result<std::int64_t> CountKeysInStore(store::Transaction& t, const std::string& account, const std::string& region,
+                                      const std::string& store_id) {
+  return Count(t, "SELECT COUNT(*) FROM kms_keys WHERE account_id = $1 AND region = $2 AND custom_key_store_id = $3 AND "
+               SR_WHOLE,
+               {account, region, store_id});
+}
+
+Status DeleteHalfMadeInStore(store::Transaction& t, const std::string& account, const std::string& region,
+                             const std::string& store_id) {
+  SR_CHECK(t.Execute("DELETE FROM kms_tags WHERE account_id = $1 AND region = $2 AND key_id IN (SELECT key_id FROM kms_keys "
+                     "WHERE account_id = $1 AND region = $2 AND custom_key_store_id = $3 AND NOT " SR_WHOLE ")",
+                     {account, region, store_id}));
+  SR_CHECK(t.Execute("DELETE FROM kms_keys WHERE account_id = $1 AND region = $2 AND custom_key_store_id = $3 AND NOT " SR_WHOLE,
+                     {account, region, store_id}));
+  return {};
+}
+
+Result<std::vector<KeyRow>> DueForDeletion(store::Transaction& t, std::int64_t now_millis, std::int64_t limit) {
+  SR_TRY(const auto rows, t.Query("SELECT " SR_KEY_COLUMNS " FROM kms_keys WHERE deletion_at <= $1 ORDER BY deletion_at LIMIT $2",
+                                  {now_millis, limit}));
+  std::vector<KeyRow> keys;
+  for (const store::Row& row : rows) keys.push_back(ReadKey(row));
+  return keys;
+}
+
+Result<std::optional<AliasRow>> LoadAlias(store::Transaction& t, const std::string& account, const std::string& region,
+                                          const std::string& name) {
+  SR_TRY(const auto row, t.QueryOne("SELECT account_id, region, alias_name, key_id, created_at, updated_at FROM kms_aliases "
+                                    "WHERE account_id = $1 AND region = $2 AND alias_name = $3",
+                                    {account, region, name}));
+  if (!row) return std::optional<AliasRow>();
+  return std::optional<AliasRow>(ReadAlias(*row));
+}
+
+Result<bool> InsertAlias(store::Transaction& t, const AliasRow& a) {
+  SR_TRY(const std::int64_t inserted,
+         t.Execute("INSERT INTO kms_aliases (account_id, region, alias_name, key_id, created_at, updated_at) VALUES "
+                   "($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+                   {a.account, a.region, a.name, a.key_id, a.created_millis, a.updated_millis}));
+  if (inserted == 0) return false;
+  SR_CHECK(AliasChanged(t, a));
+  return true;
+}
+
+Status UpdateAliasTarget(store::Transaction& t, const AliasRow& a) {
+  SR_CHECK(t.Execute("UPDATE kms_aliases SET key_id = $4, updated_at = $5 WHERE account_id = $1 AND region = $2 AND "
+                     "alias_name = $3",
+                     {a.account, a.region, a.name, a.key_id, a.updated_millis}));
+  return AliasChanged(t, a);
+}
+
+Status DeleteAliasRow(store::Transaction& t, const AliasRow& a) {
+  SR_CHECK(t.Execute("DELETE FROM kms_aliases WHERE account_id = $1 AND region = $2 AND alias_name = $3",
+                     {a.account, a.region, a.name}));
+  return AliasChanged(t, a);
+}
+
+Result<std::vector<AliasRow>> ListAliasRows(store::Transaction& t, const std::string& account, const std::string& region,
+                                            const std::string& key_id, const std::string& after, std::int64_t limit) {
+  SR_TRY(const auto rows, t.Query("SELECT account_id, region, alias_name, key_id, created_at, updated_at FROM kms_aliases "
+                                  "WHERE account_id = $1 AND region = $2 AND ($3 = '' OR key_id = $3) AND alias_name > $4 "
+                                  "ORDER BY alias_name LIMIT $5",
+                                  {account, region, key_id, after, limit}));
+  std::vector<AliasRow> aliases;
+  for (const store::Row& row : rows) aliases.push_back(ReadAlias(row));
+  return aliases;
+}
+
+Result<std::int64_t> CountAliases(store::Transaction& t, const std::string& account, const std::string& region,
+                                  const std::string& key_id) {
+  return Count(t, "SELECT COUNT(*) FROM kms_aliases WHERE account_id = $1 AND region = $2 AND key_id = $3",
+               {account, region, key_id});
+}
+
+}  // namespace strongroom::kms

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kms/keys/key.h"
+#include "store/database.h"
+
+namespace strongroom::kms {
+
+// The statements on kms_keys and kms_aliases. Each change also goes to the change feed, kind "kms-key" or "kms-alias".
+
+Result<std::optional<KeyRow>> LoadKey(store::Transaction& t, const std::string& account, const std::string& region,
+                                      const std::string& key_id);
+Status InsertKey(store::Transaction& t, const KeyRow& row);
+/// The last step of making a key in a custom key store. Until then the row is there but nobody is shown it.
+Status SetHandle(store::Transaction& t, const KeyRow& row);
+/// Keys in custom key stores whose creation began before `before_millis` and has no handle yet.
+Result<std::vector<KeyRow>> HalfMadeKeys(store::Transaction& t, std::int64_t before_millis, std::int64_t limit);
+/// Writes enabled, deletion_millis, description and policy, and counts the version up.
+/// Errors: kConflict when the row has another version by now, so that a stale decision changes nothing.
+Status UpdateKey(store::Transaction& t, const KeyRow& row);
+/// Removes the key with its aliases and tags.
+Status DeleteKey(store::Transaction& t, const KeyRow& row);
+/// Ids in order, after `after`.
+Result<std::vector<std::string>> ListKeyIds(store::Transaction& t, const std::string& account, const std::string& region,
+                                            const std::string& after, std::int64_t limit);
+Result<std::int64_t> CountKeys(store::Transaction& t, const std::string& account, const std::string& region);
+/// Keys of a custom key store, in any state, without half-made ones.
+Result<std::int64_t> CountKeysInStore(store::Transaction& t, const std::string& account, const std::string& region,
+                                      const std::string& store_id);
+/// Drops the half-made keys of a custom key store that goes away.
+Status DeleteHalfMadeInStore(store::Transaction& t, const std::string& account, const std::string& region,
+                             const std::string& store_id);
+/// Keys whose window has passed, all accounts.
+Result<std::vector<KeyRow>> DueForDeletion(store::Transaction& t, std::int64_t now_millis, std::int64_t limit);
+
+struct AliasRow {
+  std::string account, region, name, key_id;
+  std::int64_t created_millis = 0, updated_millis = 0;
+  std::string Arn() const { return "arn:aws:kms:" + region + ":" + account + ":" + name; }
+};
+Result<std::optional<AliasRow>> LoadAlias(store::Transaction& t, const std::string& account, const std::string& region,
+                                          const std::string& name);
+/// False when the name is taken.
+Result<bool> InsertAlias(store::Transaction& t, const AliasRow& row);
+Status UpdateAliasTarget(store::Transaction& t, const AliasRow& row);
+Status DeleteAliasRow(store::Transaction& t, const AliasRow& row);
+/// By name, after `after`; of one key when key_id is not empty.
+Result<std::vector<AliasRow>> ListAliasRows(store::Transaction& t, const std::string& account, const std::string& region,
+                                            const std::string& key_id, const std::string& after, std::int64_t limit);
+Result<std::int64_t> CountAliases(store::Transaction& t, const std::string& account, const std::string& region,
+                                  const std::string& key_id);
+
+}  // namespace strongroom::kms

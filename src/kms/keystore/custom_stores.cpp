@@ -1,0 +1,257 @@
+#include "kms/keystore/custom_stores.h"
+
+#include <array>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/ids.h"
+#include "base/log.h"
+
+namespace strongroom::kms {
+namespace asio = boost::asio;
+
+namespace {
+constexpr std::chrono::seconds kRecheck{60};
+constexpr std::chrono::seconds kWatchInterval{5};
+constexpr std::array kUnfinished{ConnectionState::kConnecting, ConnectionState::kDisconnecting};
+
+using LoopTimer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
+                                             LoopExecutor>;
+constexpr asio::use_awaitable_t<LoopExecutor> kAwait{};
+}  // namespace
+
+std::string CustomStores::Id(std::string_view account, std::string_view region, std::string_view store_id) {
+  std::string id;
+  id.reserve(account.size() + region.size() + store_id.size() + 2);
+  id.append(account).append(1, '|').append(region).append(1, '|').append(store_id);
+  return id;
+}
+
+CustomStores::ViewPtr CustomStores::Warm(std::string_view account, std::string_view region,
+                                         std::string_view store_id) const {
+  std::shared_lock lock(mutex_);
+  const auto found = entries_.find(Id(account, region, store_id));
+  if (found == entries_.end() || Clock::now() - found->second.read >= kRecheck) return nullptr;
+  return found->second.view;
+}
+
+Error CustomStores::View::Unusable() const {
+  if (failure) return *failure;
+  return Error(Errc::kCustomKeyStoreInvalidState, "Custom key store " + row.store_id + " is not connected.");
+}
+
+Task<Result<CustomStores::ViewPtr>> CustomStores::Find(std::string account, std::string region, std::string store_id) {
+  if (ViewPtr view = Warm(account, region, store_id)) co_return view;
+  const std::string id = Id(account, region, store_id);
+  ViewPtr old;
+  std::uint64_t seen = 0;
+  {
+    std::shared_lock lock(mutex_);
+    const auto found = entries_.find(id);
+    if (found != entries_.end()) old = found->second.view;
+    seen = changes_;
+  }
+  auto load = [account, region, store_id](store::Transaction& t) { return LoadCustomStore(t, account, region, store_id); };
+  SR_CO_TRY(auto row, co_await parts_.database.RunRead(std::move(load)));
+  if (!row) co_return Error(Errc::kCustomKeyStoreNotFound, "Custom key store " + store_id + " was not found.");
+  auto view = std::make_shared<View>();
+  view->row = std::move(*row);
+  if (view->row.state == ConnectionState::kConnected) {
+    const bool same = old && old->keys && old->row.cluster_id == view->row.cluster_id &&
+                      old->row.sealed_password == view->row.sealed_password;
+    if (same) {
+      view->keys = old->keys;
+    } else {
+      auto opened = co_await OpenKeys(view->row);
+      if (opened.ok()) {
+        view->keys = std::move(opened).value();
+      } else {
+        // Not kept: the next request tries again.
+        view->failure = std::move(opened).error();
+        co_return ViewPtr(std::move(view));
+      }
+    }
+  }
+  ViewPtr made = view;
+  std::unique_lock lock(mutex_);
+  if (seen == changes_) {
+    entries_.insert_or_assign(id, Entry{made, Clock::now()});
+  }
+  co_return made;
+}
+
+Result<std::shared_ptr<hsm_client::ClusterClient>> CustomStores::MakeClient(const CustomStoreRow& row,
+                                                                            const ports::ClusterInfo& cluster,
+                                                                            SecretBuffer password,
+                                                                            std::vector<Loop*> loops) const {
+  SR_TRY(const auto owner, crypto::Certificate::FromPem(row.trust_anchor));
+  SR_TRY(auto trust, parts_.trust(owner));
+  hsm_client::ClusterOptions options;
+  for (const ports::ClusterHsm& hsm : cluster.hsms) {
+    if (!hsm.active) continue;
+    hsm_client::Endpoint endpoint;
+    endpoint.address = hsm.address;
+    options.seeds.push_back(endpoint);
+  }
+  hsm_client::Credentials credentials;
+  credentials.type = proto::CU;
+  credentials.name = "kmsuser";
+  credentials.password = std::move(password);
+  options.credentials = std::move(credentials);
+  return hsm_client::ClusterClient::Create(std::move(loops), std::move(trust), std::move(options));
+}
+
+Task<Result<std::shared_ptr<HsmKeyStore>>> CustomStores::OpenKeys(const CustomStoreRow& row) {
+  SR_CO_TRY(auto cluster, co_await parts_.clusters.Find(row.account, row.region, row.cluster_id));
+  if (!cluster) co_return Error(Errc::kInvalidState, "KMS cannot communicate with your CloudHSM cluster");
+  SR_CO_TRY(SecretBuffer password, co_await parts_.sealer.Open("kmsuser", row.store_id, row.sealed_password));
+  SR_CO_TRY(auto client, MakeClient(row, *cluster, std::move(password), parts_.loops));
+  co_return std::make_shared<HsmKeyStore>(StoreKind::kCloudHsm, std::move(client));
+}
+
+void CustomStores::Forget(const CustomStoreRow& row) {
+  ViewPtr old;
+  {
+    std::unique_lock lock(mutex_);
+    ++changes_;
+    const auto found = entries_.find(Id(row.account, row.region, row.store_id));
+    if (found == entries_.end()) return;
+    // Kept for its client, but read anew at the next look.
+    found->second.read = Clock::time_point{} - kRecheck;
+    if (row.state != ConnectionState::kConnected) {
+      old = found->second.view;
+      entries_.erase(found);
+    }
+  }
+  if (old && old->keys) old->keys->cluster()->Close();
+}
+
+void CustomStores::OnChanges(std::span<const store::FeedEntry> entries) {
+  for (const store::FeedEntry& entry : entries) {
+    const bool all = entry.kind == store::ChangeFeed::kEverything;
+    if (!all && entry.kind != "key-store") continue;
+    std::vector<CustomStoreRow> touched;
+    {
+      std::unique_lock lock(mutex_);
+      ++changes_;
+      for (auto& [id, known] : entries_) {
+        const CustomStoreRow& row = known.view->row;
+        if (!all && (row.account != entry.account || row.region != entry.region || row.store_id != entry.id)) continue;
+        known.read = Clock::time_point{} - kRecheck;
+        touched.push_back(row);
+      }
+    }
+    // A store that was disconnected elsewhere must lose its connections here, used or not.
+    for (CustomStoreRow& row : touched) {
+      auto check = [](CustomStores* self, CustomStoreRow stale) -> Task<void> {
+        auto fresh = co_await self->Find(stale.account, stale.region, stale.store_id);
+        if (fresh.ok() && (*fresh)->row.state == ConnectionState::kConnected) co_return;
+        stale.state = ConnectionState::kDisconnected;
+        self->Forget(stale);
+      };
+      asio::co_spawn(parts_.loops[0]->get_executor(), check(this, std::move(row)), asio::detached);
+    }
+  }
+}
+
+void CustomStores::Begin(const CustomStoreRow& row) {
+  Forget(row);
+  if (row.state == ConnectionState::kConnecting) {
+    asio::co_spawn(parts_.loops[0]->get_executor(), RunConnect(row), asio::detached);
+  } else if (row.state == ConnectionState::kDisconnecting) {
+    asio::co_spawn(parts_.loops[0]->get_executor(), RunDisconnect(row), asio::detached);
+  }
+}
+
+void CustomStores::Start() { asio::co_spawn(parts_.loops[0]->get_executor(), Watch(), asio::detached); }
+
+void CustomStores::Stop() {
+  stopped_ = true;
+  std::unordered_map<std::string, Entry> entries;
+  {
+    std::unique_lock lock(mutex_);
+    ++changes_;  // what is being read now is not kept any more
+    entries.swap(entries_);
+  }
+  for (auto& [id, entry] : entries)
+    if (entry.view->keys) entry.view->keys->cluster()->Close();
+}
+
+Task<void> CustomStores::Watch() {
+  LoopTimer timer(parts_.loops[0]->get_executor());
+  while (!stopped_) {
+    for (const ConnectionState state : kUnfinished) {
+      // The lease moves to us in the same transaction that finds it expired, so only one front end takes over. The new
+      // attempt id makes the old owner, should it still be at work, change nothing more.
+      auto take = [state](store::Transaction& t) -> Result<std::vector<CustomStoreRow>> {
+        SR_TRY(const std::int64_t now, t.NowMillis());
+        SR_TRY(auto rows, CustomStoresIn(t, state));
+        std::vector<CustomStoreRow> taken;
+        for (CustomStoreRow& row : rows) {
+          if (row.lease_until > now) continue;
+          row.attempt_id = NewUuid();
+          row.lease_until = now + std::chrono::milliseconds(kLease).count();
+          SR_CHECK(UpdateCustomStore(t, row));
+          taken.push_back(std::move(row));
+        }
+        return taken;
+      };
+      auto rows = co_await parts_.database.Run(std::move(take));
+      if (!rows.ok()) continue;
+      for (const CustomStoreRow& row : *rows) Begin(row);
+    }
+    timer.expires_after(kWatchInterval);
+    boost::system::error_code ignored;
+    co_await timer.async_wait(asio::redirect_error(kAwait, ignored));
+  }
+}
+
+Task<void> CustomStores::RunConnect(CustomStoreRow row) {
+  auto outcome = co_await Connect(row);
+  std::optional<std::string> code;
+  if (!outcome.ok()) {
+    LogError("connecting custom key store " + row.store_id, outcome.error());
+    code = "INTERNAL_ERROR";
+  } else {
+    code = outcome->error_code;
+  }
+  const ConnectionState state = code ? ConnectionState::kFailed : ConnectionState::kConnected;
+  co_await Finish(std::move(row), state, std::move(code));
+}
+
+Task<void> CustomStores::RunDisconnect(CustomStoreRow row) {
+  Forget(row);
+  // Other front ends hear of it through the change feed and close theirs; the state says DISCONNECTED once they have.
+  LoopTimer timer(parts_.loops[0]->get_executor());
+  timer.expires_after(std::chrono::seconds(1));
+  boost::system::error_code ignored;
+  co_await timer.async_wait(asio::redirect_error(kAwait, ignored));
+  co_await Finish(std::move(row), ConnectionState::kDisconnected, std::nullopt);
+}
+
+Task<void> CustomStores::Finish(CustomStoreRow row, ConnectionState state, std::optional<std::string> error_code) {
+  auto finish = [row, state, error_code](store::Transaction& t) -> Result<std::optional<CustomStoreRow>> {
+    SR_TRY(auto now, LoadCustomStore(t, row.account, row.region, row.store_id));
+    // Somebody else's attempt by now, or asked to do something else meanwhile: theirs to end.
+    if (!now || now->attempt_id != row.attempt_id || now->state != row.state) return std::optional<CustomStoreRow>();
+    now->state = state;
+    now->error_code = error_code;
+    now->attempt_id.reset();
+    now->lease_until = 0;
+    SR_CHECK(UpdateCustomStore(t, *now));
+    return now;
+  };
+  auto done = co_await parts_.database.Run(std::move(finish));
+  if (!done.ok()) {
+    LogError("ending the attempt on custom key store " + row.store_id, done.error());
+  } else if (*done) {
+    Forget(**done);
+    spdlog::info("custom key store {} is {}{}{}", row.store_id, Name(state), error_code ? ": " : "",
+                 error_code.value_or(""));
+  }
+}
+
+}  // namespace strongroom::kms

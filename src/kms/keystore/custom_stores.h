@@ -1,0 +1,97 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <shared_mutex>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/task.h"
+#include "crypto/certificate.h"
+#include "kms/keystore/custom_store_rows.h"
+#include "kms/keystore/hsm_key_store.h"
+#include "ports/cluster_directory.h"
+#include "ports/sealer.h"
+#include "store/change_feed.h"
+
+namespace strongroom::kms {
+
+/// The custom key stores at work: which are connected, the client of each one's cluster, and the jobs that connect and
+/// disconnect. The truth is the row; a front end makes its client when it first needs it and drops it when the row says so.
+class CustomStores {
+ public:
+  struct Parts {
+    store::Database& database;
+    ports::Sealer& sealer;
+    ports::ClusterDirectory& clusters;
+    std::vector<Loop*> loops;
+    /// Both TLS layers towards a cluster whose certificate `owner` issued.
+    std::function<Result<hsm_client::ClientTrust>(const crypto::Certificate& owner)> trust;
+  };
+  explicit CustomStores(Parts parts) : parts_(std::move(parts)) {}
+
+  /// One store as this front end knows it now. `keys` is set while it is CONNECTED, unless `failure` says why not.
+  struct View {
+    CustomStoreRow row;
+    std::shared_ptr<HsmKeyStore> keys;
+    std::optional<Error> failure;
+
+    bool connected() const noexcept { return row.state == ConnectionState::kConnected; }
+    /// What to answer when `keys` are wanted and not there: kCustomKeyStoreInvalidState or the failure.
+    Error Unusable() const;
+  };
+  using ViewPtr = std::shared_ptr<const View>;
+  /// The fresh cached view, or null.
+  ViewPtr Warm(std::string_view account, std::string_view region, std::string_view store_id) const;
+  /// Errors: kCustomKeyStoreNotFound; the database's.
+  Task<Result<ViewPtr>> Find(std::string account, std::string region, std::string store_id);
+
+  /// Begins the work that a row in CONNECTING or DISCONNECTING asks for; returns at once.
+  void Begin(const CustomStoreRow& row);
+  /// Takes over what another front end, or this one before a restart, left unfinished; then looks again from time to time.
+  void Start();
+  void Stop();
+  void OnChanges(std::span<const store::FeedEntry> entries);
+  void Forget(const CustomStoreRow& row);
+
+  static constexpr std::chrono::seconds kLease{30};
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Entry {
+    ViewPtr view;
+    Clock::time_point read;
+  };
+  /// What ended a connect: no code is success.
+  struct Outcome {
+    std::optional<std::string> error_code;
+  };
+  static std::string Id(std::string_view account, std::string_view region, std::string_view store_id);
+
+  Result<std::shared_ptr<hsm_client::ClusterClient>> MakeClient(const CustomStoreRow& row, const ports::ClusterInfo& cluster,
+                                                                SecretBuffer password, std::vector<Loop*> loops) const;
+  Task<Result<std::shared_ptr<HsmKeyStore>>> OpenKeys(const CustomStoreRow& row);
+  Task<void> RunConnect(CustomStoreRow row);
+  Task<void> RunDisconnect(CustomStoreRow row);
+  Task<void> Watch();
+  Task<Result<Outcome>> Connect(CustomStoreRow row);
+  Task<Status> Rotate(CustomStoreRow row, std::shared_ptr<hsm_client::ClusterClient> client, SecretBuffer working);
+  Task<void> Finish(CustomStoreRow row, ConnectionState state, std::optional<std::string> error_code);
+  Task<Status> SavePasswords(CustomStoreRow row, Bytes current, std::optional<Bytes> previous);
+
+  Parts parts_;
+  mutable std::shared_mutex mutex_;
+  std::unordered_map<std::string, Entry> entries_;
+  std::uint64_t changes_ = 0;  // under mutex_
+  std::atomic<bool> stopped_{false};
+};
+
+/// The CustomKeyStore ConnectionErrorCode for a failure to reach or log in to a cluster. Source: spec/kms.md 7.4.
+std::string ConnectionErrorCode(const Error& error);
+
+}  // namespace strongroom::kms

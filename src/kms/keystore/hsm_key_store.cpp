@@ -1,0 +1,181 @@
+#include "kms/keystore/hsm_key_store.h"
+
+#include "keys.pb.h"
+#include "messages.pb.h"
+
+namespace strongroom::kms {
+namespace {
+
+using wire::Command;
+
+std::string ToString(ByteView bytes) { return std::string(AsText(bytes)); }
+
+void SetKey(proto::KeyRef& ref, const Key& key) {
+  if (key.store() == StoreKind::kCloudHsm) {
+    ref.set_handle(static_cast<std::uint32_t>(key.row.hsm_handle.value_or(0)));
+  } else {
+    ref.set_token(key.row.token.data(), key.row.token.size());
+    ref.set_binding(key.binding.data(), key.binding.size());
+  }
+}
+
+template <typename Request>
+void Fill(Request& request, const Key& key, ByteView header, const Bytes& context) {
+  SetKey(*request.mutable_key(), key);
+  request.set_header(header.data(), header.size());
+  request.set_context(context.data(), context.size());
+}
+
+Bytes WithHeader(const Key& key, const std::string& sealed) {
+  Bytes blob;
+  blob.reserve(key.blob_header.size() + sealed.size());
+  Append(blob, key.blob_header);
+  Append(blob, AsBytes(sealed));
+  return blob;
+}
+
+Result<SecretBuffer> TakeSegment(std::vector<SecretBuffer>& segments) {
+  if (segments.size() != 1) return Error(Errc::kInternal, "An HSM's answer lacks what was asked for.");
+  return std::move(segments[0]);
+}
+
+}  // namespace
+
+Error HsmKeyStore::Translate(Error error) const {
+  const Errc code = error.code();
+  if (code == Errc::kBadCiphertext) return Error(Errc::kBadCiphertext, "");
+  if (kind_ == StoreKind::kDomain) {
+    if (code == Errc::kUntrusted || code == Errc::kCancelled)
+      return Error(Errc::kUnavailable, "The key store is not reachable.").WithDetail(error.ForLog());
+    return error;
+  }
+  switch (code) {
+    case Errc::kUnavailable:
+    case Errc::kUntrusted:
+    case Errc::kCancelled:
+    case Errc::kTimeout:
+      return Error(Errc::kInvalidState, "KMS cannot communicate with your CloudHSM cluster").WithDetail(error.ForLog());
+    case Errc::kNotFound:
+      return Error(Errc::kInvalidState, "The key's material is no longer in the CloudHSM cluster.").WithDetail(error.ForLog());
+    case Errc::kLoginFailed:
+    case Errc::kUserNotFound:
+    case Errc::kUserLocked:
+    case Errc::kNotLoggedIn:
+    case Errc::kPermission:
+      return Error(Errc::kInvalidState, "KMS can no longer log in to your CloudHSM cluster as kmsuser.")
+          .WithDetail(error.ForLog());
+    default: return error;
+  }
+}
+
+Task<Result<NewMaterial>> HsmKeyStore::Create(const KeyRow& row) {
+  NewMaterial made;
+  if (kind_ == StoreKind::kDomain) {
+    proto::CreateTokenRequest request;
+    request.set_binding(ToString(TokenBinding(row)));
+    request.set_spec(row.spec);
+    auto answer = co_await cluster_->Call<proto::CreateTokenReply>(Command::kCreateToken, request);
+    if (!answer.ok()) co_return Translate(std::move(answer).error());
+    made.token = ToBytes(AsBytes(answer->reply.token()));
+    co_return made;
+  }
+  proto::GenerateKeyRequest request;
+  request.set_type(proto::AES);
+  request.set_size_bits(256);
+  request.set_label(row.Arn());
+  request.set_extractable(false);
+  request.set_unique_label(true);
+  auto answer = co_await cluster_->Call<proto::GenerateKeyReply>(Command::kGenerateKey, request);
+  if (!answer.ok()) co_return Translate(std::move(answer).error());
+  made.hsm_handle = answer->reply.key().handle();
+  co_return made;
+}
+
+Task<Result<Bytes>> HsmKeyStore::Seal(const Key& key, const Bytes& context, SecretBuffer plaintext) {
+  proto::SealMessageRequest request;
+  Fill(request, key, key.blob_header, context);
+  std::vector<SecretBuffer> segments;
+  segments.push_back(std::move(plaintext));
+  auto answer = co_await cluster_->Call<proto::SealMessageReply>(Command::kSealMessage, request, std::move(segments));
+  if (!answer.ok()) co_return Translate(std::move(answer).error());
+  co_return WithHeader(key, answer->reply.sealed());
+}
+
+Task<Result<SecretBuffer>> HsmKeyStore::Open(const Key& key, ByteView header, const Bytes& context, ByteView sealed) {
+  proto::OpenMessageRequest request;
+  Fill(request, key, header, context);
+  request.set_sealed(sealed.data(), sealed.size());
+  auto answer = co_await cluster_->Call<proto::OpenMessageReply>(Command::kOpenMessage, request);
+  if (!answer.ok()) co_return Translate(std::move(answer).error());
+  co_return TakeSegment(answer->segments);
+}
+
+Task<Result<SealedRandom>> HsmKeyStore::Random(const Key& key, const Bytes& context, std::uint32_t bytes,
+                                               bool plaintext) {
+  proto::SealRandomRequest request;
+  Fill(request, key, key.blob_header, context);
+  request.set_number_of_bytes(bytes);
+  request.set_return_plaintext(plaintext);
+  auto answer = co_await cluster_->Call<proto::SealRandomReply>(Command::kSealRandom, request);
+  if (!answer.ok()) co_return Translate(std::move(answer).error());
+  SealedRandom made;
+  made.sealed = WithHeader(key, answer->reply.sealed());
+  if (plaintext) {
+    SR_CO_TRY(made.plaintext, TakeSegment(answer->segments));
+  }
+  co_return made;
+}
+
+Task<Result<SealedKeyPair>> HsmKeyStore::KeyPair(const Key& key, const Bytes& context, const std::string& spec,
+                                                 bool plaintext) {
+  proto::SealKeyPairRequest request;
+  Fill(request, key, key.blob_header, context);
+  request.set_spec(spec);
+  request.set_return_plaintext(plaintext);
+  // Key pairs can take seconds when the pool of ready ones is empty.
+  const auto deadline = hsm_client::Clock::now() + std::chrono::seconds(60);
+  std::vector<SecretBuffer> none;
+  auto answer =
+      co_await cluster_->Call<proto::SealKeyPairReply>(Command::kSealKeyPair, request, std::move(none), deadline);
+  if (!answer.ok()) co_return Translate(std::move(answer).error());
+  SealedKeyPair made;
+  made.sealed = WithHeader(key, answer->reply.sealed());
+  made.public_key = ToBytes(AsBytes(answer->reply.public_key()));
+  if (plaintext) {
+    SR_CO_TRY(made.plaintext, TakeSegment(answer->segments));
+  }
+  co_return made;
+}
+
+Task<Result<SecretBuffer>> HsmKeyStore::GenerateRandom(std::uint32_t bytes) {
+  proto::GenerateRandomRequest request;
+  request.set_number_of_bytes(bytes);
+  auto answer = co_await cluster_->Call<proto::GenerateRandomReply>(Command::kGenerateRandom, request);
+  if (!answer.ok()) co_return Translate(std::move(answer).error());
+  co_return TakeSegment(answer->segments);
+}
+
+Task<Status> HsmKeyStore::Destroy(const KeyRow& row) {
+  // A domain key's material is its token: it goes with the row.
+  if (kind_ == StoreKind::kDomain) co_return Status();
+  std::vector<std::uint32_t> handles;
+  if (row.hsm_handle) {
+    handles.push_back(static_cast<std::uint32_t>(*row.hsm_handle));
+  } else {
+    // A creation that was interrupted: the label is all that is known.
+    proto::FindKeysRequest find;
+    find.set_label(row.Arn());
+    auto found = co_await cluster_->Call<proto::FindKeysReply>(Command::kFindKeys, find);
+    if (!found.ok()) co_return Translate(std::move(found).error());
+    for (const auto& key : found->reply.keys()) handles.push_back(key.handle());
+  }
+  for (const std::uint32_t handle : handles) {
+    proto::DestroyKeyRequest request;
+    request.set_handle(handle);
+    auto answer = co_await cluster_->Call<proto::DestroyKeyReply>(Command::kDestroyKey, request);
+    if (!answer.ok() && answer.error().code() != Errc::kNotFound) co_return Translate(std::move(answer).error());
+  }
+  co_return Status();
+}
+
+}  // namespace strongroom::kms

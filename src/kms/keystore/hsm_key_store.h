@@ -1,0 +1,34 @@
+#pragma once
+
+#include <memory>
+
+#include "hsm_client/cluster_client.h"
+#include "kms/keystore/key_store.h"
+
+namespace strongroom::kms {
+
+/// A key store whose material is in HSMs: the domain cluster (keys travel as wrapped tokens) or a customer's cluster (keys
+/// are objects with handles, labelled with the key's ARN). Both use the same commands.
+class HsmKeyStore final : public KeyStore {
+ public:
+  HsmKeyStore(StoreKind kind, std::shared_ptr<hsm_client::ClusterClient> cluster)
+      : kind_(kind), cluster_(std::move(cluster)) {}
+
+  Task<Result<NewMaterial>> Create(const KeyRow& row) override;
+  Task<Result<Bytes>> Seal(const Key& key, const Bytes& context, SecretBuffer plaintext) override;
+  Task<Result<SecretBuffer>> Open(const Key& key, ByteView header, const Bytes& context, ByteView sealed) override;
+  Task<Result<SealedRandom>> Random(const Key& key, const Bytes& context, std::uint32_t bytes, bool plaintext) override;
+  Task<Result<SealedKeyPair>> KeyPair(const Key& key, const Bytes& context, const std::string& spec,
+                                      bool plaintext) override;
+  Task<Result<SecretBuffer>> GenerateRandom(std::uint32_t bytes) override;
+  Task<Status> Destroy(const KeyRow& row) override;
+
+  const std::shared_ptr<hsm_client::ClusterClient>& cluster() const noexcept { return cluster_; }
+
+ private:
+  Error Translate(Error error) const;
+  const StoreKind kind_;
+  const std::shared_ptr<hsm_client::ClusterClient> cluster_;
+};
+
+}  // namespace strongroom::kms

@@ -1,0 +1,247 @@
+// Keys whose material is in a customer's cluster (spec/kms.md 7.6), and the end of keys (2.7).
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+#include <functional>
+
+#include "kms/keys/deletion.h"
+#include "kms/testing/fake_service.h"
+
+namespace strongroom::kms::testing {
+namespace {
+namespace json = boost::json;
+
+std::string Arn(const std::string& id) { return "arn:aws:kms:eu-central-1:111122223333:key/" + id; }
+
+/// A service with a connected store.
+struct Connected {
+  FakeService service;
+  FakeCluster& cluster = service.MakeCluster();
+  std::string store = service.NewStore();
+  std::string state = service.Connect(store);
+
+  json::object InStore() const { return {{"Origin", "AWS_CLOUDHSM"}, {"CustomKeyStoreId", store}}; }
+  Answer Decrypt(const Bytes& blob) { return service.Call("Decrypt", {{"CiphertextBlob", Base64(blob)}}); }
+  std::string State(const std::string& key) {
+    return service.Call("DescribeKey", {{"KeyId", key}}).Text("KeyMetadata.KeyState");
+  }
+  void RunDeletions() { service.RunTask(DeleteDueKeys(service.kms())); }
+  void RunRepairs() { service.RunTask(RemoveHalfMadeKeys(service.kms())); }
+};
+
+TEST(ClusterKey, IsAnObjectOfTheClusterLabelledWithItsArn) {
+  Connected at;
+  ASSERT_EQ(at.state, "CONNECTED");
+  const Answer made = at.service.Call("CreateKey", at.InStore());
+  ASSERT_TRUE(made.ok()) << made.raw;
+  EXPECT_EQ(made.Text("KeyMetadata.Origin"), "AWS_CLOUDHSM");
+  EXPECT_EQ(made.Text("KeyMetadata.CustomKeyStoreId"), at.store);
+  EXPECT_EQ(made.Text("KeyMetadata.CloudHsmClusterId"), kClusterId);
+  EXPECT_EQ(made.Text("KeyMetadata.KeyState"), "Enabled");
+  EXPECT_EQ(made.Text("KeyMetadata.CurrentKeyMaterialId"), "");
+  EXPECT_EQ(at.cluster.KeysLabelled(made.Text("KeyMetadata.Arn")).size(), 1u);
+  EXPECT_EQ(at.cluster.key_count(), 1u);
+}
+
+TEST(ClusterKey, EncryptsMakesDataKeysAndRandomButNoPairs) {
+  Connected at;
+  const std::string key = at.service.NewKey(at.InStore());
+  const Bytes blob = at.service.Encrypted(key, "hi", {{"a", "b"}});
+  const Answer opened =
+      at.service.Call("Decrypt", {{"CiphertextBlob", Base64(blob)}, {"EncryptionContext", {{"a", "b"}}}});
+  EXPECT_EQ(opened.Text("Plaintext"), B64("hi"));
+  EXPECT_EQ(opened.Text("KeyMaterialId"), "");
+  EXPECT_EQ(at.Decrypt(blob).raw, R"({"__type":"InvalidCiphertextException"})");
+  const Answer data_key = at.service.Call("GenerateDataKey", {{"KeyId", key}, {"KeySpec", "AES_256"}});
+  EXPECT_EQ(at.Decrypt(FromB64(data_key.Text("CiphertextBlob"))).Text("Plaintext"), data_key.Text("Plaintext"));
+  for (const char* operation : {"GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext"}) {
+    const Answer pair = at.service.Call(operation, {{"KeyId", key}, {"KeyPairSpec", "ECC_NIST_P256"}});
+    EXPECT_EQ(pair.type, "UnsupportedOperationException");
+    EXPECT_EQ(pair.message, Arn(key) + " origin is AWS_CLOUDHSM which is not valid for this operation.");
+  }
+  const std::size_t before =
+      at.cluster.hsm(0).executed(wire::Command::kGenerateRandom) + at.cluster.hsm(1).executed(wire::Command::kGenerateRandom);
+  EXPECT_TRUE(at.service.Call("GenerateRandom", {{"NumberOfBytes", 8}, {"CustomKeyStoreId", at.store}}).ok());
+  EXPECT_EQ(
+      at.cluster.hsm(0).executed(wire::Command::kGenerateRandom) + at.cluster.hsm(1).executed(wire::Command::kGenerateRandom),
+      before + 1);
+}
+
+TEST(ClusterKey, IsUnavailableWhileTheStoreIsNotConnected) {
+  Connected at;
+  const std::string key = at.service.NewKey(at.InStore());
+  const Bytes blob = at.service.Encrypted(key, "hi");
+  ASSERT_EQ(at.service.Disconnect(at.store), "DISCONNECTED");
+  EXPECT_EQ(at.State(key), "Unavailable");
+  EXPECT_EQ(at.service.Call("DescribeKey", {{"KeyId", key}}).Text("KeyMetadata.Enabled"), "false");
+  const Answer refused = at.Decrypt(blob);
+  EXPECT_EQ(refused.type + " " + refused.message, "KMSInvalidStateException " + Arn(key) + " is unavailable.");
+  EXPECT_EQ(at.service.Call("CreateKey", at.InStore()).type, "CustomKeyStoreInvalidStateException");
+  EXPECT_EQ(at.service.Call("GenerateRandom", {{"NumberOfBytes", 8}, {"CustomKeyStoreId", at.store}}).type,
+            "CustomKeyStoreInvalidStateException");
+  EXPECT_EQ(at.service.Call("DeleteCustomKeyStore", {{"CustomKeyStoreId", at.store}}).type, "CustomKeyStoreHasCMKsException");
+  // Management goes on and takes effect later.
+  for (const auto& [operation, more] :
+       {std::pair<const char*, json::object>{"DisableKey", {}},
+        {"TagResource", {{"Tags", json::array{json::object{{"TagKey", "a"}, {"TagValue", "b"}}}}}},
+        {"UntagResource", {{"TagKeys", json::array{"a"}}}},
+        {"GetKeyPolicy", {}}}) {
+    json::object body = more;
+    body["KeyId"] = key;
+    EXPECT_TRUE(at.service.Call(operation, body).ok()) << operation;
+  }
+  ASSERT_EQ(at.service.Connect(at.store), "CONNECTED");
+  EXPECT_EQ(at.State(key), "Disabled");
+  at.service.Call("EnableKey", {{"KeyId", key}});
+  EXPECT_EQ(at.Decrypt(blob).Text("Plaintext"), B64("hi"));
+}
+
+TEST(ClusterKey, SurvivesANewFrontEndAndTheLossOfOneHsm) {
+  Connected at;
+  const std::string key = at.service.NewKey(at.InStore());
+  const Bytes blob = at.service.Encrypted(key, "hi");
+  at.service.Restart(false);
+  EXPECT_EQ(at.Decrypt(blob).Text("Plaintext"), B64("hi"));
+  at.cluster.KillHsm(0);
+  EXPECT_EQ(at.Decrypt(blob).Text("Plaintext"), B64("hi"));
+  ports::ClusterInfo info = at.cluster.Info();
+  info.hsms[0].active = false;
+  at.service.directory().Put(info);
+  EXPECT_EQ(at.service.Call("CreateKey", at.InStore()).type, "CloudHsmClusterInvalidConfigurationException");
+}
+
+struct LossRow {
+  std::string name;
+  std::function<void(Connected&, const std::string& key)> lose;
+  std::string message;
+};
+const LossRow kLosses[] = {
+    {"HsmKeyDeleted",
+     [](Connected& at, const std::string& key) { at.cluster.DropKey(at.cluster.KeysLabelled(Arn(key)).at(0)); },
+     "The key's material is no longer in the CloudHSM cluster."},
+    {"NoHsmReachable",
+     [](Connected& at, const std::string&) {
+       at.cluster.KillHsm(0);
+       at.cluster.KillHsm(1);
+     },
+     "KMS cannot communicate with your CloudHSM cluster"},
+    {"ClusterGone",
+     [](Connected& at, const std::string&) {
+       at.service.directory().Remove(std::string(kClusterId));
+       at.service.Restart(false);
+     },
+     "KMS cannot communicate with your CloudHSM cluster"},
+    {"PasswordResetByAnOfficer",
+     [](Connected& at, const std::string&) {
+       at.cluster.SetKmsUser("reset-by-officer");
+       at.service.Restart(false);
+     },
+     "KMS can no longer log in to your CloudHSM cluster as kmsuser."},
+};
+class Loss : public ::testing::TestWithParam<LossRow> {};
+TEST_P(Loss, IsAnInvalidStateOfTheKeyAndTheStoreStaysConnected) {
+  Connected at;
+  const std::string key = at.service.NewKey(at.InStore());
+  const Bytes blob = at.service.Encrypted(key, "hi");
+  GetParam().lose(at, key);
+  const Answer refused = at.Decrypt(blob);
+  EXPECT_EQ(refused.type, "KMSInvalidStateException") << refused.raw;
+  EXPECT_EQ(refused.message, GetParam().message);
+  EXPECT_EQ(at.service.Settled(at.store), "CONNECTED");
+  EXPECT_EQ(at.State(key), "Enabled");
+}
+INSTANTIATE_TEST_SUITE_P(ClusterKey, Loss, ::testing::ValuesIn(kLosses), [](const auto& row) { return row.param.name; });
+
+// Interrupted creation ------------------------------------------------------------------------------------------------------
+
+TEST(Interrupted, BeforeTheHsmKeyLeavesNothing) {
+  Connected at;
+  at.cluster.hsm(0).FailNext(Errc::kResourceExhausted);
+  at.cluster.hsm(1).FailNext(Errc::kResourceExhausted);
+  EXPECT_FALSE(at.service.Call("CreateKey", at.InStore()).ok());
+  at.cluster.hsm(0).FailNext(Errc::kResourceExhausted, 0);
+  at.cluster.hsm(1).FailNext(Errc::kResourceExhausted, 0);
+  at.service.Sql("UPDATE kms_keys SET created_at = 0");
+  at.RunRepairs();
+  EXPECT_EQ(at.service.Count("SELECT COUNT(*) FROM kms_keys"), 0);
+  EXPECT_EQ(at.cluster.key_count(), 0u);
+}
+
+TEST(Interrupted, BetweenHsmKeyAndHandleIsSeenByNobodyAndRemoved) {
+  Connected at;
+  const std::string key = at.service.NewKey(at.InStore()), whole = at.service.NewKey(at.InStore());
+  // As a process that died before the last step leaves it.
+  at.service.Sql("UPDATE kms_keys SET hsm_handle = NULL WHERE key_id = $1", {key});
+  EXPECT_EQ(at.service.Call("DescribeKey", {{"KeyId", key}}).message, "Key '" + Arn(key) + "' does not exist");
+  EXPECT_EQ(at.service.Call("ListKeys", json::object{}).Text("Keys.1"), "");
+  at.RunRepairs();
+  EXPECT_EQ(at.service.Count("SELECT COUNT(*) FROM kms_keys"), 2) << "too young to be given up";
+  at.service.Sql("UPDATE kms_keys SET created_at = 0");
+  at.RunRepairs();
+  EXPECT_EQ(at.service.Count("SELECT COUNT(*) FROM kms_keys"), 1);
+  EXPECT_TRUE(at.cluster.KeysLabelled(Arn(key)).empty());
+  EXPECT_EQ(at.cluster.KeysLabelled(Arn(whole)).size(), 1u);
+}
+
+TEST(Interrupted, DoesNotKeepAStoreFromBeingDeleted) {
+  Connected at;
+  const std::string key = at.service.NewKey(at.InStore());
+  at.service.Sql("UPDATE kms_keys SET hsm_handle = NULL WHERE key_id = $1", {key});
+  ASSERT_EQ(at.service.Disconnect(at.store), "DISCONNECTED");
+  EXPECT_TRUE(at.service.Call("DeleteCustomKeyStore", {{"CustomKeyStoreId", at.store}}).ok());
+  EXPECT_EQ(at.service.Count("SELECT COUNT(*) FROM kms_keys"), 0);
+}
+
+// The end of the waiting period ---------------------------------------------------------------------------------------------
+
+TEST(Expiry, TakesTheKeyItsAliasesTagsAndHsmKey) {
+  Connected at;
+  const std::string key = at.service.NewKey(at.InStore()), domain = at.service.NewKey();
+  const std::string kept = at.service.NewKey(), later = at.service.NewKey();
+  for (const std::string& id : {key, domain, kept, later}) {
+    at.service.Call("CreateAlias", {{"AliasName", "alias/" + id}, {"TargetKeyId", id}});
+    at.service.Call("TagResource", {{"KeyId", id}, {"Tags", json::array{json::object{{"TagKey", "a"}, {"TagValue", ""}}}}});
+  }
+  const Bytes blob = at.service.Encrypted(domain, "hi");
+  for (const std::string& id : {key, domain, later}) at.service.Call("ScheduleKeyDeletion", {{"KeyId", id}});
+  at.RunDeletions();
+  EXPECT_EQ(at.service.Count("SELECT COUNT(*) FROM kms_keys"), 4);
+  at.service.Sql("UPDATE kms_keys SET deletion_at = 1 WHERE key_id IN ($1, $2)", {key, domain});
+  at.RunDeletions();
+  EXPECT_EQ(at.service.Count("SELECT COUNT(*) FROM kms_keys"), 2);
+  EXPECT_EQ(at.service.Count("SELECT COUNT(*) FROM kms_aliases"), 2);
+  EXPECT_EQ(at.service.Count("SELECT COUNT(*) FROM kms_tags"), 2);
+  EXPECT_EQ(at.cluster.key_count(), 0u);
+  EXPECT_EQ(at.service.Call("DescribeKey", {{"KeyId", key}}).message, "Key '" + Arn(key) + "' does not exist");
+  EXPECT_EQ(at.service.Call("DescribeKey", {{"KeyId", "alias/" + key}}).type, "NotFoundException");
+  EXPECT_EQ(at.Decrypt(blob).type, "AccessDeniedException");
+  EXPECT_EQ(at.State(kept), "Enabled");
+  EXPECT_EQ(at.State(later), "PendingDeletion");
+}
+
+TEST(Expiry, GoesOnWithoutTheStoreAndLeavesTheOrphan) {
+  Connected at;
+  const std::string key = at.service.NewKey(at.InStore());
+  ASSERT_EQ(at.service.Disconnect(at.store), "DISCONNECTED");
+  ASSERT_TRUE(at.service.Call("ScheduleKeyDeletion", {{"KeyId", key}}).ok());
+  EXPECT_EQ(at.State(key), "PendingDeletion");
+  at.service.Sql("UPDATE kms_keys SET deletion_at = 1");
+  at.RunDeletions();
+  EXPECT_EQ(at.service.Count("SELECT COUNT(*) FROM kms_keys"), 0);
+  EXPECT_EQ(at.cluster.KeysLabelled(Arn(key)).size(), 1u);
+  EXPECT_TRUE(at.service.Call("DeleteCustomKeyStore", {{"CustomKeyStoreId", at.store}}).ok());
+}
+
+TEST(Expiry, SparesAKeyThatWasSavedMeanwhile) {
+  FakeService service;
+  const std::string key = service.NewKey();
+  service.Call("ScheduleKeyDeletion", {{"KeyId", key}});
+  service.Sql("UPDATE kms_keys SET deletion_at = 1");
+  ASSERT_TRUE(service.Call("CancelKeyDeletion", {{"KeyId", key}}).ok());
+  service.RunTask(DeleteDueKeys(service.kms()));
+  EXPECT_TRUE(service.Call("DescribeKey", {{"KeyId", key}}).ok());
+}
+
+}  // namespace
+}  // namespace strongroom::kms::testing

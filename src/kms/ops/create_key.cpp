@@ -1,0 +1,178 @@
+// Source: AWS KMS API Reference, "CreateKey"; spec/kms.md 2.2, 7.6.
+#include "base/ids.h"
+#include "base/log.h"
+#include "crypto/hash.h"
+#include "crypto/random.h"
+#include "kms/keys/metadata.h"
+#include "kms/keys/policy.h"
+#include "kms/keys/tags.h"
+#include "kms/ops/all.h"
+#include "kms/pipeline.h"
+
+namespace strongroom::kms {
+namespace {
+
+struct Request {
+  KeyRow row;
+  std::vector<Tag> tags;
+  bool bypass_lockout_check = false;
+};
+
+Status ParseSpec(const aws::Call& call, KeyRow& row) {
+  SR_TRY(const auto old_spec, call.body.OptionalString("CustomerMasterKeySpec"));
+  SR_TRY(const auto spec, call.body.OptionalString("KeySpec"));
+  SR_TRY(const auto usage, call.body.OptionalString("KeyUsage"));
+  if (old_spec && spec)
+    return Error(Errc::kInvalidArgument, "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. "
+                                         "CustomerMasterKeySpec is deprecated.");
+  row.spec = spec.value_or(old_spec.value_or("SYMMETRIC_DEFAULT"));
+  if (row.spec != "SYMMETRIC_DEFAULT" && !usage)
+    return Error(Errc::kInvalidArgument,
+                 "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.");
+  row.usage = usage.value_or("ENCRYPT_DECRYPT");
+  if (row.spec == "SYMMETRIC_DEFAULT" && row.usage != "ENCRYPT_DECRYPT")
+    return Error(Errc::kInvalidArgument, "KeyUsage " + row.usage + " is not valid for KeySpec " + row.spec + ".");
+  if (row.spec != "SYMMETRIC_DEFAULT")
+    return Error(Errc::kUnsupported, "KeySpec " + row.spec + " is not supported by this version of Strongroom.");
+  return {};
+}
+
+Status ParseOrigin(const aws::Call& call, KeyRow& row) {
+  SR_TRY(const std::string origin, call.body.StringOr("Origin", "AWS_KMS"));
+  SR_TRY(row.custom_key_store_id, call.body.OptionalString("CustomKeyStoreId"));
+  SR_TRY(row.multi_region, call.body.BoolOr("MultiRegion", false));
+  if (origin == "AWS_CLOUDHSM") {
+    row.origin = Origin::kCloudHsm;
+    if (!row.custom_key_store_id)
+      return Error(Errc::kInvalidArgument, "CustomKeyStoreId is required when Origin is AWS_CLOUDHSM.");
+    if (row.multi_region)
+      return Error(Errc::kUnsupported, "Multi-Region keys are not supported in custom key stores.");
+    if (call.body.Has("XksKeyId"))
+      return Error(Errc::kInvalidArgument, "XksKeyId is valid only when Origin is EXTERNAL_KEY_STORE.");
+    return {};
+  }
+  if (origin != "AWS_KMS")
+    return Error(Errc::kUnsupported, "Origin " + origin + " is not supported by this version of Strongroom.");
+  if (row.custom_key_store_id || call.body.Has("XksKeyId"))
+    return Error(Errc::kInvalidArgument, "CustomKeyStoreId and XksKeyId are not valid when Origin is AWS_KMS.");
+  if (row.multi_region)
+    return Error(Errc::kUnsupported, "Multi-Region keys are not supported by this version of Strongroom.");
+  return {};
+}
+
+Result<Request> Parse(const aws::Call& call) {
+  Request r;
+  r.row.account = call.account();
+  r.row.region = call.region;
+  r.row.key_id = NewUuid();
+  SR_CHECK(ParseSpec(call, r.row));
+  SR_CHECK(ParseOrigin(call, r.row));
+  SR_TRY(r.row.description, call.body.StringOr("Description", ""));
+  SR_TRY(r.bypass_lockout_check, call.body.BoolOr("BypassPolicyLockoutSafetyCheck", false));
+  SR_TRY(r.tags, call.body.PairList("Tags", "TagKey", "TagValue"));
+  SR_TRY(r.row.policy, call.body.StringOr("Policy", DefaultPolicy(call.account())));
+  return r;
+}
+
+/// Names the material by public facts of it, so that ciphertexts say which one made them.
+Result<std::string> NewMaterialId(const KeyRow& row) {
+  Bytes fresh(16);
+  SR_CHECK(crypto::Random(fresh));
+  return Hex(crypto::Sha256({AsBytes("strongroom material v1"), AsBytes(row.account), AsBytes(row.key_id), fresh}));
+}
+
+Status Insert(store::Transaction& t, KeyRow& row, const std::vector<Tag>& tags, std::int64_t key_limit) {
+  SR_TRY(const std::int64_t keys, CountKeys(t, row.account, row.region));
+  if (keys >= key_limit)
+    return Error(Errc::kLimitExceeded, "The account has reached its quota of " + std::to_string(key_limit) + " KMS keys.");
+  SR_TRY(row.created_millis, t.NowMillis());
+  SR_CHECK(InsertKey(t, row));
+  return PutTags(t, row, tags);
+}
+
+Task<Result<KeyRow>> CreateInDomain(Kms& kms, Request r) {
+  SR_CO_TRY(r.row.material_id, NewMaterialId(r.row));
+  SR_CO_TRY(NewMaterial made, co_await kms.domain().Create(r.row));
+  r.row.token = std::move(made.token);
+  const std::int64_t limit = kms.limits().keys;
+  auto insert = [row = r.row, tags = r.tags, limit](store::Transaction& t) mutable -> Result<KeyRow> {
+    SR_CHECK(Insert(t, row, tags, limit));
+    return row;
+  };
+  co_return co_await kms.database().Run(std::move(insert));
+}
+
+/// The store that the key goes into: known, connected, its cluster fit for new keys (spec/kms.md 7.6).
+Task<Result<CustomStores::ViewPtr>> RequireStore(Kms& kms, const KeyRow& row) {
+  SR_CO_TRY(auto view, co_await kms.custom_stores().Find(row.account, row.region, *row.custom_key_store_id));
+  if (view->keys == nullptr) co_return view->Unusable();
+  SR_CO_TRY(const auto cluster, co_await kms.clusters().Find(row.account, row.region, view->row.cluster_id));
+  if (!cluster || !cluster->spans_two_zones())
+    co_return Error(Errc::kClusterInvalidConfiguration,
+                    "The cluster must have at least two active HSMs in different Availability Zones to create a key.");
+  co_return std::move(view);
+}
+
+/// The HSM may have made the key all the same: its label finds it. What cannot be removed now, RemoveHalfMadeKeys does.
+Task<void> GiveUp(Kms& kms, std::shared_ptr<HsmKeyStore> keys, KeyRow row) {
+  const Status destroyed = co_await keys->Destroy(row);
+  if (!destroyed.ok()) {
+    LogError("destroying the HSM key of " + row.Arn() + ", which could not be made", destroyed.error());
+    co_return;
+  }
+  auto remove = [row](store::Transaction& t) { return DeleteKey(t, row); };
+  const Status removed = co_await kms.database().Run(std::move(remove));
+  if (!removed.ok()) LogError("removing " + row.Arn() + ", which could not be made", removed.error());
+}
+
+Task<Result<KeyRow>> CreateInCluster(Kms& kms, Request r, CustomStores::ViewPtr view) {
+  r.row.cluster_id = view->row.cluster_id;
+  // The row first, unseen by anyone, then the HSM key, then its handle: whatever is interrupted can be found and removed.
+  const std::int64_t limit = kms.limits().keys;
+  auto insert = [row = r.row, tags = r.tags, limit](store::Transaction& t) mutable -> Result<KeyRow> {
+    SR_CHECK(Insert(t, row, tags, limit));
+    return row;
+  };
+  SR_CO_TRY(KeyRow row, co_await kms.database().Run(std::move(insert)));
+  auto made = co_await view->keys->Create(row);
+  if (!made.ok()) {
+    co_await GiveUp(kms, view->keys, row);
+    co_return std::move(made).error();
+  }
+  row.hsm_handle = made->hsm_handle;
+  auto finish = [row](store::Transaction& t) { return SetHandle(t, row); };
+  Status finished = co_await kms.database().Run(std::move(finish));
+  // Somebody has taken the row away meanwhile. After any other failure nobody knows what is in force.
+  if (!finished.ok() && finished.error().code() == Errc::kConflict) co_await GiveUp(kms, view->keys, row);
+  if (!finished.ok()) co_return std::move(finished).error();
+  co_return row;
+}
+
+Task<Result<aws::Reply>> CreateKey(Kms& kms, aws::Call& call) {
+  SR_CO_TRY(Request r, Parse(call));
+  SR_CO_CHECK(AuthorizeCall(kms, call, nullptr));
+  CustomStores::ViewPtr view;
+  if (r.row.origin == Origin::kCloudHsm) {
+    SR_CO_TRY(view, co_await RequireStore(kms, r.row));
+  }
+  SR_CO_CHECK(CheckTags(r.tags));
+  SR_CO_CHECK(CheckPolicy(kms.authorizer(), call, r.row.policy, r.row, r.bypass_lockout_check));
+  Result<KeyRow> made = Error(Errc::kInternal, "");
+  if (view) {
+    made = co_await CreateInCluster(kms, std::move(r), view);
+  } else {
+    made = co_await CreateInDomain(kms, std::move(r));
+  }
+  if (!made.ok()) co_return std::move(made).error();
+  call.AuditResource(made->Arn());
+  aws::Reply reply;
+  reply.Object("KeyMetadata", Metadata(*made, KeyState::kEnabled));
+  co_return reply;
+}
+
+}  // namespace
+
+constinit const aws::Operation op::create_key = {
+    .target = "TrentService.CreateKey", .iam_action = "kms:CreateKey", .handler = aws::Bind<Kms, &CreateKey>};
+
+}  // namespace strongroom::kms

@@ -1,0 +1,44 @@
+// Source: AWS KMS API Reference, "UpdateAlias".
+#include "kms/keys/alias_name.h"
+#include "kms/ops/all.h"
+#include "kms/pipeline.h"
+
+namespace strongroom::kms {
+namespace {
+
+Task<Result<aws::Reply>> UpdateAlias(Kms& kms, aws::Call& call) {
+  SR_CO_TRY(const std::string name, call.body.RequiredString("AliasName"));
+  SR_CO_TRY(std::string target, call.body.RequiredString("TargetKeyId"));
+  SR_CO_CHECK(CheckAliasName(name));
+  SR_CO_CHECK(CheckAliasTarget(target));
+  SR_CO_TRY(const KeyPtr old, co_await AliasTarget(kms, call, name));
+  if (old != nullptr) {
+    SR_CO_CHECK(AuthorizeCall(kms, call, old.get()));
+  }
+  const KeyRules rules{.forms = IdForms::kKeyOnly, .states = kNotPendingDeletion};
+  SR_CO_TRY(const UsableKey usable, co_await UseKey(kms, call, std::move(target), rules));
+  if (old != nullptr && old->row.usage != usable.key->row.usage)
+    co_return Error(Errc::kInvalidArgument, "The new key must have the same key usage as the key that the alias has now.");
+  AliasRow alias{std::string(call.account()), std::string(call.region), name, usable.key->row.key_id};
+  const std::int64_t limit = kms.limits().aliases_per_key;
+  auto update = [alias, limit](store::Transaction& t) mutable -> Status {
+    SR_TRY(auto row, LoadAlias(t, alias.account, alias.region, alias.name));
+    if (!row) return Error(Errc::kNotFound, "Alias " + alias.Arn() + " is not found.");
+    SR_TRY(const std::int64_t count, CountAliases(t, alias.account, alias.region, alias.key_id));
+    if (row->key_id != alias.key_id && count >= limit)
+      return Error(Errc::kLimitExceeded, "The key has reached its quota of " + std::to_string(limit) + " aliases.");
+    row->key_id = alias.key_id;
+    SR_TRY(row->updated_millis, t.NowMillis());
+    return UpdateAliasTarget(t, *row);
+  };
+  SR_CO_CHECK(co_await kms.database().Run(std::move(update)));
+  kms.keys().ForgetAlias(alias);
+  co_return aws::Reply::NoBody();
+}
+
+}  // namespace
+
+constinit const aws::Operation op::update_alias = {.target = "TrentService.UpdateAlias",
+    .iam_action = "kms:UpdateAlias", .handler = aws::Bind<Kms, &UpdateAlias>};
+
+}  // namespace strongroom::kms

@@ -1,0 +1,81 @@
+// Source: AWS KMS API Reference, "UpdateCustomKeyStore"; spec/kms.md 7.
+#include "kms/keystore/requests.h"
+#include "kms/ops/all.h"
+#include "kms/pipeline.h"
+
+namespace strongroom::kms {
+namespace {
+
+struct Request {
+  std::string store_id;
+  std::optional<std::string> name, cluster_id;
+  std::optional<SecretBuffer> password;
+};
+
+Result<Request> Parse(const aws::Call& call) {
+  Request r;
+  SR_TRY(r.store_id, call.body.RequiredString("CustomKeyStoreId"));
+  SR_CHECK(RequireCloudHsmMembers(call));
+  SR_TRY(r.name, call.body.OptionalString("NewCustomKeyStoreName"));
+  SR_TRY(r.cluster_id, call.body.OptionalString("CloudHsmClusterId"));
+  SR_TRY(r.password, call.body.OptionalSecretText("KeyStorePassword"));
+  if (!r.name && !r.cluster_id && !r.password)
+    return Error(Errc::kInvalidArgument, "Specify at least one member to update.");
+  return r;
+}
+
+Status RequireChangeable(const CustomStoreRow& row, bool only_name) {
+  if (row.state == ConnectionState::kDisconnected || (only_name && row.state == ConnectionState::kConnected)) return {};
+  return WrongStoreState(row, "UpdateCustomKeyStore");
+}
+
+/// The new cluster shares the old one's history: it shows the same cluster certificate. Errors: kClusterNotRelated.
+Task<Status> RequireRelated(Kms& kms, const aws::Call& call, const CustomStoreRow& row, const std::string& cluster_id) {
+  SR_CO_TRY(const auto cluster, co_await RequireActiveCluster(kms, call, cluster_id));
+  SR_CO_CHECK(RequireTwoZones(cluster));
+  if (row.cluster_id == cluster_id) co_return Status();
+  SR_CO_TRY(const auto old, co_await kms.clusters().Find(row.account, row.region, row.cluster_id));
+  // A cluster that is gone can still be told by the certificate's issuer, which the store has.
+  const bool same_certificate =
+      old && !old->cluster_certificate.empty() && old->cluster_certificate == cluster.cluster_certificate;
+  const bool same_owner = !old && RequireTrustAnchor(cluster, row.trust_anchor).ok();
+  if (!same_certificate && !same_owner)
+    co_return Error(Errc::kClusterNotRelated,
+                    "Cluster " + cluster_id + " does not share the cluster certificate of " + row.cluster_id + ".");
+  co_return Status();
+}
+
+Task<Result<aws::Reply>> UpdateCustomKeyStore(Kms& kms, aws::Call& call) {
+  SR_CO_TRY(Request r, Parse(call));
+  SR_CO_CHECK(AuthorizeCall(kms, call, nullptr));
+  const bool only_name = !r.cluster_id && !r.password;
+  SR_CO_TRY(const CustomStoreRow known, co_await FindCustomStore(kms, call, r.store_id));
+  SR_CO_CHECK(RequireChangeable(known, only_name));
+  if (r.cluster_id) {
+    SR_CO_CHECK(co_await RequireRelated(kms, call, known, *r.cluster_id));
+  }
+  std::optional<Bytes> sealed;
+  if (r.password) {
+    SR_CO_TRY(sealed, co_await SealPassword(kms, r.store_id, std::move(*r.password)));
+  }
+  ChangeStore change = [name = r.name, cluster_id = r.cluster_id, sealed, only_name](store::Transaction&,
+                                                                                     CustomStoreRow& row) -> Status {
+    SR_CHECK(RequireChangeable(row, only_name));
+    if (name) row.name = *name;
+    if (cluster_id) row.cluster_id = *cluster_id;
+    if (sealed) {
+      row.sealed_password = *sealed;
+      row.sealed_previous.reset();
+    }
+    return {};
+  };
+  SR_CO_CHECK(co_await ChangeCustomStore(kms, call, r.store_id, std::move(change)));
+  co_return aws::Reply();
+}
+
+}  // namespace
+
+constinit const aws::Operation op::update_custom_key_store = {.target = "TrentService.UpdateCustomKeyStore",
+    .iam_action = "kms:UpdateCustomKeyStore", .handler = aws::Bind<Kms, &UpdateCustomKeyStore>};
+
+}  // namespace strongroom::kms

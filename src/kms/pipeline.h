@@ -1,0 +1,70 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "aws/dispatch/operation.h"
+#include "kms/blob/context.h"
+#include "kms/keys/identifier.h"
+#include "kms/keys/states.h"
+#include "kms/service.h"
+
+namespace strongroom::kms {
+
+// The one place that fixes the order of checks (spec/kms.md 1.7) for operations on a key: identifier, authorisation,
+// state, usage. Shape and limits have been checked before, DryRun and the operation come after.
+
+/// What an operation asks of its key.
+struct KeyRules {
+  IdForms forms = IdForms::kAll;
+  StateSet states = kAnyState;
+  bool symmetric = false;  // needs usage ENCRYPT_DECRYPT and spec SYMMETRIC_DEFAULT
+};
+
+struct UsableKey {
+  KeyPtr key;
+  KeyState state = KeyState::kEnabled;
+  /// Set for keys of a custom key store that is connected and can be used. Rules with `symmetric` require it.
+  std::shared_ptr<HsmKeyStore> custom;
+  KeyStore& store(Kms& kms) const noexcept { return custom ? static_cast<KeyStore&>(*custom) : kms.domain(); }
+};
+
+/// The whole sequence for the key that the request names.
+/// Errors: kNotFound, kInvalidArn, kAccessDenied, kDisabled, kInvalidState, kWrongKeyUsage; the store's.
+Task<Result<UsableKey>> UseKey(Kms& kms, aws::Call& call, std::string key_id, KeyRules rules,
+                               const EncryptionContext* context = nullptr);
+/// The same for a key that is known already (Decrypt without KeyId).
+Task<Result<UsableKey>> UseKnownKey(Kms& kms, aws::Call& call, KeyPtr key, KeyRules rules,
+                                    const EncryptionContext* context = nullptr);
+/// Identifier to key, without any other check. Null: no such key, and the text to say so. Operations that take no aliases
+/// take no keys of other accounts either (spec/kms.md 2.1). Errors: kNotFound, kInvalidArn, kAccessDenied.
+struct Resolved {
+  KeyPtr key;
+  Error missing;
+};
+Task<Result<Resolved>> ResolveKey(Kms& kms, const aws::Call& call, std::string key_id, IdForms forms);
+
+/// May the caller do this operation's action on a key, or (null) on no key in particular? Errors: kAccessDenied.
+Status AuthorizeCall(Kms& kms, const aws::Call& call, const Key* key, const EncryptionContext* context = nullptr);
+
+/// The key's spec has this EncryptionAlgorithm. Errors: kWrongKeyUsage.
+Status RequireAlgorithm(const Key& key, const std::string& algorithm);
+
+/// A change of the key's row: read in a transaction, its state checked again there, changed, written.
+using ChangeRow = std::function<Status(store::Transaction&, KeyRow&)>;
+Task<Result<KeyRow>> ChangeKey(Kms& kms, KeyPtr key, StateSet states, ChangeRow change);
+
+/// The members that many cryptographic operations share. Errors: those of Fields, kUnsupported for what this deployment
+/// does not have (Recipient, grant tokens).
+struct CryptoOptions {
+  EncryptionContext context;
+  Bytes canonical_context;
+  bool dry_run = false;
+};
+Result<CryptoOptions> ParseCryptoOptions(const aws::Call& call);
+/// kDryRun when asked for: the last check before the operation itself.
+Status StopIfDryRun(const CryptoOptions& options);
+
+}  // namespace strongroom::kms

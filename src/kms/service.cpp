@@ -1,0 +1,94 @@
+#include "kms/service.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "crypto/random.h"
+#include "kms/keys/deletion.h"
+#include "kms/ops/all.h"
+#include "kms/wire_error.h"
+
+namespace strongroom::kms {
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::chrono::seconds kHousekeepingInterval{30};
+constexpr std::string_view kMarkerKeyName = "kms-marker-key";
+
+constexpr aws::ConstraintOverride kOverrides[] = {
+    {.operation = "ScheduleKeyDeletion", .member = "PendingWindowInDays", .min = 7, .max = 30},
+};
+
+CustomStores::Parts CustomStoreParts(const Kms::Parts& parts) {
+  return {parts.database, parts.sealer, parts.clusters, parts.loops, parts.cluster_trust};
+}
+
+}  // namespace
+
+Kms::Kms(Parts parts, SecretBuffer marker_key)
+    : parts_(std::move(parts)),
+      keys_(parts_.database, parts_.authorizer, parts_.stale_limit),
+      custom_stores_(CustomStoreParts(parts_)),
+      domain_(StoreKind::kDomain, parts_.domain),
+      markers_(std::move(marker_key)) {}
+
+Result<std::unique_ptr<Kms>> Kms::Make(Parts parts) {
+  // Shared by all front ends. It protects markers from being made up, not data, so it may lie in the database.
+  Bytes fresh(32);
+  SR_CHECK(crypto::Random(fresh));
+  SR_TRY(const Bytes key, parts.database.Transact([&](store::Transaction& t) -> Result<Bytes> {
+    SR_CHECK(t.Execute("INSERT INTO deployment (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                       {store::Text(kMarkerKeyName), store::Blob(fresh)}));
+    SR_TRY(const auto row, t.QueryOne("SELECT value FROM deployment WHERE name = $1", {store::Text(kMarkerKeyName)}));
+    if (!row) return Error(Errc::kCorrupted, "The deployment's marker key is missing.");
+    return row->Blob(0);
+  }));
+  SR_TRY(SecretBuffer marker_key, SecretBuffer::CopyOf(key));
+  return std::unique_ptr<Kms>(new Kms(std::move(parts), std::move(marker_key)));
+}
+
+void Kms::Start() {
+  custom_stores_.Start();
+  asio::co_spawn(parts_.loops[0]->get_executor(), Housekeeping(), asio::detached);
+}
+
+void Kms::Stop() {
+  stopped_ = true;
+  custom_stores_.Stop();
+}
+
+void Kms::OnChanges(std::span<const store::FeedEntry> entries) {
+  keys_.OnChanges(entries);
+  custom_stores_.OnChanges(entries);
+}
+
+Task<void> Kms::Housekeeping() {
+  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, LoopExecutor> timer(
+      parts_.loops[0]->get_executor());
+  constexpr asio::use_awaitable_t<LoopExecutor> await{};
+  while (!stopped_) {
+    co_await DeleteDueKeys(*this);
+    co_await RemoveHalfMadeKeys(*this);
+    timer.expires_after(kHousekeepingInterval);
+    boost::system::error_code ignored;
+    co_await timer.async_wait(asio::redirect_error(await, ignored));
+  }
+}
+
+aws::Service Describe(Kms& service) {
+  return {.name = "kms",
+          .signing_name = "kms",
+          .event_source = "kms.amazonaws.com",
+          .protocol = aws::Protocol::kJson11,
+          .message_member = aws::MessageMember::kAsKms,
+          .operations = kAllRows,
+          .instance = &service,
+          .errors = &kWireErrors,
+          .overrides = kOverrides};
+}
+
+}  // namespace strongroom::kms

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "aws/dispatch/service.h"
+#include "hsm_client/cluster_client.h"
+#include "kms/keys/cache.h"
+#include "kms/keystore/custom_stores.h"
+#include "kms/keystore/hsm_key_store.h"
+#include "kms/markers.h"
+#include "ports/authorizer.h"
+#include "ports/cluster_directory.h"
+#include "ports/sealer.h"
+#include "store/change_feed.h"
+#include "store/database.h"
+
+namespace strongroom::kms {
+
+/// Source: spec/kms.md 8.1.
+struct Limits {
+  std::int64_t keys = 100'000;         // per account and region
+  std::int64_t aliases_per_key = 50;
+  std::int64_t custom_key_stores = 10;  // per account and region
+};
+
+/// The KMS service: what its operations work with.
+/// Threads   any of the loops.
+/// Lifetime  what Parts refers to outlives it; Stop() before the loops end.
+class Kms {
+ public:
+  struct Parts {
+    store::Database& database;
+    const ports::Authorizer& authorizer;
+    ports::ClusterDirectory& clusters;
+    ports::Sealer& sealer;
+    std::shared_ptr<hsm_client::ClusterClient> domain;
+    std::vector<Loop*> loops;
+    /// Both TLS layers towards a customer's cluster whose certificate `owner` issued.
+    std::function<Result<hsm_client::ClientTrust>(const crypto::Certificate& owner)> cluster_trust;
+    std::chrono::seconds stale_limit{300};
+    Limits limits{};
+  };
+  /// Reads or makes what the service keeps for itself (the key of pagination markers). Blocks; for start-up.
+  static Result<std::unique_ptr<Kms>> Make(Parts parts);
+
+  /// Starts the background work: unfinished connects, deletions that are due.
+  void Start();
+  void Stop();
+  /// For the change feed.
+  void OnChanges(std::span<const store::FeedEntry> entries);
+
+  store::Database& database() noexcept { return parts_.database; }
+  const ports::Authorizer& authorizer() const noexcept { return parts_.authorizer; }
+  ports::ClusterDirectory& clusters() noexcept { return parts_.clusters; }
+  ports::Sealer& sealer() noexcept { return parts_.sealer; }
+  KeyCache& keys() noexcept { return keys_; }
+  CustomStores& custom_stores() noexcept { return custom_stores_; }
+  HsmKeyStore& domain() noexcept { return domain_; }
+  const Markers& markers() const noexcept { return markers_; }
+  const Limits& limits() const noexcept { return parts_.limits; }
+
+ private:
+  Kms(Parts parts, SecretBuffer marker_key);
+  Task<void> Housekeeping();
+
+  Parts parts_;
+  KeyCache keys_;
+  CustomStores custom_stores_;
+  HsmKeyStore domain_;
+  Markers markers_;
+  std::atomic<bool> stopped_{false};
+};
+
+/// The service's table for the dispatcher; `service` outlives it.
+aws::Service Describe(Kms& service);
+
+}  // namespace strongroom::kms

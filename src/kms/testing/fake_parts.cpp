@@ -1,0 +1,126 @@
+#include "kms/testing/fake_parts.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <atomic>
+
+#include "crypto/random.h"
+#include "crypto/seal.h"
+
+namespace strongroom::kms::testing {
+namespace {
+
+using channel::testing::Must;
+using hsm_client::testing::HsmDouble;
+
+Bytes Bound(const std::string& purpose, const std::string& name) { return ToBytes(AsBytes(purpose + "|" + name)); }
+
+/// Unlike any of another test process that runs at the same time.
+std::string NextAddress() {
+  static std::atomic<std::uint32_t> next{0};
+  const std::uint32_t number = (static_cast<std::uint32_t>(::getpid()) << 3 | (next.fetch_add(1) & 7)) & 0xffffff;
+  return fmt::format("127.{}.{}.{}", number >> 16, number >> 8 & 0xff, number & 0xff);
+}
+
+}  // namespace
+
+Task<Result<std::optional<ports::ClusterInfo>>> FakeDirectory::Find(std::string account, std::string region,
+                                                                    std::string cluster_id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = clusters_.find(cluster_id);
+  std::optional<ports::ClusterInfo> cluster;
+  if (found != clusters_.end() && found->second.account == account && found->second.region == region)
+    cluster = found->second;
+  co_return cluster;
+}
+void FakeDirectory::Put(ports::ClusterInfo cluster) {
+  const std::lock_guard lock(mutex_);
+  clusters_[cluster.cluster_id] = std::move(cluster);
+}
+void FakeDirectory::Remove(const std::string& cluster_id) {
+  const std::lock_guard lock(mutex_);
+  clusters_.erase(cluster_id);
+}
+
+FakeSealer::FakeSealer() : key_(Must(crypto::RandomSecret(32))) {}
+Task<Result<Bytes>> FakeSealer::Seal(std::string purpose, std::string name, SecretBuffer plaintext) {
+  co_return crypto::SealSecret(key_, AsBytes("fake sealer"), Bound(purpose, name), plaintext);
+}
+Task<Result<SecretBuffer>> FakeSealer::Open(std::string purpose, std::string name, Bytes sealed) {
+  co_return crypto::Open(key_, AsBytes("fake sealer"), Bound(purpose, name), sealed);
+}
+
+std::shared_ptr<const ports::Credential> FakeCredentials::Find(std::string_view access_key_id) const {
+  auto found = std::make_shared<ports::Credential>();
+  found->caller.account = access_key_id.substr(4);
+  found->caller.arn = "arn:aws:iam::" + found->caller.account + ":root";
+  found->caller.principal_id = found->caller.account;
+  found->caller.access_key_id = access_key_id;
+  found->secret = Must(SecretBuffer::CopyOf(AsBytes(kSecret)));
+  return found;
+}
+
+FakeCluster::FakeCluster(const channel::testing::TestPki& pki, std::size_t hsms)
+    : pki_(pki), shared_(std::make_shared<hsm_client::testing::DoubleCluster>()) {
+  for (std::size_t i = 0; i < hsms; ++i) AddHsm();
+}
+void FakeCluster::AddHsm() {
+  HsmDouble::Options options;
+  options.hsm_id = fmt::format("hsm-customer{:05}", hsms_.size() + 1);
+  options.address = NextAddress();
+  options.port = channel::kHsmPort;
+  addresses_.push_back(options.address);
+  hsms_.push_back(std::make_unique<HsmDouble>(pki_, shared_, std::move(options)));
+}
+void FakeCluster::KillHsm(std::size_t index) { hsms_.at(index).reset(); }
+
+bool FakeCluster::KmsUserHas(std::string_view password) {
+  const SecretBuffer asked = Must(SecretBuffer::CopyOf(AsBytes(password)));
+  const std::lock_guard lock(shared_->mutex);
+  const auto user = shared_->users.find({proto::CU, "kmsuser"});
+  return user != shared_->users.end() && user->second.password.EqualsInConstantTime(asked);
+}
+void FakeCluster::SetKmsUser(const std::string& password) {
+  RemoveKmsUser();
+  shared_->AddUser(proto::CU, "kmsuser", password);
+}
+void FakeCluster::RemoveKmsUser() {
+  const std::lock_guard lock(shared_->mutex);
+  shared_->users.erase({proto::CU, "kmsuser"});
+}
+void FakeCluster::LockKmsUser() {
+  const std::lock_guard lock(shared_->mutex);
+  shared_->users.at({proto::CU, "kmsuser"}).info.set_locked(true);
+}
+std::vector<std::uint32_t> FakeCluster::KeysLabelled(const std::string& label) {
+  const std::lock_guard lock(shared_->mutex);
+  std::vector<std::uint32_t> handles;
+  for (const auto& [handle, key] : shared_->keys)
+    if (key.info.label() == label) handles.push_back(handle);
+  return handles;
+}
+std::size_t FakeCluster::key_count() {
+  const std::lock_guard lock(shared_->mutex);
+  return shared_->keys.size();
+}
+void FakeCluster::DropKey(std::uint32_t handle) {
+  const std::lock_guard lock(shared_->mutex);
+  shared_->keys.erase(handle);
+}
+
+ports::ClusterInfo FakeCluster::Info() const {
+  ports::ClusterInfo info;
+  info.account = kAccount;
+  info.region = kRegion;
+  info.cluster_id = kClusterId;
+  info.state = ports::ClusterState::kActive;
+  info.trust_anchor = pki_.owner.certificate.ToDer();
+  info.cluster_certificate = pki_.hsm.certificate.ToDer();
+  for (std::size_t i = 0; i < addresses_.size(); ++i)
+    info.hsms.push_back({fmt::format("hsm-customer{:05}", i + 1), addresses_[i],
+                         std::string(kRegion) + (i % 2 == 0 ? "a" : "b"), true});
+  return info;
+}
+
+}  // namespace strongroom::kms::testing

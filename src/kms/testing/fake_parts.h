@@ -1,0 +1,82 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "hsm_client/testing/hsm_double.h"
+#include "ports/cluster_directory.h"
+#include "ports/credentials.h"
+#include "ports/sealer.h"
+
+namespace strongroom::kms::testing {
+
+/// The clusters that KMS is shown, as a test sets them.
+class FakeDirectory final : public ports::ClusterDirectory {
+ public:
+  Task<Result<std::optional<ports::ClusterInfo>>> Find(std::string account, std::string region,
+                                                       std::string cluster_id) override;
+  void Put(ports::ClusterInfo cluster);
+  void Remove(const std::string& cluster_id);
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, ports::ClusterInfo> clusters_;
+};
+
+/// Seals with a key of its own, bound to purpose and name as the real one is.
+class FakeSealer final : public ports::Sealer {
+ public:
+  FakeSealer();
+  Task<Result<Bytes>> Seal(std::string purpose, std::string name, SecretBuffer plaintext) override;
+  Task<Result<SecretBuffer>> Open(std::string purpose, std::string name, Bytes sealed) override;
+
+ private:
+  SecretBuffer key_;
+};
+
+/// The root user's access key of any account: access key id "AKIA" and the account, one secret for all.
+class FakeCredentials final : public ports::Credentials {
+ public:
+  static constexpr std::string_view kSecret = "fake/secret/access/key";
+  std::shared_ptr<const ports::Credential> Find(std::string_view access_key_id) const override;
+};
+
+/// A customer's cluster with real (doubled) HSMs, each on port 2223 of an address of its own in 127.0.0.0/8.
+class FakeCluster {
+ public:
+  FakeCluster(const channel::testing::TestPki& pki, std::size_t hsms);
+
+  void AddHsm();
+  /// As if the machine of this HSM were switched off.
+  void KillHsm(std::size_t index);
+  hsm_client::testing::HsmDouble& hsm(std::size_t index) { return *hsms_.at(index); }
+  /// Whether kmsuser could log in with this password.
+  bool KmsUserHas(std::string_view password);
+  void SetKmsUser(const std::string& password);
+  void RemoveKmsUser();
+  void LockKmsUser();
+  /// Handles of the keys with this label.
+  std::vector<std::uint32_t> KeysLabelled(const std::string& label);
+  std::size_t key_count();
+  void DropKey(std::uint32_t handle);
+
+  /// What the directory says of it: ACTIVE, zones a and b in turn.
+  ports::ClusterInfo Info() const;
+
+ private:
+  const channel::testing::TestPki& pki_;
+  std::shared_ptr<hsm_client::testing::DoubleCluster> shared_;
+  std::vector<std::unique_ptr<hsm_client::testing::HsmDouble>> hsms_;
+  std::vector<std::string> addresses_;
+};
+
+inline constexpr std::string_view kAccount = "111122223333";
+inline constexpr std::string_view kOtherAccount = "444455556666";
+inline constexpr std::string_view kRegion = "eu-central-1";
+inline constexpr std::string_view kOtherRegion = "us-east-1";
+inline constexpr std::string_view kClusterId = "cluster-abcdefghijk";
+
+}  // namespace strongroom::kms::testing

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "kms/service.h"
+#include "kms/testing/fake_parts.h"
+
+namespace strongroom::kms::testing {
+
+/// What a client sees of an answer.
+struct Answer {
+  unsigned status = 0;
+  std::string raw;
+  std::string type;     // of the error; empty on success
+  std::string message;  // empty when there is none
+  bool has_message = false;
+
+  bool ok() const { return status == 200; }
+  /// "KeyMetadata.KeyId"; texts as they are, everything else as JSON; "" when absent.
+  std::string Text(std::string_view path) const;
+  boost::json::value body;
+};
+
+/// KMS behind its real dispatcher, on a SQLite store in a temporary directory, with a domain cluster of one HSM double:
+/// everything but the HTTP server. Requests are signed and model-checked as clients' are.
+class FakeService {
+ public:
+  explicit FakeService(Limits limits = {});
+  ~FakeService();
+  FakeService(const FakeService&) = delete;
+  FakeService& operator=(const FakeService&) = delete;
+
+  Answer Call(std::string_view operation, const boost::json::value& body, std::string_view account = kAccount,
+              std::string_view region = kRegion);
+  /// CreateKey; the id.
+  std::string NewKey(boost::json::object more = {});
+  /// Encrypt; the blob's bytes.
+  Bytes Encrypted(const std::string& key_id, std::string_view plaintext, boost::json::object context = {});
+
+  /// Makes and connects nothing: a cluster in the directory, with kmsuser and this password.
+  FakeCluster& MakeCluster(std::size_t hsms = 2);
+  FakeCluster& cluster() { return *cluster_; }
+  FakeDirectory& directory() { return directory_; }
+  const channel::testing::TestPki& pki() const { return pki_; }
+  hsm_client::testing::HsmDouble& domain_hsm() { return domain_hsm_; }
+  Kms& kms();
+
+  /// CreateCustomKeyStore on the cluster with kInitialPassword; the id.
+  std::string NewStore(const std::string& name = "store");
+  /// ConnectCustomKeyStore and waits; the state that comes of it, with the error code after a blank.
+  std::string Connect(const std::string& store_id);
+  std::string Disconnect(const std::string& store_id);
+  /// Waits until no connect or disconnect is under way.
+  std::string Settled(const std::string& store_id);
+
+  /// One statement on the store, behind the service's back. Caches are told, as the change feed would.
+  void Sql(std::string_view statement, std::initializer_list<store::Value> values = {});
+  std::int64_t Count(std::string_view statement, std::initializer_list<store::Value> values = {});
+  /// A kmsuser password as a store's row has it.
+  store::Value Sealed(const std::string& store_id, std::string_view password);
+  /// Ends the process and starts another on the same store; `start` begins its background work.
+  void Restart(bool start);
+  /// Runs a task on the service's loop.
+  void RunTask(Task<void> task);
+
+  /// Everything that was logged.
+  std::string Log() const;
+
+  static constexpr std::string_view kInitialPassword = "initial-password";
+
+ private:
+  struct Process;
+  void StartProcess(bool start);
+
+  Limits limits_;
+  channel::testing::TestPki pki_;
+  channel::testing::TempDir directory_of_files_;
+  std::shared_ptr<hsm_client::testing::DoubleCluster> domain_;
+  hsm_client::testing::HsmDouble domain_hsm_;
+  FakeDirectory directory_;
+  FakeSealer sealer_;
+  FakeCredentials credentials_;
+  std::unique_ptr<FakeCluster> cluster_;
+  std::unique_ptr<store::Database> database_;
+  std::unique_ptr<Process> process_;
+};
+
+/// Comes in plaintexts: no answer or log line may hold it.
+inline constexpr std::string_view kMarker = "plaintext-marker-7261";
+/// base64 of text.
+std::string B64(std::string_view text);
+/// The bytes of a base64 member.
+Bytes FromB64(const std::string& text);
+
+}  // namespace strongroom::kms::testing

@@ -1,0 +1,95 @@
+#include "terminal/terminal.h"
+
+#include <fcntl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "base/file.h"
+#include "secret/key_access.h"
+
+namespace strongroom::cli {
+
+Status Terminal::WriteKeyFile(const std::filesystem::path& file, const SecretBuffer& content) {
+  const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) {
+    if (errno == EEXIST) return Error(Errc::kAlreadyExists, file.string() + " exists already and is not replaced.");
+    return FileError("write", file, errno);
+  }
+  ByteView rest = content.Reveal(KeyAccess{});
+  int failed = 0;
+  while (!rest.empty() && failed == 0) {
+    const ssize_t written = ::write(fd, rest.data(), rest.size());
+    if (written < 0 && errno != EINTR) failed = errno;
+    if (written > 0) rest = rest.subspan(static_cast<std::size_t>(written));
+  }
+  if (failed == 0 && ::fsync(fd) != 0) failed = errno;
+  ::close(fd);
+  if (failed != 0) {
+    ::unlink(file.c_str());
+    return FileError("write", file, failed);
+  }
+  return {};
+}
+
+Result<SecretBuffer> Terminal::ReadKeyFile(const std::filesystem::path& file) {
+  constexpr std::size_t kMaxBytes = 64 * 1024;
+  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return FileError("read", file, errno);
+  int failed = 0;
+  auto content = SecretBuffer::Produce(kMaxBytes, [&](std::span<std::uint8_t> room) {
+    std::size_t used = 0;
+    while (used < room.size()) {
+      const ssize_t n = ::read(fd, room.data() + used, room.size() - used);
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) failed = errno;
+      if (n <= 0) break;
+      used += static_cast<std::size_t>(n);
+    }
+    return used;
+  });
+  ::close(fd);
+  if (failed != 0) return FileError("read", file, failed);
+  if (content.ok() && content->size() == kMaxBytes)
+    return Error(Errc::kInvalidArgument, file.string() + " is too large for a key file.");
+  return content;
+}
+
+Result<SecretBuffer> Terminal::AskPassword(std::string_view prompt) {
+  const bool terminal = ::isatty(STDIN_FILENO) != 0;
+  termios old{};
+  if (terminal) {
+    ::tcgetattr(STDIN_FILENO, &old);
+    termios quiet = old;
+    quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+    std::fprintf(stderr, "%.*s", static_cast<int>(prompt.size()), prompt.data());
+  }
+  bool ended = false;
+  auto password = SecretBuffer::Produce(1024, [&](std::span<std::uint8_t> room) {
+    std::size_t used = 0;
+    // Byte by byte: what follows the line on a pipe belongs to the next reader.
+    while (used < room.size()) {
+      const ssize_t n = ::read(STDIN_FILENO, room.data() + used, 1);
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) {
+        ended = used == 0;
+        break;
+      }
+      if (room[used] == '\n') break;
+      ++used;
+    }
+    if (used > 0 && used < room.size() && room[used - 1] == '\r') --used;
+    return used;
+  });
+  if (terminal) {
+    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
+    std::fputc('\n', stderr);
+  }
+  if (password.ok() && ended) return Error(Errc::kCancelled, "No password was given.");
+  return password;
+}
+
+}  // namespace strongroom::cli
