@@ -1,5 +1,5 @@
-// The HTTP layer alone, for comparison with nginx and the same TLS: serves "GET /healthz" and a fixed 400-byte answer to
-// everything else until it is told to stop.   http_bench CERT KEY PORT THREADS
+// The HTTP layer alone, for comparison with nginx and the same TLS: serves "GET /healthz" and a fixed 400-byte answer
+// to everything else until it is told to stop.   http_bench CERT KEY PORT THREADS
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>

@@ -87,10 +87,10 @@ std::vector<std::string> MakeRequests(const Options& options) {
                            .body = body,
                            .region = options.region,
                            .service = options.service};
-  request.headers = {{"Host", options.host + ":" + std::to_string(options.port)},
-                     {"X-Amz-Date", aws::FormatBasicTime(std::chrono::system_clock::now())},
-                     {"Content-Type", options.target.empty() ? "application/x-www-form-urlencoded"
-                                                             : "application/x-amz-json-1.1"}};
+  request.headers = {
+      {"Host", options.host + ":" + std::to_string(options.port)},
+      {"X-Amz-Date", aws::FormatBasicTime(std::chrono::system_clock::now())},
+      {"Content-Type", options.target.empty() ? "application/x-www-form-urlencoded" : "application/x-amz-json-1.1"}};
   if (!options.target.empty()) request.headers.emplace_back("X-Amz-Target", options.target);
   auto http = aws::SignedHttp(request, id, *key);
   if (!http) Die(http.error().ForLog());
@@ -107,8 +107,14 @@ class Client {
  public:
   Client(SSL_CTX* tls, const Options& options, const sockaddr_storage& address, socklen_t address_size,
          const std::vector<std::string>& requests, std::size_t first, Totals& totals)
-      : tls_(tls), options_(options), address_(address), address_size_(address_size), requests_(requests),
-        next_(first), totals_(totals), in_(256 * 1024) {}
+      : tls_(tls),
+        options_(options),
+        address_(address),
+        address_size_(address_size),
+        requests_(requests),
+        next_(first),
+        totals_(totals),
+        in_(256 * 1024) {}
   ~Client() { Close(); }
 
   void Open(int epoll) {
@@ -168,7 +174,8 @@ class Client {
       const int count = SSL_write(ssl_, out_.data() + at, static_cast<int>(out_.size() - at));
       if (count > 0) {
         at += static_cast<std::size_t>(count);
-      } else if (SSL_get_error(ssl_, count) != SSL_ERROR_WANT_WRITE && SSL_get_error(ssl_, count) != SSL_ERROR_WANT_READ) {
+      } else if (SSL_get_error(ssl_, count) != SSL_ERROR_WANT_WRITE &&
+                 SSL_get_error(ssl_, count) != SSL_ERROR_WANT_READ) {
         return;  // closed by the server; the read side notices
       }
     }
@@ -275,10 +282,12 @@ int Run(const Options& options) {
     return totals.micros[static_cast<std::size_t>(q * static_cast<double>(totals.micros.size() - 1))];
   };
   const double rate = static_cast<double>(totals.replies) / took;
-  std::printf("requests/s %.0f  replies %llu  failures %llu  reconnects %llu  p50 %u us  p99 %u us  client CPU %.2f us/request\n",
-              rate, static_cast<unsigned long long>(totals.replies), static_cast<unsigned long long>(totals.failures),
-              static_cast<unsigned long long>(totals.reconnects), quantile(0.50), quantile(0.99),
-              totals.replies == 0 ? 0.0 : cpu * 1e6 / static_cast<double>(totals.replies));
+  std::printf(
+      "requests/s %.0f  replies %llu  failures %llu  reconnects %llu  p50 %u us  p99 %u us  client CPU %.2f "
+      "us/request\n",
+      rate, static_cast<unsigned long long>(totals.replies), static_cast<unsigned long long>(totals.failures),
+      static_cast<unsigned long long>(totals.reconnects), quantile(0.50), quantile(0.99),
+      totals.replies == 0 ? 0.0 : cpu * 1e6 / static_cast<double>(totals.replies));
   if (!totals.first_failure.empty()) std::fprintf(stderr, "first failure:\n%s\n", totals.first_failure.c_str());
   clients.clear();
   SSL_CTX_free(tls);

@@ -114,12 +114,12 @@ hsm::replica::ReplicaOptions OptionsOf(const Arguments& arguments, hsm::SharedSe
 }
 
 Status Serve(const Arguments& arguments) {
-  const std::filesystem::path directory = std::filesystem::absolute(arguments.state_dir);
   SR_CHECK(Harden());
   SR_TRY(const hsm::SharedSecret root_key, ReadRootKey(kRootKeyDescriptor));
   SR_CHECK(crypto::RunSelfTests());
   std::error_code error;
-  std::filesystem::current_path(directory, error);
+  // Never by an absolute path: the host starts an HSM inside its directory, which its user cannot reach from the root.
+  std::filesystem::current_path(arguments.state_dir, error);
   if (error) return Error(Errc::kNotFound, "The state directory cannot be entered.").WithDetail(error.message());
 
   Loop loop(1);
@@ -132,7 +132,7 @@ Status Serve(const Arguments& arguments) {
   Parts parts{.control = &control};
   SR_TRY(const auto replica, hsm::replica::Replica::Open(loop, control, OptionsOf(arguments, root_key, parts)));
   SR_TRY(hsm::AuditLog audit, hsm::AuditLog::Open(".", &NowMillis));
-  SR_CHECK(EnterSandbox(directory));
+  SR_CHECK(EnterSandbox("."));
 
   // Threads begin here, so that they are confined as well.
   hsm::EngineOptions engine_options;

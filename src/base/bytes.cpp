@@ -33,7 +33,10 @@ std::string Base64(ByteView bytes) {
 Result<std::size_t> FromBase64Into(std::string_view text, std::span<std::uint8_t> out) {
   std::size_t used = 0;
   const char* end = nullptr;
-  if (text.size() % 4 != 0 ||
+  // libsodium compares characters as signed numbers, so that it takes some bytes beyond ASCII for digits.
+  unsigned beyond_ascii = 0;
+  for (const char c : text) beyond_ascii |= static_cast<unsigned char>(c) & 0x80u;
+  if (text.size() % 4 != 0 || beyond_ascii != 0 ||
       sodium_base642bin(out.data(), out.size(), text.data(), text.size(), nullptr, &used, &end,
                         sodium_base64_VARIANT_ORIGINAL) != 0 ||
       end != text.data() + text.size())

@@ -25,7 +25,8 @@ INSTANTIATE_TEST_SUITE_P(Base64, Base64Table,
                                          Row{"UnpaddedIsRefused", "AA", false}, Row{"UrlSafeIsRefused", "-_-_", false},
                                          Row{"SpaceIsRefused", "AA A", false}, Row{"NewlineIsRefused", "AAAA\n", false},
                                          Row{"TrailingBitsAreRefused", "AB==", false},
-                                         Row{"PaddingOnlyIsRefused", "====", false}),
+                                         Row{"PaddingOnlyIsRefused", "====", false},
+                                         Row{"BeyondAsciiIsRefused", "aG\xC3\xA4", false}),
                          [](const auto& info) { return info.param.name; });
 
 TEST(Hex, RoundTripsAndRefusesOddAndForeign) {

@@ -43,7 +43,10 @@ class Child {
     if (!options_.working_directory.empty())
       Must(::chdir(options_.working_directory.c_str()) == 0, "enter its directory");
     SetLimits();
-    if (options_.change_user || options_.drop_capabilities) DropBoundingSet();
+    if (options_.change_user || options_.drop_capabilities) {
+      keep_lock_ = MayLockMemory();
+      DropBoundingSet();
+    }
     if (options_.change_user) ChangeUser();
     if (options_.change_user || options_.drop_capabilities) DropCapabilities();
     Must(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "give up privileges");
@@ -128,10 +131,21 @@ class Child {
   void DropBoundingSet() {
     if (::geteuid() != 0) return;
     for (unsigned long capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability)
-      Must(::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0, "drop capabilities");
+      if (capability != CAP_IPC_LOCK || !keep_lock_)
+        Must(::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0, "drop capabilities");
+  }
+  /// Root in a container may be refused a higher RLIMIT_MEMLOCK and yet may lock memory itself. A child whose limit stayed
+  /// low keeps that one right, which lets it do nothing but lock its own memory.
+  static bool MayLockMemory() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || ::geteuid() != 0) return false;
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct has[2]{};
+    return ::syscall(SYS_capget, &header, has) == 0 && (has[0].permitted & CAP_TO_MASK(CAP_IPC_LOCK)) != 0;
   }
   void ChangeUser() {
     Must(options_.uid != 0 && options_.gid != 0, "leave root");
+    if (keep_lock_) Must(::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0, "keep the right to lock memory");
     Must(::setgroups(0, nullptr) == 0, "drop its groups");
     Must(::setresgid(options_.gid, options_.gid, options_.gid) == 0, "change its group");
     Must(::setresuid(options_.uid, options_.uid, options_.uid) == 0, "change its user");
@@ -140,13 +154,20 @@ class Child {
   void DropCapabilities() {
     ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-    __user_cap_data_struct none[2]{};
-    Must(::syscall(SYS_capset, &header, none) == 0, "drop capabilities");
+    __user_cap_data_struct left[2]{};
+    if (keep_lock_) {
+      left[0].permitted = left[0].effective = left[0].inheritable = CAP_TO_MASK(CAP_IPC_LOCK);
+    }
+    Must(::syscall(SYS_capset, &header, left) == 0, "drop capabilities");
+    // Ambient, so that it outlives the start of the program.
+    if (keep_lock_)
+      Must(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_IPC_LOCK, 0, 0) == 0, "keep the right to lock memory");
   }
 
   const SpawnOptions& options_;
   int report_;
   int program_ = -1;
+  bool keep_lock_ = false;
 };
 
 std::vector<std::string> CleanEnvironment() {

@@ -15,13 +15,13 @@ namespace strongroom::ports {
 struct AuditEvent {
   WallTime time;
   std::string request_id;
-  std::string event_source;   // "kms.amazonaws.com"
-  std::string event_name;     // "Encrypt"
+  std::string event_source;  // "kms.amazonaws.com"
+  std::string event_name;    // "Encrypt"
   std::string region;
   std::string source_ip;
   std::string user_agent;
-  Caller caller;              // empty account when the caller could not be established
-  std::string error_code;     // empty on success
+  Caller caller;           // empty account when the caller could not be established
+  std::string error_code;  // empty on success
   std::string error_message;
   /// Request parameters fit for the trail, in lowerCamelCase, each value already JSON.
   std::vector<std::pair<std::string, std::string>> request_parameters;

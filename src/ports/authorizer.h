@@ -15,7 +15,8 @@ namespace strongroom::ports {
 /// Condition keys of a request ("kms:EncryptionContext:Dept", "aws:SourceIp") and their values.
 using ConditionContext = std::map<std::string, std::vector<std::string>, std::less<>>;
 
-/// A resource policy made ready for evaluation, once per change of its text. Immutable; only its Authorizer looks inside.
+/// A resource policy made ready for evaluation, once per change of its text. Immutable; only its Authorizer looks
+/// inside.
 class ResourcePolicy {
  public:
   virtual ~ResourcePolicy() = default;

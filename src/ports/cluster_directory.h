@@ -17,12 +17,29 @@ namespace strongroom::ports {
 
 /// States of a customer's cluster, in the order of the CloudHSMv2 model.
 enum class ClusterState : std::uint8_t {
-  kCreateInProgress, kUninitialized, kInitializeInProgress, kInitialized, kActive, kUpdateInProgress,
-  kModifyInProgress, kRollbackInProgress, kDeleteInProgress, kDeleted, kDegraded,
+  kCreateInProgress,
+  kUninitialized,
+  kInitializeInProgress,
+  kInitialized,
+  kActive,
+  kUpdateInProgress,
+  kModifyInProgress,
+  kRollbackInProgress,
+  kDeleteInProgress,
+  kDeleted,
+  kDegraded,
 };
-inline constexpr std::array<std::string_view, 11> kClusterStateNames{
-    "CREATE_IN_PROGRESS", "UNINITIALIZED",        "INITIALIZE_IN_PROGRESS", "INITIALIZED", "ACTIVE",   "UPDATE_IN_PROGRESS",
-    "MODIFY_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS",     "DELETED",     "DEGRADED"};
+inline constexpr std::array<std::string_view, 11> kClusterStateNames{"CREATE_IN_PROGRESS",
+                                                                     "UNINITIALIZED",
+                                                                     "INITIALIZE_IN_PROGRESS",
+                                                                     "INITIALIZED",
+                                                                     "ACTIVE",
+                                                                     "UPDATE_IN_PROGRESS",
+                                                                     "MODIFY_IN_PROGRESS",
+                                                                     "ROLLBACK_IN_PROGRESS",
+                                                                     "DELETE_IN_PROGRESS",
+                                                                     "DELETED",
+                                                                     "DEGRADED"};
 /// The API's name of a state.
 constexpr std::string_view Name(ClusterState state) noexcept {
   return kClusterStateNames[static_cast<std::size_t>(state)];
@@ -40,8 +57,8 @@ struct ClusterHsm {
 struct ClusterInfo {
   std::string account, region, cluster_id;
   ClusterState state = ClusterState::kCreateInProgress;
-  Bytes trust_anchor;         // DER, as given to InitializeCluster; empty before
-  Bytes cluster_certificate;  // DER, issued by the trust anchor; empty before
+  Bytes trust_anchor;                          // DER, as given to InitializeCluster; empty before
+  Bytes cluster_certificate;                   // DER, issued by the trust anchor; empty before
   std::map<std::string, std::string> subnets;  // zone -> subnet id
   std::vector<ClusterHsm> hsms;                // deleted ones are left out
 
@@ -63,8 +80,8 @@ struct ClusterInfo {
 };
 
 /// The clusters of all accounts, as the CloudHSM service has them in the store.
-/// Errors    the store's (kUnavailable and so on); an unknown cluster is none, and so is another account's or a deleted one.
-/// Threads   any loop.
+/// Errors    the store's (kUnavailable and so on); an unknown cluster is none, and so is another account's or a deleted
+/// one. Threads   any loop.
 class ClusterDirectory {
  public:
   virtual ~ClusterDirectory() = default;

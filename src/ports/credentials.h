@@ -17,8 +17,8 @@ enum class PrincipalKind : std::uint8_t { kRoot, kUser, kAssumedRole, kFederated
 struct Caller {
   PrincipalKind kind = PrincipalKind::kRoot;
   std::string partition = "aws";
-  std::string account;        // 12 digits
-  std::string arn;            // arn:aws:iam::111122223333:root, …:user/name, arn:aws:sts::…:assumed-role/role/session
+  std::string account;  // 12 digits
+  std::string arn;      // arn:aws:iam::111122223333:root, …:user/name, arn:aws:sts::…:assumed-role/role/session
   std::string principal_id;   // the account for root; AIDA…, AROA…:session
   std::string user_name;      // empty for root
   std::string access_key_id;  // AKIA…, ASIA…
@@ -32,8 +32,8 @@ struct Caller {
 struct Credential {
   Caller caller;
   secret::SecretBuffer secret;
-  secret::SecretBuffer session_token;   // empty for a permanent key
-  std::optional<WallTime> expires_at;   // temporary keys only
+  secret::SecretBuffer session_token;  // empty for a permanent key
+  std::optional<WallTime> expires_at;  // temporary keys only
   bool active = true;
   /// Changes whenever `secret` does, so that signing keys derived from an older one are not used again.
   std::uint64_t version = 0;

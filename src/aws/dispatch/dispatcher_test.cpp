@@ -188,20 +188,26 @@ struct QueryRow {
   std::vector<std::string> parts;
 };
 const QueryRow kQueryRows[] = {
-    {"WhoAmI", "Action=GetCallerIdentity&Version=2011-06-15", 200,
+    {"WhoAmI",
+     "Action=GetCallerIdentity&Version=2011-06-15",
+     200,
      {"<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>",
       "<Account>111122223333</Account>", "<Arn>&lt;&amp;&gt;arn:aws:iam::111122223333:root</Arn>",
       "<ResponseMetadata><RequestId>"}},
     {"ListsStructuresAndNumbers",
      "Action=AssumeRole&RoleArn=arn:aws:iam::111122223333:role/test&RoleSessionName=me&DurationSeconds=900&"
-     "Tags.member.1.Key=a&Tags.member.1.Value=b+c&Tags.member.2.Key=%C3%A4&Tags.member.2.Value=%3C",
+     "Tags.member.1.Key=a&Tags.member.1.Value=b+c&Tags.member.2.Key=%C3%A4&Tags.member.2.Value=%3D",
      200,
      {"<AssumedRoleUser><Arn>me</Arn></AssumedRoleUser>",
-      "<Tags><member>a=b c</member><member>\xC3\xA4=&lt;</member></Tags>", "<PackedPolicySize>900<"}},
-    {"Constraint", "Action=AssumeRole&RoleSessionName=m&RoleArn=arn:aws:iam::111122223333:role/test", 400,
+      "<Tags><member>a=b c</member><member>\xC3\xA4==</member></Tags>", "<PackedPolicySize>900<"}},
+    {"Constraint",
+     "Action=AssumeRole&RoleSessionName=m&RoleArn=arn:aws:iam::111122223333:role/test",
+     400,
      {"<Type>Sender</Type><Code>ValidationError</Code><Message>1 validation error detected: Value &#39;m&#39; at "
       "&#39;roleSessionName&#39; failed to satisfy constraint: Member must have length greater than or equal to 2"}},
-    {"NumberIsNone", "Action=AssumeRole&DurationSeconds=x", 400,
+    {"NumberIsNone",
+     "Action=AssumeRole&DurationSeconds=x",
+     400,
      {"<Code>MalformedQueryString</Code><Message>DurationSeconds: expected a whole number."}},
     {"BadEscape", "Action=GetCallerIdentity&X=%zz", 400, {"not percent-encoded UTF-8"}},
     {"BadUtf8", "Action=GetCallerIdentity&X=%ff", 400, {"not percent-encoded UTF-8"}},

@@ -11,13 +11,10 @@ constexpr auto kEverythingElse = [] {
   for (std::size_t i = 0; i < kErrcCount; ++i) all[i] = static_cast<Errc>(i);
   return all;
 }();
-constexpr WireErrors kCommon =
-    CompleteTable(std::array<WireError, 0>{}, kCommonJsonErrors, {Errc::kInternal, "InternalFailure", 500},
-                  kEverythingElse);
+constexpr WireErrors kCommon = CompleteTable(std::array<WireError, 0>{}, kCommonJsonErrors,
+                                             {Errc::kInternal, "InternalFailure", 500}, kEverythingElse);
 
-bool SpeltCapital(std::string_view type) {
-  return type == "AccessDeniedException" || type == "SerializationException";
-}
+bool SpeltCapital(std::string_view type) { return type == "AccessDeniedException" || type == "SerializationException"; }
 
 void Members(std::string_view type, std::string_view message, MessageMember spelling, WipedBuffer& out) {
   out.Append("{\"__type\":");
@@ -74,8 +71,8 @@ void WriteError(const Service* service, const Error& error, HttpResponse& respon
     spdlog::error("request {}: {}", response.request_id, error.ForLog());
     // What our own parts say to each other is for the log; a dependency that is away may say so in its own words.
     const bool own_fault = error.code() != Errc::kUnavailable && error.code() != Errc::kKeyUnavailable;
-    if (own_fault) message = "The request could not be processed because of an internal error. Request: " +
-                             response.request_id;
+    if (own_fault)
+      message = "The request could not be processed because of an internal error. Request: " + response.request_id;
   }
   if (service != nullptr && service->protocol == Protocol::kQuery) {
     response.status = wire.http_status;

@@ -1,6 +1,6 @@
 #pragma once
 
-// A service with three operations, credentials and a movable clock, for this component's tests.
+// Services with a few operations, credentials and a movable clock, for this component's tests.
 #include <fmt/format.h>
 
 #include <array>
@@ -86,7 +86,9 @@ inline Task<Result<Reply>> CreateKey(FakeKms& kms, Call& call) {
 }
 inline Task<Result<Reply>> WhoAmI(FakeKms&, Call& call) {
   Reply reply;
-  reply.Text("UserId", call.caller.principal_id).Text("Account", call.caller.account).Text("Arn", "<&>" + call.caller.arn);
+  reply.Text("UserId", call.caller.principal_id)
+      .Text("Account", call.caller.account)
+      .Text("Arn", "<&>" + call.caller.arn);
   co_return reply;
 }
 inline Task<Result<Reply>> Assume(FakeKms&, Call& call) {
@@ -116,12 +118,12 @@ inline constexpr auto kUnused = [] {
   for (std::size_t i = 0; i < kErrcCount; ++i) all[i] = static_cast<Errc>(i);
   return all;
 }();
-inline constexpr auto kKmsErrors = CompleteTable(
-    std::to_array<WireError>({{Errc::kInvalidArgument, "ValidationException", 400},
-                              {Errc::kAccessDenied, "AccessDeniedException", 400},
-                              {Errc::kBadCiphertext, "InvalidCiphertextException", 400},
-                              {Errc::kNotFound, "NotFoundException", 400}}),
-    kCommonJsonErrors, {Errc::kInternal, "KMSInternalException", 500}, kUnused);
+inline constexpr auto kKmsErrors =
+    CompleteTable(std::to_array<WireError>({{Errc::kInvalidArgument, "ValidationException", 400},
+                                            {Errc::kAccessDenied, "AccessDeniedException", 400},
+                                            {Errc::kBadCiphertext, "InvalidCiphertextException", 400},
+                                            {Errc::kNotFound, "NotFoundException", 400}}),
+                  kCommonJsonErrors, {Errc::kInternal, "KMSInternalException", 500}, kUnused);
 inline constexpr auto kStsErrors =
     CompleteTable(std::array<WireError, 0>{}, kCommonQueryErrors, {Errc::kInternal, "InternalFailure", 500}, kUnused);
 inline constexpr auto kOverrides =
@@ -152,22 +154,21 @@ struct FakeEndpoint {
     config.clock = &clock;
     config.audit = &audit;
     config.loops = loops;
-    config.services = {
-        Service{.name = "kms",
-                .signing_name = "kms",
-                .event_source = "kms.amazonaws.com",
-                .operations = kKmsRows,
-                .instance = &kms,
-                .errors = &kKmsErrors,
-                .overrides = kOverrides},
-        Service{.name = "sts",
-                .signing_name = "sts",
-                .event_source = "sts.amazonaws.com",
-                .protocol = Protocol::kQuery,
-                .xml_namespace = "https://sts.amazonaws.com/doc/2011-06-15/",
-                .operations = kStsRows,
-                .instance = &kms,
-                .errors = &kStsErrors}};
+    config.services = {Service{.name = "kms",
+                               .signing_name = "kms",
+                               .event_source = "kms.amazonaws.com",
+                               .operations = kKmsRows,
+                               .instance = &kms,
+                               .errors = &kKmsErrors,
+                               .overrides = kOverrides},
+                       Service{.name = "sts",
+                               .signing_name = "sts",
+                               .event_source = "sts.amazonaws.com",
+                               .protocol = Protocol::kQuery,
+                               .xml_namespace = "https://sts.amazonaws.com/doc/2011-06-15/",
+                               .operations = kStsRows,
+                               .instance = &kms,
+                               .errors = &kStsErrors}};
     dispatcher = std::move(Dispatcher::Create(std::move(config)).value());
   }
 

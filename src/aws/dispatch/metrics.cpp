@@ -25,10 +25,12 @@ void DispatchMetrics::Count(std::size_t operation, Errc error, std::chrono::nano
 
 std::vector<prometheus::MetricFamily> DispatchMetrics::Collect() const {
   using prometheus::ClientMetric;
-  prometheus::MetricFamily calls{"strongroom_aws_requests_total", "Requests by operation and outcome.",
-                                 prometheus::MetricType::Counter, {}};
-  prometheus::MetricFamily latency{"strongroom_aws_request_seconds", "Time from header to answer, by service.",
-                                   prometheus::MetricType::Histogram, {}};
+  prometheus::MetricFamily calls{
+      "strongroom_aws_requests_total", "Requests by operation and outcome.", prometheus::MetricType::Counter, {}};
+  prometheus::MetricFamily latency{"strongroom_aws_request_seconds",
+                                   "Time from header to answer, by service.",
+                                   prometheus::MetricType::Histogram,
+                                   {}};
   struct Sum {
     std::array<std::uint64_t, kBounds.size() + 1> buckets{};
     std::uint64_t nanoseconds = 0, count = 0;
@@ -44,7 +46,8 @@ std::vector<prometheus::MetricFamily> DispatchMetrics::Collect() const {
       ClientMetric metric;
       metric.counter.value = static_cast<double>(count);
       const std::string_view name = outcome == kErrcCount ? "ok" : strongroom::Name(static_cast<Errc>(outcome));
-      metric.label = {{"service", names_[i].service}, {"operation", names_[i].operation}, {"outcome", std::string(name)}};
+      metric.label = {
+          {"service", names_[i].service}, {"operation", names_[i].operation}, {"outcome", std::string(name)}};
       calls.metric.push_back(std::move(metric));
     }
     for (const auto& loop : loops_) {

@@ -32,8 +32,8 @@ class DispatchMetrics final : public prometheus::Collectable {
 
  private:
   /// Upper bounds in microseconds.
-  static constexpr std::array<std::uint32_t, 15> kBounds{25,    50,    100,    250,    500,     1'000,   2'500,    5'000,
-                                                         10'000, 25'000, 50'000, 100'000, 250'000, 1'000'000, 10'000'000};
+  static constexpr std::array<std::uint32_t, 15> kBounds{
+      25, 50, 100, 250, 500, 1'000, 2'500, 5'000, 10'000, 25'000, 50'000, 100'000, 250'000, 1'000'000, 10'000'000};
   struct Row {
     std::array<std::atomic<std::uint64_t>, kErrcCount + 1> outcomes{};
     std::array<std::atomic<std::uint64_t>, kBounds.size() + 1> buckets{};

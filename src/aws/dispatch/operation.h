@@ -16,13 +16,13 @@ namespace strongroom::aws {
 /// One authenticated, model-valid call. Lives until the handler's task has ended, and everything it shows with it.
 struct Call {
   const ports::Caller& caller;
-  std::string_view region;        // the credential scope's
-  std::string_view request_id;    // lower-case UUID, as in x-amzn-RequestId
-  std::string_view operation;     // "Encrypt"
-  std::string_view iam_action;    // "kms:Encrypt"
+  std::string_view region;      // the credential scope's
+  std::string_view request_id;  // lower-case UUID, as in x-amzn-RequestId
+  std::string_view operation;   // "Encrypt"
+  std::string_view iam_action;  // "kms:Encrypt"
   std::string_view source_ip;
   std::string_view user_agent;
-  ports::WallTime time;           // when the request was accepted
+  ports::WallTime time;  // when the request was accepted
   Fields body;
 
   std::string_view account() const noexcept { return caller.account; }

@@ -94,7 +94,7 @@ class Builder {
       // "Name=" alone is how clients write an empty list.
       const auto empty = parameters_.find(path);
       return empty != parameters_.end() && empty->second.empty() ? json::value(json::array_kind, storage_)
-                                                                : json::value(nullptr, storage_);
+                                                                 : json::value(nullptr, storage_);
     }
     json::value list(json::array_kind, storage_);
     for (std::size_t index = 1; index <= kMostParameters; ++index) {

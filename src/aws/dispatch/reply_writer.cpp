@@ -90,8 +90,7 @@ void ReplyWriter::JsonText(std::string_view text, WipedBuffer& out) {
 
 void ReplyWriter::XmlText(std::string_view text, WipedBuffer& out) {
   Escaped(
-      text, out,
-      [](unsigned char c) { return c < 0x20 || c == '&' || c == '<' || c == '>' || c == '"' || c == '\''; },
+      text, out, [](unsigned char c) { return c < 0x20 || c == '&' || c == '<' || c == '>' || c == '"' || c == '\''; },
       [&](unsigned char c) {
         switch (c) {
           case '&': out.Append("&amp;"); break;

@@ -25,14 +25,14 @@ struct ConstraintOverride {
 
 /// One AWS service behind the endpoint. All views and pointers outlive the dispatcher.
 struct Service {
-  std::string_view name;           // "kms": in metrics, and the model's file name
-  std::string_view signing_name;   // credential scope: "kms", "cloudhsm", "sts"
-  std::string_view event_source;   // audit: "kms.amazonaws.com"
+  std::string_view name;          // "kms": in metrics, and the model's file name
+  std::string_view signing_name;  // credential scope: "kms", "cloudhsm", "sts"
+  std::string_view event_source;  // audit: "kms.amazonaws.com"
   Protocol protocol = Protocol::kJson11;
   std::string_view xml_namespace = {};  // Query only: "https://sts.amazonaws.com/doc/2011-06-15/"
   MessageMember message_member = MessageMember::kAsKms;
   std::span<const Operation* const> operations;
-  void* instance = nullptr;        // handed to every handler
+  void* instance = nullptr;  // handed to every handler
   const WireErrors* errors = nullptr;
   std::span<const ConstraintOverride> overrides = {};
 };

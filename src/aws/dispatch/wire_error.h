@@ -12,7 +12,7 @@ namespace strongroom::aws {
 /// What the caller of one service sees for one Errc.
 struct WireError {
   Errc code = Errc::kCount_;
-  std::string_view type;     // "NotFoundException"
+  std::string_view type;  // "NotFoundException"
   unsigned http_status = 0;
 };
 
@@ -56,8 +56,18 @@ inline constexpr auto kCommonQueryErrors = std::to_array<WireError>({
 /// Errc values that have no business at an AWS boundary: should one arrive, it is our own failure. A service still
 /// names each of them, by listing them here or by giving a row of its own.
 inline constexpr auto kNeverReachesCaller = std::to_array<Errc>({
-    Errc::kLoginFailed, Errc::kUserNotFound, Errc::kUserLocked, Errc::kUserBusy, Errc::kNotLoggedIn, Errc::kPermission,
-    Errc::kStale, Errc::kUntrusted, Errc::kTimeout, Errc::kCancelled, Errc::kResourceExhausted, Errc::kCorrupted,
+    Errc::kLoginFailed,
+    Errc::kUserNotFound,
+    Errc::kUserLocked,
+    Errc::kUserBusy,
+    Errc::kNotLoggedIn,
+    Errc::kPermission,
+    Errc::kStale,
+    Errc::kUntrusted,
+    Errc::kTimeout,
+    Errc::kCancelled,
+    Errc::kResourceExhausted,
+    Errc::kCorrupted,
     Errc::kInternal,
 });
 

@@ -232,7 +232,8 @@ Task<void> Connection::CloseGracefully(bool drain) {
   if (!stream_.next_layer().is_open()) co_return;
   boost::system::error_code ignored;
   if (drain) {
-    // Closing with unread bytes in the socket would reset the connection and lose the answer on its way (RFC 9112, 9.6).
+    // Closing with unread bytes in the socket would reset the connection and lose the answer on its way (RFC
+    // 9112, 9.6).
     std::size_t drained = 0;
     in_.Clear(0);
     SSL_shutdown(stream_.native_handle());

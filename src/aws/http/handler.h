@@ -19,7 +19,7 @@ struct HttpRequest {
   std::string_view method;
   std::string_view target;  // path and query as sent
   std::span<const HttpHeader> headers;
-  std::string_view body;    // whole, de-chunked
+  std::string_view body;  // whole, de-chunked
   std::string_view remote_address;
 
   std::string_view path() const noexcept { return target.substr(0, target.find('?')); }
@@ -35,9 +35,9 @@ struct HttpRequest {
 /// The answer. The body is appended to the connection's own output buffer, which is wiped after sending.
 struct HttpResponse {
   unsigned status = 200;
-  std::string_view content_type;   // must be a literal
-  std::string request_id;          // sent as x-amzn-RequestId unless empty
-  bool close = false;              // close the connection afterwards
+  std::string_view content_type;  // must be a literal
+  std::string request_id;         // sent as x-amzn-RequestId unless empty
+  bool close = false;             // close the connection afterwards
   WipedBuffer& body;
 };
 

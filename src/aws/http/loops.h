@@ -26,7 +26,8 @@ class LoopGroup {
   void Start();
   /// Stops every loop, whether or not work is left, and joins the threads. Idempotent; not from a loop's own thread.
   void Stop();
-  /// Runs `work` on every loop and returns when all have. Not from a loop's own thread, and only between Start and Stop.
+  /// Runs `work` on every loop and returns when all have. Not from a loop's own thread, and only between Start and
+  /// Stop.
   void ForEach(const std::function<void(std::size_t index, Loop&)>& work);
 
  private:

@@ -119,7 +119,8 @@ RequestReader::State RequestReader::ReadBody(std::string_view received, WipedBuf
     taken_ += used;
     if (ec == http::error::need_more) {
       // Chunk framing may cost more than what it carries, but not without end.
-      if (received.size() > header_bytes_ + 4 * limits_.body_bytes) return Refuse(413, "The request body is too large.");
+      if (received.size() > header_bytes_ + 4 * limits_.body_bytes)
+        return Refuse(413, "The request body is too large.");
       return State::kNeedMore;
     }
     if (ec) return Judge(ec);

@@ -20,24 +20,25 @@ struct HttpLimits {
   std::size_t body_bytes = 1024 * 1024;
   std::size_t connections = 10'000;
   std::chrono::milliseconds handshake{10'000};
-  std::chrono::milliseconds header{10'000};   // from a request's first byte to the end of its header
+  std::chrono::milliseconds header{10'000};  // from a request's first byte to the end of its header
   std::chrono::milliseconds body{30'000};
-  std::chrono::milliseconds idle{75'000};     // between requests
+  std::chrono::milliseconds idle{75'000};  // between requests
   std::chrono::milliseconds write{30'000};
-  std::chrono::milliseconds tick{1'000};      // how often a loop looks for expired connections
+  std::chrono::milliseconds tick{1'000};  // how often a loop looks for expired connections
 };
 
 struct HttpServerConfig {
   std::string address = "127.0.0.1";
-  std::uint16_t port = 0;            // 0: any free one, see HttpServer::port()
-  std::string certificate_chain;     // PEM file
-  std::string private_key;           // PEM file
+  std::uint16_t port = 0;         // 0: any free one, see HttpServer::port()
+  std::string certificate_chain;  // PEM file
+  std::string private_key;        // PEM file
   HttpLimits limits;
 };
 
 /// Numbers about connections, summed over the loops.
 struct HttpServerStats {
-  std::uint64_t open = 0, accepted = 0, refused = 0, handshake_failures = 0, expired = 0, bad_requests = 0, requests = 0;
+  std::uint64_t open = 0, accepted = 0, refused = 0, handshake_failures = 0, expired = 0, bad_requests = 0,
+                requests = 0;
 };
 
 /// HTTP/1.1 over TLS 1.2 and 1.3 (ALPN http/1.1): keep-alive, pipelining answered in order, Expect: 100-continue,

@@ -46,11 +46,10 @@ Result<ssl::context> MakeServerTls(const std::string& certificate_chain, const s
     return Error(Errc::kInvalidArgument,
                  "The private key " + private_key + " does not belong to the certificate " + certificate_chain + ".");
   }
-  const bool set =
-      SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION) == 1 &&
-      SSL_CTX_set_cipher_list(native, "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!eNULL") == 1 &&
-      SSL_CTX_set_ciphersuites(native, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256") ==
-          1;
+  const bool set = SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION) == 1 &&
+                   SSL_CTX_set_cipher_list(native, "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!eNULL") == 1 &&
+                   SSL_CTX_set_ciphersuites(
+                       native, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256") == 1;
   if (!set) return Error(Errc::kInternal, "OpenSSL refused the TLS settings.");
   SSL_CTX_set_options(native, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_read_ahead(native, 1);

@@ -46,8 +46,11 @@ Result<std::unique_ptr<Pattern>> ReadPattern(std::string text, const json::objec
 bool IsValidUtf8(std::string_view text) noexcept {
   for (std::size_t at = 0; at < text.size();) {
     const auto lead = static_cast<unsigned char>(text[at]);
-    const std::size_t size = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3
-                             : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+    const std::size_t size = lead < 0x80                   ? 1
+                             : lead >= 0xc2 && lead < 0xe0 ? 2
+                             : lead >= 0xe0 && lead < 0xf0 ? 3
+                             : lead >= 0xf0 && lead < 0xf5 ? 4
+                                                           : 0;
     if (size == 0 || at + size > text.size()) return false;
     for (std::size_t i = 1; i < size; ++i) {
       if ((static_cast<unsigned char>(text[at + i]) & 0xc0) != 0x80) return false;

@@ -12,7 +12,18 @@
 
 namespace strongroom::aws::model {
 
-enum class Type : std::uint8_t { kString, kBoolean, kInteger, kLong, kDouble, kTimestamp, kBlob, kList, kMap, kStructure };
+enum class Type : std::uint8_t {
+  kString,
+  kBoolean,
+  kInteger,
+  kLong,
+  kDouble,
+  kTimestamp,
+  kBlob,
+  kList,
+  kMap,
+  kStructure
+};
 
 /// A pattern of the model, which a text has to match as a whole.
 /// Threads   any number of matches at once.
@@ -51,11 +62,11 @@ struct Shape {
   std::optional<std::int64_t> min, max;
   const Pattern* pattern = nullptr;
   std::vector<std::string> enum_values;
-  std::string enum_text;         // "[A, B, C]"
+  std::string enum_text;          // "[A, B, C]"
   const Shape* member = nullptr;  // of a list
   const Shape* key = nullptr;     // of a map
   const Shape* value = nullptr;
-  std::vector<Member> members;    // of a structure, in the model's order
+  std::vector<Member> members;  // of a structure, in the model's order
 
   const Member* Find(std::string_view name) const noexcept;
 };

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <limits>
 
-#include "aws/model/validate.h"
 #include "aws/dispatch/time_text.h"
+#include "aws/model/validate.h"
 
 namespace strongroom::aws::model {
 namespace {

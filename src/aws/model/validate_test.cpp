@@ -1,6 +1,5 @@
 #include "aws/model/validate.h"
 
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -33,11 +32,14 @@ const Row kRows[] = {
     {"TooShort", "kms", "DescribeKey", R"({"KeyId":""})",
      One("Value '' at 'keyId' failed to satisfy constraint: Member must have length greater than or equal to 1")},
     {"LengthCountsCodePoints", "kms", "UpdateKeyDescription",
-     R"({"KeyId":"k","Description":")" + [] {
-       std::string text;
-       for (int i = 0; i < 8192; ++i) text += "\xC3\xA4";
-       return text;
-     }() + "\"}", ""},
+     R"({"KeyId":"k","Description":")" +
+         [] {
+           std::string text;
+           for (int i = 0; i < 8192; ++i) text += "\xC3\xA4";
+           return text;
+         }() +
+         "\"}",
+     ""},
     {"NumberTooSmall", "kms", "GenerateRandom", R"({"NumberOfBytes":0})",
      One("Value '0' at 'numberOfBytes' failed to satisfy constraint: Member must have value greater than or equal to "
          "1")},
@@ -59,7 +61,8 @@ const Row kRows[] = {
     {"InsideAList", "cloudhsm", "TagResource",
      R"({"ResourceId":"cluster-abcdefghijk","TagList":[{"Key":"a","Value":""},{"Key":"a!","Value":"b"}]})",
      One("Value 'a!' at 'tagList.2.member.key' failed to satisfy constraint: Member must satisfy regular expression "
-         "pattern: " + kTagPattern)},
+         "pattern: " +
+         kTagPattern)},
     {"RequiredInsideAList", "kms", "CreateKey", R"({"Tags":[{"TagKey":"a"}]})",
      One("Value null at 'tags.1.member.tagValue' failed to satisfy constraint: Member must not be null")},
     {"NullElement", "kms", "Encrypt", R"({"KeyId":"k","Plaintext":"aGk=","GrantTokens":["a",null]})",
@@ -112,10 +115,18 @@ struct Base64Row {
   std::string name, text;
   std::int64_t size;
 };
-const Base64Row kBase64Rows[] = {{"Empty", "", 0},           {"One", "aA==", 1},          {"Two", "aGk=", 2},
-                                 {"Three", "aGlq", 3},       {"AllSigns", "+/+/", 3},     {"StrayBitsOfOne", "aB==", -1},
-                                 {"StrayBitsOfTwo", "aGl=", -1}, {"Short", "aGk", -1},    {"UrlSafe", "-_-_", -1},
-                                 {"PaddingInside", "a=Gk", -1}, {"OnlyPadding", "====", -1}, {"HighBytes", "aG\xC3\xA4", -1}};
+const Base64Row kBase64Rows[] = {{"Empty", "", 0},
+                                 {"One", "aA==", 1},
+                                 {"Two", "aGk=", 2},
+                                 {"Three", "aGlq", 3},
+                                 {"AllSigns", "+/+/", 3},
+                                 {"StrayBitsOfOne", "aB==", -1},
+                                 {"StrayBitsOfTwo", "aGl=", -1},
+                                 {"Short", "aGk", -1},
+                                 {"UrlSafe", "-_-_", -1},
+                                 {"PaddingInside", "a=Gk", -1},
+                                 {"OnlyPadding", "====", -1},
+                                 {"HighBytes", "aG\xC3\xA4", -1}};
 class Base64Sizes : public testing::TestWithParam<Base64Row> {};
 TEST_P(Base64Sizes, AreExactOrRefused) {
   EXPECT_EQ(Base64Size(GetParam().text), GetParam().size);

@@ -59,9 +59,7 @@ bool IsPrincipalArn(std::string_view text) {
 
 Result<std::vector<std::string>> Principals(const json::value& value, const std::string& where) {
   std::vector<std::string> found;
-  const auto invalid = [] {
-    return Malformed("Policy contains a statement with one or more invalid principals.");
-  };
+  const auto invalid = [] { return Malformed("Policy contains a statement with one or more invalid principals."); };
   if (value.is_string()) {
     if (View(value.get_string()) != "*") return invalid();
     found.emplace_back("*");
@@ -214,10 +212,11 @@ ports::Decision BasicAuthorizer::Decide(const ports::Question& question) const {
   const auto refuse = [&](std::string_view because) {
     if (foreign) {
       return ports::Decision{
-          false, fmt::format("User: {} is not authorized to perform: {} on this resource because the resource does not "
-                             "exist in this Region, no resource-based policies allow access, or a resource-based policy "
-                             "explicitly denies access",
-                             caller.arn, question.action)};
+          false,
+          fmt::format("User: {} is not authorized to perform: {} on this resource because the resource does not "
+                      "exist in this Region, no resource-based policies allow access, or a resource-based policy "
+                      "explicitly denies access",
+                      caller.arn, question.action)};
     }
     return ports::Decision{false, fmt::format("User: {} is not authorized to perform: {} on resource: {} {}",
                                               caller.arn, question.action, question.resource, because)};

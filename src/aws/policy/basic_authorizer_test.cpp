@@ -14,7 +14,9 @@ ports::Caller Root(std::string account) {
 }
 constexpr std::string_view kArn = "arn:aws:kms:eu-central-1:111122223333:key/1";
 
-std::string Policy(const std::string& statement) { return R"({"Version":"2012-10-17","Statement":[)" + statement + "]}"; }
+std::string Policy(const std::string& statement) {
+  return R"({"Version":"2012-10-17","Statement":[)" + statement + "]}";
+}
 std::string Allow(const std::string& principal, const std::string& action, const std::string& more = "") {
   return R"({"Effect":"Allow","Principal":)" + principal + R"(,"Action":)" + action + R"(,"Resource":"*")" + more + "}";
 }

@@ -18,7 +18,7 @@ struct SignatureClaim {
   std::string security_token;
   bool has_token = false;
   bool presigned = false;
-  long long expires_seconds = 0;                          // presigned only
+  long long expires_seconds = 0;  // presigned only
 };
 
 /// Rows 1 to 5 of spec/kms.md 1.5. Errors: kMissingAuthentication, kIncompleteSignature.

@@ -112,9 +112,10 @@ Result<Verified> SigV4Verifier::Verify(const HttpRequest& request, const VerifyO
   SR_TRY(const ports::WallTime signed_at, ReadClaim(request, options.presigned, claim));
   SR_TRY(const std::string_view region, CheckScope(claim, options));
   if (claim.date != std::string_view(claim.date_text).substr(0, 8)) {
-    return Invalid(fmt::format("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from "
-                               "HTTP: '{}' != '{}', from '{}'.",
-                               claim.date, claim.date_text.substr(0, 8), claim.date_text));
+    return Invalid(
+        fmt::format("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from "
+                    "HTTP: '{}' != '{}', from '{}'.",
+                    claim.date, claim.date_text.substr(0, 8), claim.date_text));
   }
   SR_CHECK(CheckSignedHeaders(request, claim));
   SR_CHECK(CheckAge(signed_at, claim, options.skew, now));
@@ -129,8 +130,8 @@ Result<Verified> SigV4Verifier::Verify(const HttpRequest& request, const VerifyO
 
   // The signature is computed before anything is said about the key, so that time tells nothing about it.
   std::shared_ptr<const ports::Credential> credential = credentials_.Find(claim.key_id);
-  SR_TRY(const crypto::Sha256Digest expected, keys_.Sign(credential ? *credential : nobody_,
-                                                         {claim.date, claim.region, claim.service}, text));
+  SR_TRY(const crypto::Sha256Digest expected,
+         keys_.Sign(credential ? *credential : nobody_, {claim.date, claim.region, claim.service}, text));
   std::string expected_hex;
   expected_hex.reserve(2 * expected.size());
   AppendHex(expected, expected_hex);

@@ -17,8 +17,8 @@ namespace strongroom::aws {
 enum class Presigned { kRefused, kAllowed };
 
 struct VerifyOptions {
-  std::span<const std::string> regions;   // the configured ones
-  std::string_view service;               // what the scope has to name
+  std::span<const std::string> regions;  // the configured ones
+  std::string_view service;              // what the scope has to name
   Presigned presigned = Presigned::kRefused;
   PathForm path_form = PathForm::kNormalized;
   std::chrono::seconds skew{300};
@@ -26,7 +26,7 @@ struct VerifyOptions {
 
 struct Verified {
   std::shared_ptr<const ports::Credential> credential;
-  std::string_view region;                // one of VerifyOptions::regions
+  std::string_view region;  // one of VerifyOptions::regions
 };
 
 /// Checks AWS Signature Version 4.

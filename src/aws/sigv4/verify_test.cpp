@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "aws/dispatch/fake_service_for_tests.h"
+#include "aws/http/text.h"
 
 namespace strongroom::aws {
 namespace {
@@ -37,7 +38,7 @@ struct TextRequest {
         continue;
       }
       const std::size_t colon = line.find(':');
-      headers.emplace_back(line.substr(0, colon), line.substr(colon + 1));
+      headers.emplace_back(line.substr(0, colon), Trimmed(std::string_view(line).substr(colon + 1)));
     }
     std::ostringstream rest;
     rest << in.rdbuf();

@@ -121,9 +121,13 @@ TEST_P(JoinBySnapshot, NeedsOnlyTheNewestSnapshotAndTheRest) {
   ASSERT_TRUE(c.Open().ok());
   ASSERT_TRUE(Certify(loop, a, c).ok());
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(Add(a, "k" + std::to_string(i)).ok());
-  if (admitted_before) ASSERT_TRUE(Await(loop, a.replica->AdmitMember(AdmissionOf(c))).ok());
+  if (admitted_before) {
+    ASSERT_TRUE(Await(loop, a.replica->AdmitMember(AdmissionOf(c))).ok());
+  }
   ASSERT_TRUE(Await(loop, a.replica->MakeSnapshot("join", "backup-abcdefghijk")).ok());
-  if (!admitted_before) ASSERT_TRUE(Await(loop, a.replica->AdmitMember(AdmissionOf(c))).ok());
+  if (!admitted_before) {
+    ASSERT_TRUE(Await(loop, a.replica->AdmitMember(AdmissionOf(c))).ok());
+  }
   ASSERT_TRUE(Add(a, "after").ok());
   const Status joined = Await(loop, c.replica->JoinCluster(JoiningOf(c)));
   ASSERT_TRUE(joined.ok()) << joined.error();
@@ -213,7 +217,8 @@ TEST_F(ClusterLifeTest, ARecordOfAnOldEpochIsRefusedAfterwards) {
     EXPECT_TRUE(a.replica->serving());
     Records().pop_back();
   }
-  EXPECT_TRUE(CatchUp(a).ok());
+  const Status last = CatchUp(a);
+  EXPECT_TRUE(last.ok()) << last.error() << last.error().where().to_string();
 }
 
 struct ForgedRow {

@@ -31,7 +31,9 @@ Head Fill(LocalLog& log, int count, Head head = {}, bool last_pending = false) {
   for (int i = 0; i < count; ++i) {
     const Bytes record = RecordAfter(head);
     EXPECT_TRUE(log.WriteAhead(head.number + 1, record).ok());
-    if (i + 1 < count || !last_pending) EXPECT_TRUE(log.Acknowledge().ok());
+    if (i + 1 < count || !last_pending) {
+      EXPECT_TRUE(log.Acknowledge().ok());
+    }
     head = Head{head.number + 1, HashOf(record)};
   }
   return head;

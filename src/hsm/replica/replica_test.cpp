@@ -191,7 +191,9 @@ TEST_P(Crash, LeavesTheChangeWholeOrAbsent) {
   a.die_at = step;
   EXPECT_EQ(Add(a, "key", client).error().code(), Errc::kCancelled);
   a.Kill();
-  if (other_writes) ASSERT_TRUE(Add(b, "other").ok());
+  if (other_writes) {
+    ASSERT_TRUE(Add(b, "other").ok());
+  }
   ASSERT_TRUE(a.Open().ok());
   ExpectEqual();
   const auto repeated = Add(a, "key", client);

@@ -94,7 +94,7 @@ std::string TlsClient::Exchange(const std::string& bytes) {
   std::string back;
   std::size_t sent = 0;
   std::vector<char> room(65536);
-  while (back.size() < bytes.size()) {
+  while (sent < bytes.size() || back.size() < bytes.size()) {
     bool moved = false;
     if (sent < bytes.size()) {
       const int wrote =

@@ -153,7 +153,9 @@ TEST_P(StoreState, TakesWhatTheTableSays) {
     more["CustomKeyStoreId"] = id;
     const Answer answer = service.Call(operation, more);
     EXPECT_EQ(answer.type, allowed ? "" : "CustomKeyStoreInvalidStateException") << operation << answer.raw;
-    if (allowed) EXPECT_EQ(answer.raw, "{}");
+    if (allowed) {
+      EXPECT_EQ(answer.raw, "{}");
+    }
   };
   const auto state_now = [&] {
     return service.Call("DescribeCustomKeyStores", json::object{}).Text("CustomKeyStores.0.ConnectionState");
@@ -162,12 +164,19 @@ TEST_P(StoreState, TakesWhatTheTableSays) {
   check("UpdateCustomKeyStore", {{"KeyStorePassword", FakeService::kInitialPassword}}, GetParam().change_password);
   check("UpdateCustomKeyStore", {{"CloudHsmClusterId", kClusterId}}, GetParam().change_password);
   check("DisconnectCustomKeyStore", {}, GetParam().disconnect);
-  if (GetParam().disconnect) EXPECT_EQ(service.Settled(id), GetParam().after_disconnect);
+  if (GetParam().disconnect) {
+    EXPECT_EQ(service.Settled(id), GetParam().after_disconnect);
+  }
   check("ConnectCustomKeyStore", {}, GetParam().connect);
-  if (GetParam().state == "DISCONNECTED") EXPECT_EQ(service.Settled(id), GetParam().after_connect);
-  else EXPECT_EQ(state_now(), GetParam().after_connect);
+  if (GetParam().state == "DISCONNECTED") {
+    EXPECT_EQ(service.Settled(id), GetParam().after_connect);
+  } else {
+    EXPECT_EQ(state_now(), GetParam().after_connect);
+  }
   check("DeleteCustomKeyStore", {}, GetParam().remove);
-  if (GetParam().remove) EXPECT_EQ(service.Call("DescribeCustomKeyStores", json::object{}).body.at("CustomKeyStores"), json::array());
+  if (GetParam().remove) {
+    EXPECT_EQ(service.Call("DescribeCustomKeyStores", json::object{}).body.at("CustomKeyStores"), json::array());
+  }
 }
 INSTANTIATE_TEST_SUITE_P(CustomStore, StoreState, ::testing::ValuesIn(kStateRows),
                          [](const auto& row) { return row.param.state; });
@@ -244,8 +253,9 @@ TEST_P(ConnectFailure, IsNamedAndRepairable) {
   EXPECT_EQ(service.Call("ConnectCustomKeyStore", {{"CustomKeyStoreId", id}}).type, "CustomKeyStoreInvalidStateException");
   EXPECT_EQ(service.Disconnect(id), "DISCONNECTED");
   GetParam().repair(service);
-  if (!GetParam().new_password.empty())
+  if (!GetParam().new_password.empty()) {
     EXPECT_TRUE(service.Call("UpdateCustomKeyStore", {{"CustomKeyStoreId", id}, {"KeyStorePassword", GetParam().new_password}}).ok());
+  }
   EXPECT_EQ(service.Connect(id), "CONNECTED");
 }
 INSTANTIATE_TEST_SUITE_P(Connect, ConnectFailure, ::testing::ValuesIn(kFailures),
@@ -305,7 +315,9 @@ TEST_P(Crash, IsRecoveredFromByTheNextProcess) {
   EXPECT_EQ(service.Settled(id), GetParam().want);
   const bool recovered = GetParam().want == "CONNECTED";
   EXPECT_EQ(cluster.KmsUserHas(GetParam().in_force), !recovered);
-  if (recovered) EXPECT_EQ(service.Count("SELECT COUNT(*) FROM custom_key_stores WHERE sealed_previous_password IS NULL"), 1);
+  if (recovered) {
+    EXPECT_EQ(service.Count("SELECT COUNT(*) FROM custom_key_stores WHERE sealed_previous_password IS NULL"), 1);
+  }
 }
 INSTANTIATE_TEST_SUITE_P(Connect, Crash, ::testing::ValuesIn(kCrashes), [](const auto& row) { return row.param.name; });
 

@@ -51,7 +51,9 @@ TEST_P(AliasTable, AnswersAsTheRowSays) {
   EXPECT_EQ(answer.type, GetParam().type) << answer.raw;
   EXPECT_EQ(answer.message, GetParam().message);
   EXPECT_EQ(answer.has_message, !GetParam().message.empty());
-  if (answer.ok()) EXPECT_EQ(answer.raw, "");
+  if (answer.ok()) {
+    EXPECT_EQ(answer.raw, "");
+  }
 }
 INSTANTIATE_TEST_SUITE_P(Aliases, AliasTable, ::testing::ValuesIn(kRows), [](const auto& row) { return row.param.name; });
 

@@ -113,7 +113,9 @@ TEST_P(CryptoTable, AnswersAsTheRowSays) {
   const Answer answer = service.Call(GetParam().operation, json::parse(fill(GetParam().body)));
   EXPECT_EQ(answer.type, GetParam().type) << answer.raw;
   EXPECT_EQ(answer.message, fill(GetParam().message));
-  if (answer.ok()) EXPECT_EQ(answer.Text("KeyId"), Arn(key));
+  if (answer.ok()) {
+    EXPECT_EQ(answer.Text("KeyId"), Arn(key));
+  }
 }
 INSTANTIATE_TEST_SUITE_P(Crypto, CryptoTable, ::testing::ValuesIn(kRows), [](const auto& row) { return row.param.name; });
 

@@ -55,7 +55,8 @@ Task<Result<KeyPtr>> FindKey(Kms& kms, const aws::Call& call, const Request& r, 
 Task<Result<aws::Reply>> Decrypt(Kms& kms, aws::Call& call) {
   SR_CO_TRY(const Request r, Parse(call));
   const auto blob = ParseBlob(r.blob);
-  SR_CO_TRY(KeyPtr key, co_await FindKey(kms, call, r, blob.ok() ? &*blob : nullptr));
+  const ParsedBlob* const parsed = blob.ok() ? &*blob : nullptr;
+  SR_CO_TRY(KeyPtr key, co_await FindKey(kms, call, r, parsed));
   const KeyRules rules{.states = kOnlyEnabled, .symmetric = true};
   auto used = co_await UseKnownKey(kms, call, std::move(key), rules, &r.options.context);
   if (!used.ok()) {

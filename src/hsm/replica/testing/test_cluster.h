@@ -155,6 +155,7 @@ inline int CountLabel(const State& state, const std::string& label) {
 }
 
 inline constexpr char kClusterId[] = "cluster-abcdefghijk";
+inline constexpr auto kCopy = std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing;
 
 /// Certifies, admits and joins `fresh` by way of `member` (of the domain cluster).
 inline Status Certify(Loop& loop, TestHsm& member, TestHsm& fresh) {
@@ -194,8 +195,8 @@ class ClusterTest : public ::testing::Test {
     static const Master master;
     ASSERT_EQ(master.failure, "");
     *store = master.store;
-    std::filesystem::copy(master.a.path(), a.directory.path(), std::filesystem::copy_options::overwrite_existing);
-    std::filesystem::copy(master.b.path(), b.directory.path(), std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::copy(master.a.path(), a.directory.path(), kCopy);
+    std::filesystem::copy(master.b.path(), b.directory.path(), kCopy);
     b.now_millis = a.now_millis;
     ASSERT_TRUE(a.Open().ok());
     ASSERT_TRUE(b.Open().ok());
@@ -252,8 +253,8 @@ inline ClusterTest::Master::Master() {
   const Status made = make();
   if (!made.ok()) failure = made.error().ForLog();
   store = *shared;
-  std::filesystem::copy(first.directory.path(), a.path(), std::filesystem::copy_options::overwrite_existing);
-  std::filesystem::copy(second.directory.path(), b.path(), std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::copy(first.directory.path(), a.path(), kCopy);
+  std::filesystem::copy(second.directory.path(), b.path(), kCopy);
 }
 
 }  // namespace strongroom::hsm::replica::testing
