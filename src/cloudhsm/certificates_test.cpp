@@ -74,7 +74,9 @@ TEST_P(InitializationTable, AnswersAsTheRowSays) {
   const Status status =
       CheckInitialization(File("csr.pem"), row.signed_cert, row.trust_anchor, issued + row.after_issue);
   EXPECT_EQ(status.ok() ? "" : status.error().public_message(), row.want);
-  if (!status.ok()) EXPECT_EQ(status.error().code(), Errc::kInvalidArgument);
+  if (!status.ok()) {
+    EXPECT_EQ(status.error().code(), Errc::kInvalidArgument);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Certificates, InitializationTable, ::testing::ValuesIn(Rows()),

@@ -134,8 +134,8 @@ class Child {
       if (capability != CAP_IPC_LOCK || !keep_lock_)
         Must(::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0, "drop capabilities");
   }
-  /// Root in a container may be refused a higher RLIMIT_MEMLOCK and yet may lock memory itself. A child whose limit stayed
-  /// low keeps that one right, which lets it do nothing but lock its own memory.
+  /// Root in a container may be refused a higher RLIMIT_MEMLOCK and yet may lock memory itself. A child whose limit
+  /// stayed low keeps that one right, which lets it do nothing but lock its own memory.
   static bool MayLockMemory() {
     rlimit limit{};
     if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || ::geteuid() != 0) return false;

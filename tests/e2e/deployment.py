@@ -61,8 +61,8 @@ class Deployment:
 
     def start(self, *arguments):
         self.log = open(self.root / "serve.log", "ab")
-        out = open(self.root / "serve.out", "wb")
-        self.process = subprocess.Popen([BIN / "strongroom", "serve", "--data", self.data, *arguments], stdout=out,
+        self.out = open(self.root / "serve.out", "wb")
+        self.process = subprocess.Popen([BIN / "strongroom", "serve", "--data", self.data, *arguments], stdout=self.out,
                                         stderr=self.log)
 
         def ready():
@@ -97,6 +97,9 @@ class Deployment:
             self.process.send_signal(how)
             self.process.wait(60)
         status = self.process.returncode if self.process else None
+        if self.process:
+            self.log.close()
+            self.out.close()
         self.process = None
         return status
 

@@ -92,7 +92,9 @@ TEST_P(ConfigRefusals, NameTheLine) {
   std::string want = GetParam().want;
   want.replace(want.find("FILE"), 4, file.path().string());
   EXPECT_EQ(config.error().public_message().substr(0, want.size()), want);
-  if (GetParam().name != "NotToml") EXPECT_EQ(config.error().public_message(), want);
+  if (GetParam().name != "NotToml") {
+    EXPECT_EQ(config.error().public_message(), want);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Strongroomd, ConfigRefusals, ::testing::ValuesIn(kRows),

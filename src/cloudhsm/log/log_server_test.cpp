@@ -7,7 +7,7 @@
 namespace strongroom::cloudhsm {
 namespace {
 
-using testing::Run;
+using testing::Await;
 using testing::World;
 
 struct Row {
@@ -46,13 +46,13 @@ TEST_P(AppendRefusals, LeaveTheLogAlone) {
   question.mutable_log_append()->set_number(row.number);
   question.mutable_log_append()->set_prev_hash(row.prev_hash);
   question.mutable_log_append()->set_record(row.record);
-  const auto answer = Run(world.loop, world.log.Answer(row.host.empty() ? "host-1" : row.host, question));
+  const auto answer = Await(world.loop, world.log.Answer(row.host.empty() ? "host-1" : row.host, question));
   ASSERT_FALSE(answer.ok());
   EXPECT_EQ(answer.error().code(), row.want);
   proto::Control read;
   read.set_hsm_id(hsm);
   read.mutable_log_read()->set_cluster_id(cluster);
-  EXPECT_EQ(Run(world.loop, world.log.Answer("host-1", read)).value().log_read().head(), 1U);
+  EXPECT_EQ(Await(world.loop, world.log.Answer("host-1", read)).value().log_read().head(), 1U);
 }
 
 INSTANTIATE_TEST_SUITE_P(LogServer, AppendRefusals, ::testing::ValuesIn(kRows),
@@ -67,7 +67,7 @@ struct LogWorld : World {
   }
   Result<proto::Control> Ask(proto::Control question) {
     question.set_hsm_id(first);
-    return Run(loop, log.Answer("host-1", std::move(question)));
+    return Await(loop, log.Answer("host-1", std::move(question)));
   }
   proto::Control Append(std::uint64_t number, const std::string& record) {
     proto::Control question;

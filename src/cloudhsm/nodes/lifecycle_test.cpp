@@ -12,7 +12,7 @@ namespace {
 
 using testing::Answer;
 using testing::FakeHardware;
-using testing::Run;
+using testing::Await;
 using testing::World;
 
 std::string State(const boost::json::object& cluster) { return std::string(cluster.at("State").as_string()); }
@@ -76,16 +76,16 @@ TEST(Lifecycle, InitializationAndActivation) {
   proto::StatusChanged changed;
   changed.set_cluster_id(cluster);
   changed.set_lifecycle(proto::INITIALIZED);
-  EXPECT_TRUE(Run(world.loop, world.lifecycle->Note("host-1", hsm, changed)).ok());
+  EXPECT_TRUE(Await(world.loop, world.lifecycle->Note("host-1", hsm, changed)).ok());
   changed.set_lifecycle(proto::ACTIVE);
-  EXPECT_EQ(Run(world.loop, world.lifecycle->Note("host-1", "hsm-aaaaaaaaaaa", changed)).error().code(), Errc::kPermission);
-  EXPECT_EQ(Run(world.loop, world.lifecycle->Note("host-2", hsm, changed)).error().code(), Errc::kPermission);
+  EXPECT_EQ(Await(world.loop, world.lifecycle->Note("host-1", "hsm-aaaaaaaaaaa", changed)).error().code(), Errc::kPermission);
+  EXPECT_EQ(Await(world.loop, world.lifecycle->Note("host-2", hsm, changed)).error().code(), Errc::kPermission);
   EXPECT_EQ(State(world.Cluster(cluster)), "INITIALIZED");
 
   world.Activate(cluster);
   EXPECT_EQ(State(world.Cluster(cluster)), "ACTIVE");
   EXPECT_EQ(world.hardware.asked.back(), "snapshot-activation");
-  const auto info = Run(world.loop, world.service->Find("111122223333", "us-east-1", cluster)).value();
+  const auto info = Await(world.loop, world.service->Find("111122223333", "us-east-1", cluster)).value();
   ASSERT_TRUE(info.has_value());
   EXPECT_EQ(info->state, ClusterState::kActive);
   EXPECT_EQ(info->trust_anchor, PemToDer(made.anchor).value());
@@ -125,7 +125,7 @@ TEST(Lifecycle, ActivationIsFoundWhenAHostComesBack) {
   world.hardware.hsms.at(hsm).status.set_lifecycle(proto::ACTIVE);
   world.hardware.asked.clear();
   world.hardware.trusted.clear();
-  ASSERT_TRUE(Run(world.loop, world.lifecycle->Reconcile("host-1")).ok());
+  ASSERT_TRUE(Await(world.loop, world.lifecycle->Reconcile("host-1")).ok());
   EXPECT_EQ(world.hardware.asked, (std::vector<std::string>{"start", "trust", "status"}));
   EXPECT_TRUE(world.hardware.trusted.contains(hsm));
   EXPECT_EQ(State(world.Cluster(cluster)), "ACTIVE");
@@ -145,7 +145,7 @@ TEST(Lifecycle, LaterHsmJoinsFromABackup) {
   EXPECT_EQ(HsmState(shown, 1), "ACTIVE");
   EXPECT_EQ(HsmsOf(shown).at(1).at("EniIp").as_string(), "127.9.9.11");
   EXPECT_EQ(world.hardware.hsms.at(second).created, 0);
-  const auto info = Run(world.loop, world.service->Find("111122223333", "us-east-1", cluster)).value();
+  const auto info = Await(world.loop, world.service->Find("111122223333", "us-east-1", cluster)).value();
   EXPECT_TRUE(info->spans_two_zones());
 }
 

@@ -82,7 +82,7 @@ Answer World::Call(std::string_view operation, boost::json::object body, std::st
                  .body = aws::Fields(body)};
   for (const aws::Operation* row : kAllRows) {
     if (row->name() != operation) continue;
-    auto reply = Run(loop, Invoke(*row, *service, call));
+    auto reply = Await(loop, Invoke(*row, *service, call));
     if (!reply.ok()) {
       const auto& wire = kWireErrors[static_cast<std::size_t>(reply.error().code())];
       return {.body = nullptr, .error_type = std::string(wire.type), .message = reply.error().public_message()};
@@ -95,7 +95,7 @@ Answer World::Call(std::string_view operation, boost::json::object body, std::st
   return {};
 }
 
-Status World::Work() { return Run(loop, lifecycle->RunOnce()); }
+Status World::Work() { return Await(loop, lifecycle->RunOnce()); }
 
 boost::json::object World::Cluster(const std::string& id) {
   const Answer answer = Call("DescribeClusters", {{"Filters", {{"clusterIds", {id}}}}});
@@ -137,7 +137,7 @@ void World::Activate(const std::string& cluster) {
     proto::StatusChanged changed;
     changed.set_cluster_id(cluster);
     changed.set_lifecycle(proto::ACTIVE);
-    EXPECT_TRUE(Run(loop, lifecycle->Note("host-1", hsm_id, changed)).ok());
+    EXPECT_TRUE(Await(loop, lifecycle->Note("host-1", hsm_id, changed)).ok());
   }
   EXPECT_TRUE(Work().ok());
 }

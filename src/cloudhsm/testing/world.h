@@ -21,15 +21,19 @@
 
 namespace strongroom::cloudhsm::testing {
 
+template <typename T>
+Task<void> Keep(Task<T> task, std::optional<T>& value) {
+  value.emplace(co_await std::move(task));
+}
+
 /// Runs a coroutine to its end on `loop` and returns its value.
 template <typename T>
-T Run(Loop& loop, Task<T> task) {
+T Await(Loop& loop, Task<T> task) {
   std::optional<T> value;
   const auto work = boost::asio::make_work_guard(loop);
-  boost::asio::co_spawn(loop, std::move(task), [&](std::exception_ptr failed, T result) {
-    if (failed) std::rethrow_exception(failed);
-    value = std::move(result);
+  boost::asio::co_spawn(loop, Keep(std::move(task), value), [&](std::exception_ptr failed) {
     loop.stop();
+    if (failed) std::rethrow_exception(failed);
   });
   loop.restart();
   loop.run();

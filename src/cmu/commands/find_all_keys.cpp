@@ -58,9 +58,10 @@ bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
     std::string text =
         fmt::format("Keys on server {}({}):\nNumber of keys found {}\nnumber of keys matched from start index 0::{}\n{}\n",
                     util.IndexOf(*server), server->Label(), found->keys.size(), found->keys.size(), list);
-    // The original shows handles only; the label is what says which KMS key it is.
+    // The original shows handles only. A key's users see its label too, which says which KMS key it is; an officer, who
+    // may not use keys, is not told.
     for (const proto::KeyInfo& key : found->keys)
-      text += fmt::format("    {} {}-bit key, label: {}\n", key.handle(), key.size_bits(), key.label());
+      if (!key.label().empty()) text += fmt::format("    {} {}-bit key, label: {}\n", key.handle(), key.size_bits(), key.label());
     if (arguments[1] == "1" && !found->keys.empty()) text += "Key Hash:\n" + Hex(found->digest) + "\n";
     fmt::print("{}findAllKeys success on server {}({})\n", text, util.IndexOf(*server), server->Label());
     if (file.is_open()) file << text;

@@ -144,7 +144,7 @@ TEST_F(Users, LoginAnswersAsTheRowSays) {
   for (const Row& row : {Row{"Right", proto::CU, "alice", "password-alice", kOk},
                          Row{"NameInOtherCase", proto::CU, "ALICE", "password-alice", kOk},
                          Row{"WrongPassword", proto::CU, "alice", "password-alicf", Errc::kLoginFailed},
-                         Row{"EmptyPassword", proto::CU, "alice", "", Errc::kInvalidArgument},
+                         Row{"EmptyPassword", proto::CU, "alice", "", Errc::kLoginFailed},
                          Row{"UnknownUser", proto::CU, "nobody", "password-alice", Errc::kUserNotFound},
                          Row{"WrongType", proto::CO, "alice", "password-alice", Errc::kUserNotFound},
                          Row{"ApplianceUser", proto::AU, "app_user", "password", Errc::kPermission},

@@ -80,8 +80,7 @@ Task<void> Replica::Core::OneBatch() {
     if (draft.wants_catch_up) {
       for (const RequestPtr& request : draft.requests) request->caught_up = true;
       waiting_.insert(waiting_.begin(), draft.requests.begin(), draft.requests.end());
-      // With the store away the answer is given from what this HSM has.
-      (void)co_await CatchUpNow();
+      (void)co_await CatchUpNow();  // a store that is away shows when the request is decided again
       continue;
     }
     Append append{Append::End::kDone, {}};

@@ -169,12 +169,13 @@ Status Device::AddSecrets(const std::string& cluster_id, const std::map<std::uin
   if (!cluster_id_.empty() && cluster_id_ != cluster_id)
     return Error(Errc::kInvalidState, "This HSM belongs to " + cluster_id_ + ".");
   auto old_secrets = secrets_;
-  auto old_cluster = std::exchange(cluster_id_, cluster_id);
+  const std::string old_cluster = cluster_id_;
+  if (cluster_id_.empty()) cluster_id_ = cluster_id;
   for (const auto& [epoch, secret] : secrets) secrets_[epoch] = secret;
   Status saved = Save();
   if (!saved.ok()) {
     secrets_ = std::move(old_secrets);
-    cluster_id_ = std::move(old_cluster);
+    cluster_id_ = old_cluster;
   }
   return saved;
 }

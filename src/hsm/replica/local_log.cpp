@@ -76,8 +76,8 @@ Status LocalLog::Load(ByteView content) {
   while (end_ < content.size()) {
     const ByteView rest = content.subspan(end_);
     // A crash leaves a last entry that is cut short or, where the file grew before its data came, zeros.
-    const bool zeros = std::all_of(rest.begin(), rest.end(), [](std::uint8_t byte) { return byte == 0; });
-    if (zeros || rest.size() < kEntryHeadBytes) break;
+    if (rest.size() < kEntryHeadBytes) break;
+    if (std::all_of(rest.begin() + 4, rest.end(), [](std::uint8_t byte) { return byte == 0; })) break;
     ByteReader in(rest);
     const std::uint64_t length = *in.Integer(4);
     if (length < 1 || length > 1 + kMaxRecordBytes) return Damaged(end_, "an entry has an impossible length");
@@ -92,7 +92,10 @@ Status LocalLog::Load(ByteView content) {
       SR_CHECK(loaded);
     } else {
       const auto number = ByteReader(*body).Integer(8);
-      if (body->size() != 8 || entries_.empty() || *number != last()) return Damaged(end_, "a mark has no record");
+      if (body->size() != 8 || entries_.empty() || *number != last()) {
+        if (in.done()) break;
+        return Damaged(end_, "a mark has no record");
+      }
       entries_.back().acknowledged = true;
     }
     end_ += in.at();

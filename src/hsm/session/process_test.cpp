@@ -106,7 +106,9 @@ class HsmProcess : public ::testing::Test {
     while (!answer && loop_.run_one_for(std::chrono::seconds(60)) > 0) {
     }
     EXPECT_TRUE(answer && answer->ok()) << Log();
-    if (answer && answer->ok()) EXPECT_EQ((**answer).hsm_status().lifecycle(), proto::EMPTY);
+    if (answer && answer->ok()) {
+      EXPECT_EQ((**answer).hsm_status().lifecycle(), proto::EMPTY);
+    }
     return *link;
   }
 

@@ -85,7 +85,9 @@ TEST_P(CheckValues, AreTheFirstBytesOfAnEncryptedZeroBlock) {
   auto key = SecretBuffer::CopyOf(Bytes(GetParam().bytes));
   const auto value = VaultMaterial::AesCheckValue(*key);
   ASSERT_EQ(value.ok(), !GetParam().want.empty());
-  if (value.ok()) EXPECT_EQ(Hex(*value), GetParam().want);
+  if (value.ok()) {
+    EXPECT_EQ(Hex(*value), GetParam().want);
+  }
 }
 INSTANTIATE_TEST_SUITE_P(Vault, CheckValues,
                          testing::Values(CheckValueRow{"Aes128", 16, "66e94b"}, CheckValueRow{"Aes192", 24, "aae069"},
