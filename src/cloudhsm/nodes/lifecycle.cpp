@@ -317,7 +317,7 @@ Task<Status> NoteStatus(JobContext& context, std::string host_id, std::string hs
   if (changed.lifecycle() != proto::ACTIVE) co_return Status();
   auto check = [host_id, hsm_id, cluster_id = changed.cluster_id()](store::Transaction& t) -> Result<bool> {
     SR_TRY(const auto row,
-           t.QueryOne("SELECT 1 FROM hsms WHERE hsm_id = $1 AND cluster_id = $2 AND host_id = $3 AND state = 'ACTIVE'",
+           t.QueryOne("SELECT 1 FROM hsms WHERE hsm_id = $1 AND cluster_id = $2 AND host_id = $3 AND state <> 'DELETED'",
                       {store::Text(hsm_id), store::Text(cluster_id), store::Text(host_id)}));
     return row.has_value();
   };

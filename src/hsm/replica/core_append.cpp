@@ -213,6 +213,7 @@ Task<Replica::Core::Append> Replica::Core::AppendRecord(Bytes record) {
     if (offer.outcome == Offer::Outcome::kAppended && Dies(Step::kOffered))
       co_return Append{End::kOpen, Usable().error()};
     append = TakeOffer(std::move(offer), offers > 0);
+    if (Gone()) break;  // there may be no pending record any more to offer
   }
   co_return append;
 }

@@ -111,7 +111,7 @@ Task<Status> Replica::Core::WaitFor(Bytes position) {
   const auto self = shared_from_this();
   SR_CO_CHECK(InCluster());
   const auto token = ParsePosition(position);
-  if (!token) co_return Error(Errc::kStale, "The position is not one of this cluster.");
+  if (!token || token->epoch == 0) co_return Error(Errc::kStale, "The position is not one of this cluster.");
   if (token->epoch > state_.epoch()) SR_CO_CHECK(co_await CatchUp(Reason::kPosition));
   SR_CO_CHECK(InCluster());
   // An epoch before this HSM's time ended before records that this HSM has.

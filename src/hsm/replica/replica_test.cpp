@@ -281,11 +281,12 @@ TEST_F(ReplicaTest, SnapshotAndLogEqualTheLogAlone) {
 TEST_F(ReplicaTest, AnHsmThatIsDestroyedWhileItWaitsTellsTheWaiting) {
   std::optional<Result<Bytes>> outcome;
   Begin(a, "key", outcome);
-  loop.restart();
-  loop.poll_one();
+  RunUntil(loop, [&] { return a.link.offers > 0; });
   a.replica.reset();
   RunUntil(loop, [&] { return outcome.has_value(); });
   EXPECT_EQ(outcome->error().code(), Errc::kCancelled);
+  ASSERT_TRUE(a.Open().ok());
+  ExpectEqual();
 }
 
 TEST_F(ReplicaTest, APositionBringsTheOtherHsmUpToDate) {
