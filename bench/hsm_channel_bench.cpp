@@ -1,5 +1,5 @@
-// A command's way to an HSM and back, through both TLS layers and a relay like the host's, beside the same bytes through
-// asio's TLS streams without frames, calls or protobuf. Client, relay and HSM have a thread each.
+// A command's way to an HSM and back, through both TLS layers and a relay like the host's, beside the same bytes
+// through asio's TLS streams without frames, calls or protobuf. Client, relay and HSM have a thread each.
 #include <algorithm>
 #include <boost/asio.hpp>
 #include <boost/asio/ssl.hpp>
@@ -79,8 +79,8 @@ Figures MeasureOurs() {
 
   const auto first = Clock::now();
   for (std::size_t i = 0; i < kHandshakes; ++i) {
-    auto pipe = Must(RunTask(loop, channel::ConnectNested(hsm.endpoint().address, hsm.endpoint().port, trust.outer,
-                                                          trust.inner, Soon())));
+    auto pipe = Must(RunTask(
+        loop, channel::ConnectNested(hsm.endpoint().address, hsm.endpoint().port, trust.outer, trust.inner, Soon())));
     pipe->Close();
   }
   figures.handshakes_per_second = static_cast<double>(kHandshakes) / Seconds(first);
@@ -148,8 +148,7 @@ Figures MeasureBare() {
     figures.calls_per_second = static_cast<double>(kCalls) / Seconds(start);
   }
   const auto first = Clock::now();
-  for (std::size_t i = 0; i < kHandshakes; ++i)
-    BareClient(loop, relay.port(), trust.outer.asio(), trust.inner.asio());
+  for (std::size_t i = 0; i < kHandshakes; ++i) BareClient(loop, relay.port(), trust.outer.asio(), trust.inner.asio());
   figures.handshakes_per_second = static_cast<double>(kHandshakes) / Seconds(first);
   ::shutdown(acceptor.native_handle(), SHUT_RDWR);  // ends accept(2) in the other thread, which a close would not
   hsm.join();
@@ -164,8 +163,8 @@ int main() {
   const Figures bare = MeasureBare();
   const Figures ours = MeasureOurs();
   std::printf("%-44s %12s %12s %8s\n", "nested TLS through a relay", "bare", "ours", "ratio");
-  std::printf("%-44s %12.1f %12.1f %8.2f\n", "100-byte ping-pong, p50, microseconds", bare.ping_micros, ours.ping_micros,
-              bare.ping_micros / ours.ping_micros);
+  std::printf("%-44s %12.1f %12.1f %8.2f\n", "100-byte ping-pong, p50, microseconds", bare.ping_micros,
+              ours.ping_micros, bare.ping_micros / ours.ping_micros);
   std::printf("%-44s %12.0f %12.0f %8.2f\n", "64 outstanding of 100 bytes, per second", bare.calls_per_second,
               ours.calls_per_second, ours.calls_per_second / bare.calls_per_second);
   std::printf("%-44s %12.0f %12.0f %8.2f\n", "nested mutual handshakes, per second", bare.handshakes_per_second,

@@ -149,8 +149,8 @@ INSTANTIATE_TEST_SUITE_P(
     Nested, TrustTable,
     ::testing::Values(
         TrustRow{"DefaultClientIsAccepted", GoodOuter, GoodInner, std::nullopt, true},
-        TrustRow{"ClientIssuedByTheOwnerIsAccepted",
-                 [] { return OuterAs(MakeIssuedIdentity("app", Pki().owner)); }, GoodInner, std::nullopt, true},
+        TrustRow{"ClientIssuedByTheOwnerIsAccepted", [] { return OuterAs(MakeIssuedIdentity("app", Pki().owner)); },
+                 GoodInner, std::nullopt, true},
         TrustRow{"Version1ClientIssuedByTheOwnerIsAccepted",
                  [] { return OuterAs(MakeVersion1Identity("app", Pki().owner)); }, GoodInner, std::nullopt, true},
         TrustRow{"NoClientCertificateIsRefused", [] { return OuterAs(std::nullopt); }, GoodInner, Errc::kUntrusted},
@@ -170,9 +170,8 @@ INSTANTIATE_TEST_SUITE_P(
                  Errc::kUntrusted, true},
         TrustRow{"TwoOwnersMayBeTrusted", GoodOuter,
                  [] {
-                   return Must(InnerClient({{MakeSelfSignedIdentity("old CA", true).certificate,
-                                             Pki().owner.certificate},
-                                            std::nullopt}));
+                   return Must(InnerClient(
+                       {{MakeSelfSignedIdentity("old CA", true).certificate, Pki().owner.certificate}, std::nullopt}));
                  },
                  std::nullopt, true}),
     [](const auto& param) { return param.param.name; });
@@ -205,9 +204,7 @@ TEST(NestedTest, HostCertificatesAreFoundInTheirDirectory) {
   options.identity = Pki().default_client;
   const TlsContext outer = Must(OuterClient(options));
   EXPECT_FALSE(d.Connect(outer, GoodInner()).ok());
-  const auto name = [&](char digit) {
-    return certs.path() / (Pki().host.certificate.subject_hash() + "." + digit);
-  };
+  const auto name = [&](char digit) { return certs.path() / (Pki().host.certificate.subject_hash() + "." + digit); };
   const auto write = [](const std::filesystem::path& file, const std::string& text) {
     std::FILE* out = std::fopen(file.c_str(), "w");
     std::fputs(text.c_str(), out);

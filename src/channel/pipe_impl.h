@@ -17,8 +17,8 @@ struct TlsPipe::Impl {
   void ReadSome();
   void OnRead(boost::system::error_code ec, std::size_t n);
   void Drive();
-  Result<bool> DriveHandshakes();   // true when all are done
-  Result<bool> DriveFrames();       // false when more input is needed or reading is paused
+  Result<bool> DriveHandshakes();  // true when all are done
+  Result<bool> DriveFrames();      // false when more input is needed or reading is paused
   Status DecodeAll();
   Result<std::size_t> ReadLayer(std::size_t index, std::span<std::uint8_t> into);
   bool Paused() const noexcept;
@@ -52,15 +52,15 @@ struct TlsPipe::Impl {
 
   std::vector<std::unique_ptr<TlsLayer>> layers;  // from outside to inside
   std::size_t established = 0;
-  Bytes raw;                  // from the socket; the lowest layer reads it in place
-  std::vector<Bytes> between; // [i]: what layer i decrypted for layer i + 1 to read in place
+  Bytes raw;                   // from the socket; the lowest layer reads it in place
+  std::vector<Bytes> between;  // [i]: what layer i decrypted for layer i + 1 to read in place
   secret::SecretBytes plain;
   std::size_t plain_begin = 0, plain_end = 0;
-  wire::Frame frame;          // kept, so that its buffers are
+  wire::Frame frame;  // kept, so that its buffers are
 
   secret::SecretBytes pending;  // encoded frames that are not in the TLS layers yet
   std::size_t pending_begin = 0;
-  Bytes writing;                // what the socket is taking
+  Bytes writing;  // what the socket is taking
   std::size_t in_flight = 0;
 
   bool open = true, handshaking = false, reading = false, write_active = false, write_broken = false;

@@ -47,8 +47,7 @@ Result<SslCtx> NewContext(Role role, int min_version) {
   static constexpr unsigned char kSessionContext[] = "strongroom";
   if (SSL_CTX_set_min_proto_version(c, min_version) != 1 || SSL_CTX_set_cipher_list(c, kTls12Ciphers) != 1 ||
       SSL_CTX_set1_groups_list(c, "X25519:P-256:P-384") != 1 ||
-      (role == Role::kServer &&
-       SSL_CTX_set_session_id_context(c, kSessionContext, sizeof kSessionContext - 1) != 1))
+      (role == Role::kServer && SSL_CTX_set_session_id_context(c, kSessionContext, sizeof kSessionContext - 1) != 1))
     return Refused("OpenSSL lacks what the channel needs.");
   return context;
 }
@@ -62,9 +61,7 @@ Status Show(SSL_CTX* context, const Identity& identity) {
   return {};
 }
 
-TlsContext Finish(SslCtx context) {
-  return TlsContext(std::make_shared<boost::asio::ssl::context>(context.release()));
-}
+TlsContext Finish(SslCtx context) { return TlsContext(std::make_shared<boost::asio::ssl::context>(context.release())); }
 
 constexpr int kDemand = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
 

@@ -78,8 +78,9 @@ struct InnerServerOptions {
 };
 Result<TlsContext> InnerServer(const InnerServerOptions& options);
 
-/// The client's end of the inner layer: the HSM's certificate must be issued directly by one of `owners` (customerCA.crt)
-/// and be in date; version 1 certificates without any extension pass, as `openssl x509 -req` makes them.
+/// The client's end of the inner layer: the HSM's certificate must be issued directly by one of `owners`
+/// (customerCA.crt) and be in date; version 1 certificates without any extension pass, as `openssl x509 -req` makes
+/// them.
 struct InnerClientOptions {
   std::vector<crypto::Certificate> owners;
   std::optional<Identity> identity;

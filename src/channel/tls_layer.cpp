@@ -116,7 +116,8 @@ std::optional<crypto::Certificate> TlsLayer::PeerCertificate() const {
 }
 
 Error TlsLayer::Failure(int ssl_error) {
-  if (ssl_error == SSL_ERROR_ZERO_RETURN) return Error(Errc::kUnavailable, "The " + peer_name_ + " closed the connection.");
+  if (ssl_error == SSL_ERROR_ZERO_RETURN)
+    return Error(Errc::kUnavailable, "The " + peer_name_ + " closed the connection.");
   const unsigned long code = ERR_peek_error();
   const int reason = ERR_GET_REASON(code);
   const char* text = ERR_reason_error_string(code);

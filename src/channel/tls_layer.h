@@ -11,8 +11,8 @@
 
 namespace strongroom::channel {
 
-/// One TLS connection between two byte strings in memory: it reads what Feed gave it in place and appends what must go to
-/// the peer to out().
+/// One TLS connection between two byte strings in memory: it reads what Feed gave it in place and appends what must go
+/// to the peer to out().
 class TlsLayer {
  public:
   enum class Side { kClient, kServer };

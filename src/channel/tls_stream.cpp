@@ -11,9 +11,9 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t kRawBytes = 64 * 1024;
-constexpr std::size_t kRecordBytes = 16 * 1024;          // the most that one SSL_read gives
-constexpr std::size_t kPlainBytes = 2 * kRecordBytes;    // to begin with
-constexpr std::size_t kFlushBytes = 256 * 1024;          // encrypted in one go, so that a loop's others get their turn
+constexpr std::size_t kRecordBytes = 16 * 1024;        // the most that one SSL_read gives
+constexpr std::size_t kPlainBytes = 2 * kRecordBytes;  // to begin with
+constexpr std::size_t kFlushBytes = 256 * 1024;        // encrypted in one go, so that a loop's others get their turn
 constexpr std::size_t kMaxWholeFrame = 4 + wire::kMaxFrameBytes;
 constexpr auto kLinger = std::chrono::seconds(2);
 
@@ -38,9 +38,8 @@ TlsPipe::Impl::Impl(StreamSocket s, std::vector<TlsContext> contexts, TlsLayer::
 void TlsPipe::Impl::ReadSome() {
   if (reading || !open) return;
   reading = true;
-  socket.async_read_some(asio::buffer(raw), [self = Self()](boost::system::error_code ec, std::size_t n) {
-    self->impl_->OnRead(ec, n);
-  });
+  socket.async_read_some(asio::buffer(raw),
+                         [self = Self()](boost::system::error_code ec, std::size_t n) { self->impl_->OnRead(ec, n); });
 }
 
 void TlsPipe::Impl::OnRead(boost::system::error_code ec, std::size_t n) {

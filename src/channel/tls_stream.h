@@ -44,14 +44,15 @@ struct PipeCounters {
   std::uint64_t flushes = 0;  // each is one write to the TLS stack
 };
 
-/// Frames through one or two TLS layers over one socket, made for many small messages: what is sent while a write is under
-/// way leaves in one piece after it, and everything that arrived is read at once.
+/// Frames through one or two TLS layers over one socket, made for many small messages: what is sent while a write is
+/// under way leaves in one piece after it, and everything that arrived is read at once.
 ///
 /// Promise   frames arrive whole, in order and unaltered, or the pipe closes. The second layer sends nothing before the
 ///           first has accepted its peer.
 /// Secrets   plaintext passes through wiped buffers only.
 /// Threads   belongs to the loop of its socket; every call is made there.
-/// Lifetime  held by shared_ptr; operations under way keep it alive. Events are not called after Close.
+/// Lifetime  held by shared_ptr; operations under way keep it alive. Events are not called after Close. Close a pipe
+///           whose Handshake is under way before its loop is destroyed, or the waiting coroutine is leaked.
 class TlsPipe : public std::enable_shared_from_this<TlsPipe> {
  public:
   /// `layers` from outside to inside: {outer, inner} for a client of an HSM.

@@ -82,7 +82,8 @@ INSTANTIATE_TEST_SUITE_P(
                       GarbageRow{"Zeros", Zeros(4096), Errc::kSerialization},
                       GarbageRow{"Http", ToBytes(AsBytes("GET / HTTP/1.1\r\nHost: hsm\r\n\r\n")), Errc::kSerialization},
                       GarbageRow{"RecordCutShort", {0x16, 0x03, 0x01, 0x00, 0x80, 0x01}, Errc::kUnavailable},
-                      GarbageRow{"RecordTooLong", Bytes{0x16, 0x03, 0x03, 0xff, 0xff, 0x01, 0x02}, Errc::kSerialization}),
+                      GarbageRow{"RecordTooLong", Bytes{0x16, 0x03, 0x03, 0xff, 0xff, 0x01, 0x02},
+                                 Errc::kSerialization}),
     [](const auto& param) { return param.param.name; });
 
 TEST_F(PipeTest, APeerThatStopsMidHandshakeIsLeftAtTheDeadline) {
@@ -158,7 +159,8 @@ TEST_F(PipeTest, FramesThatArriveInTinyPiecesAreWhole) {
   pair.client->Start(at_client);
   for (const std::uint64_t id : {1, 2, 3}) ASSERT_TRUE(pair.client->Send(Request(id, id * 20'000)).ok());
   ASSERT_TRUE(RunUntil(loop_, [&] { return at_server.frames.size() == 3; }));
-  for (const std::uint64_t id : {1, 2, 3}) EXPECT_EQ(at_server.frames[id - 1].message, Request(id, id * 20'000).message);
+  for (const std::uint64_t id : {1, 2, 3})
+    EXPECT_EQ(at_server.frames[id - 1].message, Request(id, id * 20'000).message);
   pair.Close(loop_);
 }
 

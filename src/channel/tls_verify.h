@@ -11,8 +11,8 @@ namespace strongroom::channel {
 
 /// Whom one TLS end believes. Owned by its SSL_CTX, so that it lives as long as the last connection made from it.
 struct TrustRule {
-  std::vector<crypto::Certificate> exact;    // the peer's certificate is one of these
-  std::filesystem::path exact_directory;     // or lies here as <subject hash>.<digit>
+  std::vector<crypto::Certificate> exact;  // the peer's certificate is one of these
+  std::filesystem::path exact_directory;   // or lies here as <subject hash>.<digit>
   bool exact_must_be_self_signed = false;
   std::vector<crypto::Certificate> issuers;  // or was issued directly by one of these
   CertificateCheck check;                    // or this takes it

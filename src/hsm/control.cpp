@@ -14,8 +14,8 @@ std::vector<replica::StoredRecord> RowsOf(google::protobuf::RepeatedPtrField<pro
   return out;
 }
 
-// The host's own words when it has nobody to pass a question on to (hsm_host/front_ends.cpp). Any other failure may have
-// come after the store had the record; so would this one count, were the words to change.
+// The host's own words when it has nobody to pass a question on to (hsm_host/front_ends.cpp). Any other failure may
+// have come after the store had the record; so would this one count, were the words to change.
 constexpr std::string_view kNobodyWasAsked = "No front end is connected.";
 
 Error WrongAnswer() { return Error(Errc::kUnavailable, "The control plane's answer does not fit the question."); }
@@ -152,8 +152,8 @@ Task<Result<replica::Rows>> Control::Read(std::string cluster_id, std::uint64_t 
   co_return rows;
 }
 
-Task<Status> Control::PutSnapshot(std::string cluster_id, std::uint64_t number, std::string backup_id,
-                                  std::string kind, Bytes data) {
+Task<Status> Control::PutSnapshot(std::string cluster_id, std::uint64_t number, std::string backup_id, std::string kind,
+                                  Bytes data) {
   proto::Control question;
   question.set_hsm_id(hsm_id_);
   auto* put = question.mutable_snapshot_put();

@@ -8,8 +8,8 @@
 
 namespace strongroom::hsm {
 
-/// The HSM's end of the control link: answers the control plane's questions with the replica, tells it of changes, and is
-/// the replica's way to the store.
+/// The HSM's end of the control link: answers the control plane's questions with the replica, tells it of changes, and
+/// is the replica's way to the store.
 ///
 /// Threads   one loop.
 /// Lifetime  made before the replica (which needs the store) and bound to it with Serve; outlives it.

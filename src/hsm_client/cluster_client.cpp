@@ -81,7 +81,8 @@ Task<Result<wire::Frame>> ClusterClient::CallWithRetries(std::shared_ptr<Shared>
     const bool others = shared->Up(at) > 1;
     const auto now = Clock::now();
     // A member that is stuck costs half of the time, not all of it, as long as there is another to ask.
-    call.deadline = others && row->repeat != wire::Repeat::kNever && tried.empty() ? now + (deadline - now) / 2 : deadline;
+    call.deadline =
+        others && row->repeat != wire::Repeat::kNever && tried.empty() ? now + (deadline - now) / 2 : deadline;
     auto result = co_await on.CallKeeping(command, request, segments, call);
     if (result.ok()) co_return result;
 
@@ -144,7 +145,7 @@ std::vector<MemberState> ClusterClient::Members() const {
 
 ClusterCounters ClusterClient::Counters() const {
   const AtomicCounters& c = shared_->counters;
-  return {c.calls,          c.failures,         c.retries, c.connects, c.connect_failures, c.connections_lost,
+  return {c.calls,  c.failures,      c.retries, c.connects, c.connect_failures, c.connections_lost,
           c.logins, c.login_failures};
 }
 

@@ -19,9 +19,9 @@ struct Credentials {
 };
 
 struct ClusterOptions {
-  std::vector<Endpoint> seeds;              // any of the members; the rest is learned
-  std::optional<Credentials> credentials;   // none: no login (front ends come with an inner client certificate)
-  std::uint16_t port = channel::kHsmPort;   // of members that the cluster announces
+  std::vector<Endpoint> seeds;                      // any of the members; the rest is learned
+  std::optional<Credentials> credentials;           // none: no login (front ends come with an inner client certificate)
+  std::uint16_t port = channel::kHsmPort;           // of members that the cluster announces
   std::chrono::milliseconds connect_timeout{5000};  // TCP, both handshakes and login
   std::chrono::milliseconds call_timeout{10000};    // of one call with all its retries, unless it says otherwise
   std::chrono::milliseconds min_backoff{50};
@@ -36,15 +36,15 @@ struct ClusterCounters {
 
 struct MemberState {
   Endpoint endpoint;
-  std::string hsm_id;         // empty until the cluster has announced it
+  std::string hsm_id;           // empty until the cluster has announced it
   std::size_t connections = 0;  // over all loops
-  std::string last_error;     // of the last attempt to connect; empty when it worked
+  std::string last_error;       // of the last attempt to connect; empty when it worked
 };
 
 struct LoopState;
 
-/// The HSMs of one cluster as one: a connection per HSM and loop, opened when first needed, kept open, opened again after
-/// a loss; calls go to the member with the fewest outstanding, and to another one when a member is lost.
+/// The HSMs of one cluster as one: a connection per HSM and loop, opened when first needed, kept open, opened again
+/// after a loss; calls go to the member with the fewest outstanding, and to another one when a member is lost.
 ///
 /// Promise   repeatable commands are retried until the deadline; changes too, under a client id made here, so that
 ///           nothing is done twice; commands that belong to a connection are never retried. What one HSM has
@@ -60,8 +60,8 @@ class ClusterClient {
   ClusterClient& operator=(const ClusterClient&) = delete;
 
   /// One command on whichever member suits; retries as the table in wire/commands.h says.
-  /// Errors: what the HSM answers; kUnavailable no member can be reached; kUntrusted the members' certificates are not the
-  /// expected ones, or they refuse ours; kLoginFailed, kUserNotFound, kUserLocked the login is refused; kTimeout;
+  /// Errors: what the HSM answers; kUnavailable no member can be reached; kUntrusted the members' certificates are not
+  /// the expected ones, or they refuse ours; kLoginFailed, kUserNotFound, kUserLocked the login is refused; kTimeout;
   /// kCancelled after Close.
   Task<Result<wire::Frame>> Call(wire::Command command, const google::protobuf::MessageLite& request,
                                  std::vector<SecretBuffer> segments = {},
@@ -103,8 +103,7 @@ class ClusterClient {
   explicit ClusterClient(std::shared_ptr<Shared> shared) noexcept : shared_(std::move(shared)) {}
 
  private:
-  static Task<Result<wire::Frame>> CallWithRetries(std::shared_ptr<Shared> shared, LoopState& at,
-                                                   wire::Command command,
+  static Task<Result<wire::Frame>> CallWithRetries(std::shared_ptr<Shared> shared, LoopState& at, wire::Command command,
                                                    const google::protobuf::MessageLite& request,
                                                    std::vector<SecretBuffer>& segments, Clock::time_point deadline);
   std::shared_ptr<Shared> shared_;

@@ -237,14 +237,18 @@ TEST_P(RefusalTable, IsToldAsItIs) {
   EXPECT_EQ(Echo().error().code(), GetParam().want);
   EXPECT_EQ(RunTask(loop_, client_->Probe(Soon())).error().code(), GetParam().want);
 }
-INSTANTIATE_TEST_SUITE_P(
-    Cluster, RefusalTable,
-    ::testing::Values(RefusalRow{"NoSuchUser", [](DoubleCluster& c) { c.users.erase({proto::CU, "kmsuser"}); },
-                                 Errc::kUserNotFound},
-                      RefusalRow{"Locked",
-                                 [](DoubleCluster& c) { c.users[{proto::CU, "kmsuser"}].info.set_locked(true); },
-                                 Errc::kUserLocked}),
-    [](const auto& param) { return param.param.name; });
+INSTANTIATE_TEST_SUITE_P(Cluster, RefusalTable,
+                         ::testing::Values(RefusalRow{"NoSuchUser",
+                                                      [](DoubleCluster& c) {
+                                                        c.users.erase({proto::CU, "kmsuser"});
+                                                      },
+                                                      Errc::kUserNotFound},
+                                           RefusalRow{"Locked",
+                                                      [](DoubleCluster& c) {
+                                                        c.users[{proto::CU, "kmsuser"}].info.set_locked(true);
+                                                      },
+                                                      Errc::kUserLocked}),
+                         [](const auto& param) { return param.param.name; });
 
 TEST_F(ClusterTest, AnHsmOfAnotherOwnerIsUntrusted) {
   const TestPki other;

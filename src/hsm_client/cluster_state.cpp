@@ -63,7 +63,8 @@ void LoginGate::Reopen() {
 // ---- Shared
 
 ClusterClient::Shared::Shared(std::vector<Loop*> on, ClientTrust t, ClusterOptions o)
-    : trust(std::move(t)), options([&o] {
+    : trust(std::move(t)),
+      options([&o] {
         ClusterOptions kept;
         kept.seeds = std::move(o.seeds);
         kept.port = o.port;
@@ -129,7 +130,7 @@ std::optional<Error> ClusterClient::Shared::WhyNone(const LoopState& at, std::ch
   const auto weight = [](const Error& error) {
     return LoginGate::IsRefusal(error.code()) || error.code() == Errc::kUserBusy ? 2
            : error.code() == Errc::kUntrusted                                    ? 1
-                                                                                  : 0;
+                                                                                 : 0;
   };
   bool patient = false;
   for (const auto& [endpoint, link] : at.links) {

@@ -21,7 +21,7 @@ struct Link {
   channel::Waiter<bool> ended;                // set when the connection is lost or the link dropped
   bool dropped = false;
   Clock::time_point down_since = Clock::now();
-  std::optional<Error> last_error;            // of the last attempt, until one succeeds
+  std::optional<Error> last_error;  // of the last attempt, until one succeeds
 };
 
 /// Login attempts of a whole client go through here: one at a time until the password is known to be right, and after a
@@ -69,7 +69,7 @@ struct LoopState {
   explicit LoopState(Loop& l) : loop(l), tick(l.get_executor()) {}
   Loop& loop;
   std::map<Endpoint, std::shared_ptr<Link>> links;
-  std::uint64_t members_version = 0;  // of Shared::members that links reflect
+  std::uint64_t members_version = 0;            // of Shared::members that links reflect
   std::vector<channel::Waiter<bool>*> waiting;  // calls without a member
   channel::LoopTimer tick;
   bool ticking = false;
@@ -116,7 +116,7 @@ struct ClusterClient::Shared : std::enable_shared_from_this<ClusterClient::Share
   std::atomic<bool> closed{false};
   std::vector<std::unique_ptr<LoopState>> loops;
 
-  mutable std::mutex mutex;  // of what follows
+  mutable std::mutex mutex;                 // of what follows
   std::map<Endpoint, std::string> members;  // to HSM ids; empty until the cluster has said
   std::atomic<std::uint64_t> members_version{0};
   struct Seen {

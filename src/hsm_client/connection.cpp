@@ -195,7 +195,9 @@ Task<Result<wire::Frame>> HsmConnection::CallKeeping(wire::Command command,
   if (options.executed != nullptr) *options.executed = Executed::kNo;
   auto slot = impl->Send(command, request, segments, options);
   if (!slot.ok()) co_return std::move(slot).error();
-  auto keep = [raw = impl.get(), index = *slot](Handler handler) { raw->slots[index].handler.emplace(std::move(handler)); };
+  auto keep = [raw = impl.get(), index = *slot](Handler handler) {
+    raw->slots[index].handler.emplace(std::move(handler));
+  };
   Token token;
   Outcome outcome = co_await asio::async_initiate<Token, void(Outcome)>(std::move(keep), token);
   co_return outcome;

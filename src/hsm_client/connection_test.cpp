@@ -63,8 +63,7 @@ TEST_F(ConnectionTest, ThousandsMayBeOutstanding) {
   Connect();
   hsm_.ReverseReplies(5000);
   std::vector<std::string> order;
-  for (int i = 0; i < 5000; ++i)
-    asio::co_spawn(loop_, EchoInto(connection_, std::to_string(i), order), asio::detached);
+  for (int i = 0; i < 5000; ++i) asio::co_spawn(loop_, EchoInto(connection_, std::to_string(i), order), asio::detached);
   ASSERT_TRUE(RunUntil(loop_, [&] { return order.size() == 5000; }));
   EXPECT_EQ(order.front(), "4999");
   EXPECT_EQ(order.back(), "0");

@@ -73,8 +73,8 @@ SyncConnection::~SyncConnection() {
 Result<std::unique_ptr<SyncConnection>> SyncConnection::Open(Endpoint endpoint, ClientTrust trust,
                                                              std::chrono::milliseconds timeout) {
   auto impl = std::make_unique<Impl>();
-  SR_TRY(impl->connection, impl->own.Run(HsmConnection::Open(std::move(endpoint), std::move(trust),
-                                                             Clock::now() + timeout)));
+  SR_TRY(impl->connection,
+         impl->own.Run(HsmConnection::Open(std::move(endpoint), std::move(trust), Clock::now() + timeout)));
   impl->own.On([raw = impl.get()] {
     raw->connection->OnMembership([raw](const proto::MembershipEvent& event) {
       raw->members.assign(event.members().begin(), event.members().end());

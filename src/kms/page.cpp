@@ -4,7 +4,8 @@ namespace strongroom::kms {
 
 Result<Page> ParsePage(Kms& kms, const aws::Call& call, PageLimits limits, std::string_view filter) {
   Page page;
-  for (const std::string_view part : {call.operation, call.account(), call.region, filter}) page.list.append(part).append("|");
+  for (const std::string_view part : {call.operation, call.account(), call.region, filter})
+    page.list.append(part).append("|");
   SR_TRY(const std::int64_t limit, call.body.IntOr("Limit", limits.default_limit));
   page.limit = std::min(limit, limits.max_limit);
   SR_TRY(const auto marker, call.body.OptionalString("Marker"));

@@ -72,8 +72,10 @@ Task<Result<UsableKey>> UseKnownKey(Kms& kms, aws::Call& call, KeyPtr key, KeyRu
     view = kms.custom_stores().Warm(row.account, row.region, *row.custom_key_store_id);
     if (view == nullptr) {
       auto found = co_await kms.custom_stores().Find(row.account, row.region, *row.custom_key_store_id);
-      if (found.ok()) view = *found;
-      else if (found.error().code() != Errc::kCustomKeyStoreNotFound) co_return std::move(found).error();
+      if (found.ok())
+        view = *found;
+      else if (found.error().code() != Errc::kCustomKeyStoreNotFound)
+        co_return std::move(found).error();
     }
     connected = view && view->connected();
     if (view) usable.custom = view->keys;
@@ -123,14 +125,12 @@ Result<CryptoOptions> ParseCryptoOptions(const aws::Call& call) {
   SR_TRY(const auto grant_tokens, call.body.StringList("GrantTokens"));
   if (!grant_tokens.empty())
     return Error(Errc::kInvalidArgument, "The grant tokens belong to no grant of this deployment.");
-  if (call.body.Has("Recipient"))
-    return Error(Errc::kUnsupported, "This deployment answers no attested recipients.");
+  if (call.body.Has("Recipient")) return Error(Errc::kUnsupported, "This deployment answers no attested recipients.");
   return options;
 }
 
 Status StopIfDryRun(const CryptoOptions& options) {
-  if (options.dry_run)
-    return Error(Errc::kDryRun, "The request would have succeeded, but the DryRun option is set.");
+  if (options.dry_run) return Error(Errc::kDryRun, "The request would have succeeded, but the DryRun option is set.");
   return {};
 }
 

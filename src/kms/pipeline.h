@@ -38,8 +38,8 @@ Task<Result<UsableKey>> UseKey(Kms& kms, aws::Call& call, std::string key_id, Ke
 /// The same for a key that is known already (Decrypt without KeyId).
 Task<Result<UsableKey>> UseKnownKey(Kms& kms, aws::Call& call, KeyPtr key, KeyRules rules,
                                     const EncryptionContext* context = nullptr);
-/// Identifier to key, without any other check. Null: no such key, and the text to say so. Operations that take no aliases
-/// take no keys of other accounts either (spec/kms.md 2.1). Errors: kNotFound, kInvalidArn, kAccessDenied.
+/// Identifier to key, without any other check. Null: no such key, and the text to say so. Operations that take no
+/// aliases take no keys of other accounts either (spec/kms.md 2.1). Errors: kNotFound, kInvalidArn, kAccessDenied.
 struct Resolved {
   KeyPtr key;
   Error missing;

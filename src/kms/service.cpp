@@ -67,8 +67,8 @@ void Kms::OnChanges(std::span<const store::FeedEntry> entries) {
 }
 
 Task<void> Kms::Housekeeping() {
-  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, LoopExecutor> timer(
-      parts_.loops[0]->get_executor());
+  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>
+      timer(parts_.loops[0]->get_executor());
   constexpr asio::use_awaitable_t<LoopExecutor> await{};
   while (!stopped_) {
     co_await DeleteDueKeys(*this);

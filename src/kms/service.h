@@ -23,7 +23,7 @@ namespace strongroom::kms {
 
 /// Source: spec/kms.md 8.1.
 struct Limits {
-  std::int64_t keys = 100'000;         // per account and region
+  std::int64_t keys = 100'000;  // per account and region
   std::int64_t aliases_per_key = 50;
   std::int64_t custom_key_stores = 10;  // per account and region
 };

@@ -13,12 +13,12 @@
 #include "aws/http/server.h"
 #include "aws/policy/basic_authorizer.h"
 #include "base/file.h"
-#include "base/ids.h"
 #include "base/log.h"
 #include "channel/tls_context.h"
 #include "cloudhsm/control_host.h"
 #include "cloudhsm/domain.h"
 #include "cloudhsm/service.h"
+#include "crypto/hash.h"
 #include "iam/credential_cache.h"
 #include "iam/sts_service.h"
 #include "store/change_feed.h"
@@ -153,7 +153,7 @@ Status Daemon::Parts::MakeControlPlane() {
       .hosts = hosts,
       .certifier = *domain,
       .domain = {identity.key.public_key().ToSpki(), config.front_end.name, std::move(recovery)},
-      .owner = NewUuid()});
+      .owner = Hex(crypto::Sha256(identity.key.public_key().ToSpki()))});
   log = std::make_unique<cloudhsm::LogServer>(
       *database, [this](const std::string& host_id, const std::string& hsm_id, const proto::Control& notice) {
         if (cloudhsm::Host* host = hosts.Find(host_id)) host->Notify(hsm_id, notice);

@@ -68,8 +68,8 @@ T RunTask(Loop& loop, Task<T> task) {
 
 /// Two ends of one TLS layer over a socket pair, on one loop.
 struct PipePair {
-  PipePair(Loop& loop, const TlsContext& server_context, const TlsContext& client_context, PipeOptions server_options = {},
-           PipeOptions client_options = {}) {
+  PipePair(Loop& loop, const TlsContext& server_context, const TlsContext& client_context,
+           PipeOptions server_options = {}, PipeOptions client_options = {}) {
     UnixSocket a(loop.get_executor()), b(loop.get_executor());
     boost::asio::local::connect_pair(a, b);
     server = TlsPipe::Server(std::move(a), {server_context}, server_options);
@@ -126,7 +126,9 @@ struct EchoServer {
     }
   }
   Task<void> Serve(std::shared_ptr<TlsPipe> pipe) {
+    arriving.insert(pipe);
     const Status in = co_await pipe->Handshake(In(std::chrono::seconds(20)));
+    arriving.erase(pipe);
     if (!in.ok()) {
       refused.push_back(in.error().code());
       co_return;
@@ -140,12 +142,15 @@ struct EchoServer {
     acceptor.close(ignored);
     for (const auto& client : clients) client->pipe->Close();
     clients.clear();
+    const auto unfinished = arriving;  // closing one ends its coroutine, which takes it out of the set
+    for (const auto& pipe : unfinished) pipe->Close();
   }
 
   Loop& loop;
   TlsContext inner;
   boost::asio::basic_socket_acceptor<boost::asio::local::stream_protocol, LoopExecutor> acceptor;
   std::set<std::shared_ptr<Client>> clients;
+  std::set<std::shared_ptr<TlsPipe>> arriving;
   std::size_t frames = 0, refused_sends = 0;
   std::vector<Errc> refused, closed;
 };

@@ -10,8 +10,8 @@
 
 namespace strongroom::channel::testing {
 
-/// A host in small: ends the outer TLS on a loopback TCP port and copies bytes to and from a Unix socket, on a thread of
-/// its own. Keeps what crosses it.
+/// A host in small: ends the outer TLS on a loopback TCP port and copies bytes to and from a Unix socket, on a thread
+/// of its own. Keeps what crosses it.
 class TestRelay {
  public:
   /// `address` may be any of 127.0.0.0/8; port 0 lets the kernel choose.

@@ -28,6 +28,13 @@ Result<std::optional<Lease>> Load(store::Transaction& t, std::string_view name) 
   return std::optional<Lease>(std::move(lease));
 }
 
+Status Write(store::Transaction& t, std::string_view name, std::string_view owner, std::int64_t until) {
+  const std::string value = std::to_string(until) + " " + std::string(owner);
+  SR_CHECK(t.Execute("INSERT INTO deployment (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2",
+                     {store::Text(RowName(name)), store::Blob(AsBytes(value))}));
+  return {};
+}
+
 }  // namespace
 
 Result<bool> TakeLease(store::Transaction& t, std::string_view name, std::string_view owner,
@@ -35,10 +42,16 @@ Result<bool> TakeLease(store::Transaction& t, std::string_view name, std::string
   SR_TRY(const std::int64_t now, t.NowMillis());
   SR_TRY(const std::optional<Lease> held, Load(t, name));
   if (held && held->owner != owner && held->until > now) return false;
-  const std::string value = std::to_string(now + duration.count()) + " " + std::string(owner);
-  SR_CHECK(t.Execute("INSERT INTO deployment (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2",
-                     {store::Text(RowName(name)), store::Blob(AsBytes(value))}));
+  SR_CHECK(Write(t, name, owner, now + duration.count()));
   return true;
+}
+
+Status RenewLease(store::Transaction& t, std::string_view name, std::string_view owner,
+                  std::chrono::milliseconds duration) {
+  SR_TRY(const std::int64_t now, t.NowMillis());
+  SR_TRY(const std::optional<Lease> held, Load(t, name));
+  if (!held || held->owner != owner) return {};
+  return Write(t, name, owner, now + duration.count());
 }
 
 Status RequireLease(store::Transaction& t, std::string_view name, std::string_view owner) {

@@ -253,6 +253,18 @@ struct Lifecycle::State {
     state->Ended(id, status);
   }
 
+  /// A job may wait long for an HSM; as long as this front end lives, nobody else need take it over.
+  static Task<void> KeepLeases(std::shared_ptr<State> state) {
+    const std::set<std::string> running = state->running;
+    if (running.empty()) co_return;
+    auto renew = [running, owner = state->context.owner, lease = state->context.lease](store::Transaction& t) -> Status {
+      for (const std::string& id : running) SR_CHECK(RenewLease(t, id, owner, lease));
+      return {};
+    };
+    const Status renewed = co_await state->context.database.Run(std::move(renew));
+    if (!renewed.ok()) LogError("prolonging leases", renewed.error());
+  }
+
   static Task<void> Drive(std::shared_ptr<State> state) {
     while (!state->stopped) {
       state->woken = false;
@@ -272,6 +284,7 @@ struct Lifecycle::State {
           boost::asio::co_spawn(state->loop, RunCluster(state, id), boost::asio::detached);
         }
       }
+      co_await KeepLeases(state);
       if (state->stopped) break;
       state->timer.expires_after(state->Rest());
       boost::system::error_code ignored;

@@ -31,9 +31,9 @@ struct JobContext {
   const Hosts& hosts;
   DeviceCertifier& certifier;
   DomainKeys domain;
-  std::string owner;  // of leases; unique per front end and start
+  std::string owner;  // of leases: this front end, also after a restart, so that it goes on at once
   std::chrono::milliseconds ask{std::chrono::seconds(60)};
-  std::chrono::milliseconds lease{std::chrono::seconds(120)};
+  std::chrono::milliseconds lease{std::chrono::seconds(15)};  // prolonged while a job runs
 };
 
 /// The jobs. Each drives one row from what it says now to what it shall be, asking first what is done already: a job that

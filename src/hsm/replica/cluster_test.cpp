@@ -14,7 +14,8 @@ class ClusterLifeTest : public ClusterTest {
     batch.set_written_millis(*a.now_millis);
     *batch.add_changes() = change;
     const Head head{Records().size(), HashOf(Records().back())};
-    return *SealRecord(*a.replica->device().SecretOf(a.state().epoch()), kClusterId, a.state().epoch(), head, {}, batch, {});
+    return *SealRecord(*a.replica->device().SecretOf(a.state().epoch()), kClusterId, a.state().epoch(), head, {}, batch,
+                       {});
   }
   TestHsm c;
 };
@@ -30,8 +31,8 @@ TEST_F(ClusterLifeTest, TheDomainClusterIsWhatItShouldBe) {
   EXPECT_EQ(a.state().FindUser("app_user")->password_hash, "");
   const auto csr = crypto::ParseCsr(CsrDerToPem(identity.csr));
   ASSERT_TRUE(csr.ok()) << csr.error();
-  EXPECT_EQ(csr->subject.OneLine(), "/C=US/ST=CA/O=Cavium/OU=N3FIPS/L=SanJose/CN=HSM:" + identity.hsm_serial +
-                                        ":PARTN:1, for FIPS mode");
+  EXPECT_EQ(csr->subject.OneLine(),
+            "/C=US/ST=CA/O=Cavium/OU=N3FIPS/L=SanJose/CN=HSM:" + identity.hsm_serial + ":PARTN:1, for FIPS mode");
   ASSERT_EQ(identity.hsm_serial.size(), 30u);
   for (TestHsm* hsm : {&a, &b}) {
     const auto& certificates = hsm->replica->device().certificates();
@@ -132,7 +133,8 @@ TEST_P(JoinBySnapshot, NeedsOnlyTheNewestSnapshotAndTheRest) {
   const Status joined = Await(loop, c.replica->JoinCluster(JoiningOf(c)));
   ASSERT_TRUE(joined.ok()) << joined.error();
   EXPECT_EQ(c.state().Digest(), a.state().Digest());
-  EXPECT_LT(std::filesystem::file_size(c.directory.path() / "log"), std::filesystem::file_size(a.directory.path() / "log"));
+  EXPECT_LT(std::filesystem::file_size(c.directory.path() / "log"),
+            std::filesystem::file_size(a.directory.path() / "log"));
   c.Kill();
   ASSERT_TRUE(c.Open().ok());
   EXPECT_EQ(c.state().Digest(), a.state().Digest());
@@ -242,28 +244,28 @@ TEST_P(ForgedHead, StopsChangesUntilItIsGone) {
   EXPECT_TRUE(Add(b, "three").ok());
   ExpectEqual();
 }
-INSTANTIATE_TEST_SUITE_P(
-    Cluster, ForgedHead,
-    ::testing::Values(ForgedRow{"Replayed", [](const auto& records) { return records.back(); }},
-                      ForgedRow{"Earlier", [](const auto& records) { return records.front(); }},
-                      ForgedRow{"Nonsense", [](const auto&) { return Bytes(300, 'x'); }},
-                      ForgedRow{"Empty", [](const auto&) { return Bytes(); }},
-                      ForgedRow{"Renumbered",
-                                [](const auto& records) {
-                                  Bytes forged = records.back();
-                                  ++forged[19];  // the last byte of the number
-                                  const auto hash = HashOf(records.back());
-                                  std::copy(hash.begin(), hash.end(), forged.begin() + 20);
-                                  return forged;
-                                }},
-                      ForgedRow{"ForeignSecret",
-                                [](const auto& records) {
-                                  const Head head{records.size(), HashOf(records.back())};
-                                  proto::LogBatch batch;
-                                  batch.add_changes()->mutable_key_removed()->set_handle(1);
-                                  return *SealRecord(*RootKey(), kClusterId, 1, head, {}, batch, {});
-                                }}),
-    [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Cluster, ForgedHead,
+                         ::testing::Values(ForgedRow{"Replayed", [](const auto& records) { return records.back(); }},
+                                           ForgedRow{"Earlier", [](const auto& records) { return records.front(); }},
+                                           ForgedRow{"Nonsense", [](const auto&) { return Bytes(300, 'x'); }},
+                                           ForgedRow{"Empty", [](const auto&) { return Bytes(); }},
+                                           ForgedRow{"Renumbered",
+                                                     [](const auto& records) {
+                                                       Bytes forged = records.back();
+                                                       ++forged[19];  // the last byte of the number
+                                                       const auto hash = HashOf(records.back());
+                                                       std::copy(hash.begin(), hash.end(), forged.begin() + 20);
+                                                       return forged;
+                                                     }},
+                                           ForgedRow{"ForeignSecret",
+                                                     [](const auto& records) {
+                                                       const Head head{records.size(), HashOf(records.back())};
+                                                       proto::LogBatch batch;
+                                                       batch.add_changes()->mutable_key_removed()->set_handle(1);
+                                                       return *SealRecord(*RootKey(), kClusterId, 1, head, {}, batch,
+                                                                          {});
+                                                     }}),
+                         [](const auto& info) { return info.param.name; });
 
 class Unfollowable : public ClusterLifeTest, public ::testing::WithParamInterface<bool> {};
 TEST_P(Unfollowable, AnAuthenticRecordThatIsNotUnderstoodStopsTheHsm) {

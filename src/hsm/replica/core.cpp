@@ -59,8 +59,7 @@ void Replica::Core::Stop(Error why) {
   state_ = State();
   position_.clear();
   FailWaiting(why);
-  if (options_.on_stopped)
-    Later([self = shared_from_this()] { self->options_.on_stopped(*self->stopped_); });
+  if (options_.on_stopped) Later([self = shared_from_this()] { self->options_.on_stopped(*self->stopped_); });
 }
 
 void Replica::Core::Later(const std::function<void()>& callback) {
@@ -89,7 +88,8 @@ void Replica::Core::SetStoreAway(bool away, const std::string& why) {
 void Replica::Core::Start() {
   if (polling_) return;
   polling_ = true;
-  boost::asio::co_spawn(loop_, [self = shared_from_this()] { return self->Poll(); }, boost::asio::detached);
+  boost::asio::co_spawn(
+      loop_, [self = shared_from_this()] { return self->Poll(); }, boost::asio::detached);
 }
 
 Task<void> Replica::Core::Poll() {
@@ -124,7 +124,8 @@ Status Replica::Core::BuildFromSnapshot() {
 Status Replica::Core::Replay() {
   if (device_.cluster_id().empty()) {
     if (log_.last() == 0 && log_.snapshot().empty()) return {};
-    return Error(Errc::kCorrupted, "There is a cluster's log, but device.sealed is of no cluster. Nothing was overwritten.");
+    return Error(Errc::kCorrupted,
+                 "There is a cluster's log, but device.sealed is of no cluster. Nothing was overwritten.");
   }
   SR_CHECK(BuildFromSnapshot());
   const auto pending = log_.pending();

@@ -45,7 +45,8 @@ Task<Result<Bytes>> Replica::Core::Change(std::optional<wire::ClientId> client, 
   waiting_.push_back(request);
   if (!pumping_) {
     pumping_ = true;
-    boost::asio::co_spawn(loop_, [self] { return self->Pump(); }, boost::asio::detached);
+    boost::asio::co_spawn(
+        loop_, [self] { return self->Pump(); }, boost::asio::detached);
   }
   while (!request->outcome) co_await answered_.Wait();
   co_return std::move(*request->outcome);
@@ -110,7 +111,8 @@ Task<void> Replica::Core::OneBatch() {
     }
     co_return;
   }
-  FailWaiting(Error(Errc::kConflict, "Other HSMs of the cluster were faster every time; nothing was changed. Try again."));
+  FailWaiting(
+      Error(Errc::kConflict, "Other HSMs of the cluster were faster every time; nothing was changed. Try again."));
 }
 
 void Replica::Core::MakeDraft(Draft& draft) {
@@ -221,7 +223,8 @@ Task<Replica::Core::Append> Replica::Core::AppendRecord(Bytes record) {
 Replica::Core::Append Replica::Core::TakeOffer(Offer offer, bool offered_before) {
   using End = Append::End;
   using Outcome = Offer::Outcome;
-  const bool ours = offer.outcome == Outcome::kLost && !offer.rows.empty() && offer.rows.front().record == pending_record_;
+  const bool ours =
+      offer.outcome == Outcome::kLost && !offer.rows.empty() && offer.rows.front().record == pending_record_;
   if (offer.outcome == Outcome::kAppended || ours) {
     SetStoreAway(false);
     if (const Status committed = CommitPending(); !committed.ok()) return {End::kOpen, committed.error()};

@@ -14,7 +14,8 @@ Result<Replica::Core::Verified> Replica::Core::Verify(ByteView record) const {
   const std::uint64_t epoch = state_.lifecycle() == proto::EMPTY ? 1 : state_.epoch();
   SR_CHECK(CheckFollows(verified.envelope, head_, epoch));
   const SharedSecret secret = device_.SecretOf(epoch);
-  if (!secret) return Error(Errc::kCorrupted, "This HSM does not have the secret of epoch " + std::to_string(epoch) + ".");
+  if (!secret)
+    return Error(Errc::kCorrupted, "This HSM does not have the secret of epoch " + std::to_string(epoch) + ".");
   SR_TRY(verified.body, OpenRecord(verified.envelope, *secret, device_.cluster_id()));
   verified.hash = HashOf(record);
   const auto& changes = verified.body.batch.changes();

@@ -55,9 +55,11 @@ Task<Status> Replica::Core::ReadToHead() {
     if (rows->head < head_.number) co_return co_await GiveBack(rows->head);
     if (first_page && head_.number > 0) {
       if (rows->rows.empty() || rows->rows.front().number != head_.number)
-        co_return Error(Errc::kUnavailable, "The cluster's log does not show its record " + std::to_string(head_.number) + ".");
+        co_return Error(Errc::kUnavailable,
+                        "The cluster's log does not show its record " + std::to_string(head_.number) + ".");
       if (HashOf(rows->rows.front().record) != head_.hash)
-        co_return Contradict(Error(Errc::kStale, "The cluster's log has another record " + std::to_string(head_.number) +
+        co_return Contradict(Error(Errc::kStale, "The cluster's log has another record " +
+                                                     std::to_string(head_.number) +
                                                      " than this HSM; changes are stopped."));
     }
     // Only now may the pending record be offered again: the store goes on from the same record as this HSM.
@@ -77,8 +79,9 @@ Task<Status> Replica::Core::GiveBack(std::uint64_t store_head) {
   if (store_head > 0) {
     const auto known = log_.HashAt(store_head);
     if (!known)
-      co_return Contradict(Error(Errc::kStale, "The cluster's log was set back further than this HSM can give back; "
-                                               "changes are stopped."));
+      co_return Contradict(Error(Errc::kStale,
+                                 "The cluster's log was set back further than this HSM can give back; "
+                                 "changes are stopped."));
     auto rows = co_await store_.Read(device_.cluster_id(), store_head);
     SR_CO_CHECK(Usable());
     if (!rows.ok()) co_return Unreachable();

@@ -36,7 +36,8 @@ Task<Status> Replica::Core::CreateCluster(proto::CreateCluster request) {
   SR_CO_CHECK(CheckName(request.cluster_id(), "cluster's id"));
   SR_CO_CHECK(CheckName(request.self().hsm_id(), "HSM's id"));
   if (request.self().hsm_id() != options_.hsm_id)
-    co_return Error(Errc::kInvalidArgument, "This HSM is " + options_.hsm_id + ", not " + request.self().hsm_id() + ".");
+    co_return Error(Errc::kInvalidArgument,
+                    "This HSM is " + options_.hsm_id + ", not " + request.self().hsm_id() + ".");
   if (request.domain() && request.front_end_public_key().empty())
     co_return Error(Errc::kInvalidArgument, "The domain cluster needs a front end's public key.");
   const Turns::Turn turn = co_await turns_.Take();
@@ -51,7 +52,8 @@ Task<Status> Replica::Core::CreateCluster(proto::CreateCluster request) {
   }
   auto rows = co_await store_.Read(request.cluster_id(), 1);
   SR_CO_CHECK(Usable());
-  if (!rows.ok()) co_return Error(Errc::kUnavailable, "The cluster's log cannot be reached; nothing was changed. Try again.");
+  if (!rows.ok())
+    co_return Error(Errc::kUnavailable, "The cluster's log cannot be reached; nothing was changed. Try again.");
   if (rows->head > 0) co_return Error(Errc::kAlreadyExists, "The cluster has a log already.");
 
   SR_CO_TRY(Proposal proposal, MakeGenesis(request, device_));
@@ -150,8 +152,8 @@ Task<Status> Replica::Core::AdmitMember(proto::AdmitMember request) {
     std::size_t epochs = 0;
     const auto& secrets = device_.secrets();
     for (auto each = secrets.rbegin(); each != secrets.rend() && epochs < kEpochsGiven; ++each, ++epochs) {
-      SR_TRY(*proposal.clear.add_wrapped(), WrapToDevice(key, request.member().hsm_id(), state.identity().cluster_id,
-                                                         each->first, *each->second));
+      SR_TRY(*proposal.clear.add_wrapped(),
+             WrapToDevice(key, request.member().hsm_id(), state.identity().cluster_id, each->first, *each->second));
     }
     return proposal;
   };
@@ -208,7 +210,8 @@ Task<Status> Replica::Core::JoinCluster(proto::JoinCluster request) {
   const auto self = shared_from_this();
   SR_CO_CHECK(CheckName(request.cluster_id(), "cluster's id"));
   if (request.self().hsm_id() != options_.hsm_id)
-    co_return Error(Errc::kInvalidArgument, "This HSM is " + options_.hsm_id + ", not " + request.self().hsm_id() + ".");
+    co_return Error(Errc::kInvalidArgument,
+                    "This HSM is " + options_.hsm_id + ", not " + request.self().hsm_id() + ".");
   const Turns::Turn turn = co_await turns_.Take();
   SR_CO_CHECK(Usable());
   if (!device_.cluster_id().empty() && device_.cluster_id() != request.cluster_id())
@@ -266,7 +269,8 @@ Task<Status> Replica::Core::Join(const proto::JoinCluster& request) {
   if (history.secrets.empty())
     co_return Error(Errc::kUntrusted, "This HSM was not admitted to the cluster: no secret is wrapped to its key.");
   if (base.number > 0 && !history.secrets.contains(base.epoch))
-    co_return Error(Errc::kInvalidState, "The newest snapshot is older than what this HSM was given; make a new one first.");
+    co_return Error(Errc::kInvalidState,
+                    "The newest snapshot is older than what this HSM was given; make a new one first.");
 
   // What does not prove itself is taken back below.
   SR_CO_CHECK(device_.AddSecrets(cluster_id, history.secrets));

@@ -14,8 +14,15 @@ constexpr std::size_t kMaxFileBytes = std::size_t{4} << 20;
 
 // Fields of the sealed plaintext. Each is `u8 field | u32 n, bytes`; secrets of epochs have the epoch in front.
 enum Field : std::uint8_t {
-  kDeviceKey = 1, kSerial, kAwsHardware, kManufacturerHardware, kAwsRoot, kManufacturerRoot, kHsmCertificate,
-  kClusterId, kEpochSecret,
+  kDeviceKey = 1,
+  kSerial,
+  kAwsHardware,
+  kManufacturerHardware,
+  kAwsRoot,
+  kManufacturerRoot,
+  kHsmCertificate,
+  kClusterId,
+  kEpochSecret,
 };
 
 Bytes Header(const std::string& hsm_id) {
@@ -66,13 +73,13 @@ Result<Device> Device::Open(const std::filesystem::path& directory, std::string 
   const auto id = in.Counted(1);
   if (!id) return Damaged("cut short");
   if (AsText(*id) != device.hsm_id_)
-    return Error(Errc::kCorrupted, "The HSM's device.sealed belongs to " + std::string(AsText(*id)) + ", not to " +
-                                       device.hsm_id_ + ".");
+    return Error(Errc::kCorrupted,
+                 "The HSM's device.sealed belongs to " + std::string(AsText(*id)) + ", not to " + device.hsm_id_ + ".");
   const ByteView sealed = ByteView(*content).subspan(in.at());
   if (sealed.size() < crypto::kSealOverheadBytes) return Damaged("cut short");
   SecretBytes plaintext(sealed.size() - crypto::kSealOverheadBytes);
-  const Status opened = crypto::OpenInto(*device.root_key_, Info(device.hsm_id_), Header(device.hsm_id_), sealed,
-                                         plaintext);
+  const Status opened =
+      crypto::OpenInto(*device.root_key_, Info(device.hsm_id_), Header(device.hsm_id_), sealed, plaintext);
   if (!opened.ok()) return Damaged(opened.error().ForLog());
   SR_CHECK(device.Parse(plaintext));
   return device;

@@ -53,7 +53,8 @@ Result<std::optional<Bytes>> ReadFile(const std::filesystem::path& path, std::si
     const ssize_t count = ::pread(file.get(), content.data() + have, content.size() - have, static_cast<off_t>(have));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return FileError("reading", path, errno);
-    if (count == 0) return Error(Errc::kInternal, "The file " + path.filename().string() + " shrank while it was read.");
+    if (count == 0)
+      return Error(Errc::kInternal, "The file " + path.filename().string() + " shrank while it was read.");
     have += static_cast<std::size_t>(count);
   }
   return std::optional<Bytes>(std::move(content));

@@ -22,7 +22,8 @@ bool IsValidAt(const crypto::Certificate& certificate, Time now) {
 }
 
 std::vector<crypto::NameEntry> Subject(std::string common_name) {
-  return {{"C", "US"}, {"ST", "CA"}, {"O", "Cavium"}, {"OU", "N3FIPS"}, {"L", "SanJose"}, {"CN", std::move(common_name)}};
+  return {{"C", "US"},      {"ST", "CA"},     {"O", "Cavium"},
+          {"OU", "N3FIPS"}, {"L", "SanJose"}, {"CN", std::move(common_name)}};
 }
 
 bool IsHardwareSubject(const std::vector<crypto::NameEntry>& entries) {
@@ -37,8 +38,8 @@ bool IsHardwareSubject(const std::vector<crypto::NameEntry>& entries) {
 
 Error Refuse(std::string text) { return Error(Errc::kInvalidArgument, std::move(text)); }
 
-Result<Bytes> IssueHardware(const crypto::CertificateRequest& request, const crypto::PublicKey& key,
-                            const Bytes& root, const SharedSecret& root_key) {
+Result<Bytes> IssueHardware(const crypto::CertificateRequest& request, const crypto::PublicKey& key, const Bytes& root,
+                            const SharedSecret& root_key) {
   SR_TRY(const auto issuer, crypto::Certificate::FromDer(root));
   SR_TRY(const auto issuer_key, crypto::PrivateKey::FromPkcs8(*root_key));
   crypto::CertificateOptions options;
@@ -91,8 +92,7 @@ Result<proto::CertifyDeviceReply> CertifyDevice(const Identity& identity, ByteVi
   if (!IsHardwareSubject(request.subject.entries)) return Refuse("The request's subject is not a device's.");
   proto::CertifyDeviceReply reply;
   SR_TRY(const Bytes aws, IssueHardware(request, key, identity.aws_root, identity.aws_root_key));
-  SR_TRY(const Bytes manufacturer,
-         IssueHardware(request, key, identity.manufacturer_root, identity.manufacturer_key));
+  SR_TRY(const Bytes manufacturer, IssueHardware(request, key, identity.manufacturer_root, identity.manufacturer_key));
   reply.set_aws_hardware_certificate(Text(aws));
   reply.set_manufacturer_hardware_certificate(Text(manufacturer));
   reply.set_aws_root(Text(identity.aws_root));
@@ -107,9 +107,8 @@ Result<Bytes> MakeHsmCertificate(const Device& device, const Identity& identity)
   SR_TRY(const auto cluster_key, crypto::PrivateKey::FromPkcs8(*identity.cluster_key));
   crypto::CertificateOptions options;
   options.days = kTwentyYears - 2;
-  SR_TRY(const auto certificate,
-         crypto::Issue(PartitionSubject(identity.hsm_serial, identity.partition, identity.fips),
-                       cluster_key.public_key(), hardware, device.key(), options));
+  SR_TRY(const auto certificate, crypto::Issue(PartitionSubject(identity.hsm_serial, identity.partition, identity.fips),
+                                               cluster_key.public_key(), hardware, device.key(), options));
   return certificate.ToDer();
 }
 

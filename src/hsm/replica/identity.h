@@ -23,7 +23,8 @@ Result<Bytes> CsrPemToDer(std::string_view pem);
 std::string CsrDerToPem(ByteView der);
 
 /// Certifies a device key under both of the deployment's roots: same subject, same key, CA rights, 20 years.
-/// Errors: kUnsupported when the identity is not the domain cluster's; kInvalidArgument, kBadSignature for a bad request.
+/// Errors: kUnsupported when the identity is not the domain cluster's; kInvalidArgument, kBadSignature for a bad
+/// request.
 Result<proto::CertifyDeviceReply> CertifyDevice(const Identity& identity, ByteView device_csr);
 inline Result<proto::CertifyDeviceReply> CertifyDevice(const State& state, ByteView device_csr) {
   return CertifyDevice(state.identity(), device_csr);

@@ -55,7 +55,8 @@ Result<LocalLog> LocalLog::Open(const std::filesystem::path& directory) {
     SR_CHECK(log.Load(*content));
     const bool begins_late = !log.entries_.empty() && log.first() > log.snapshot_number_ + 1;
     if (begins_late || (!log.entries_.empty() && log.last() < log.snapshot_number_))
-      return Error(Errc::kCorrupted, "The HSM's files log and snapshot do not fit each other. Nothing was overwritten.");
+      return Error(Errc::kCorrupted,
+                   "The HSM's files log and snapshot do not fit each other. Nothing was overwritten.");
     if (snapshot && log.snapshot_number_ >= log.first() && !log.entries_.empty()) {
       SR_TRY(const Envelope envelope, ParseSnapshot(log.snapshot_));
       if (log.HashAt(log.snapshot_number_) != envelope.link)
@@ -122,7 +123,8 @@ const LocalLog::Entry* LocalLog::Find(std::uint64_t number) const {
 
 Result<Bytes> LocalLog::Read(std::uint64_t number) const {
   const Entry* entry = Find(number);
-  if (entry == nullptr) return Error(Errc::kNotFound, "Record " + std::to_string(number) + " is not on this HSM's disk.");
+  if (entry == nullptr)
+    return Error(Errc::kNotFound, "Record " + std::to_string(number) + " is not on this HSM's disk.");
   SR_TRY(const File file, OpenFile(path(), O_RDONLY));
   Bytes record(entry->size);
   const ssize_t count = ::pread(file.get(), record.data(), record.size(), static_cast<off_t>(entry->offset));

@@ -11,9 +11,8 @@
 
 namespace strongroom::hsm::replica {
 
-using LoopTimer =
-    boost::asio::basic_waitable_timer<std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>,
-                                      LoopExecutor>;
+using LoopTimer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                                    boost::asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>;
 
 /// Wakes every coroutine that waits; each then looks again at what it waits for. One loop. The timer keeps the waiting
 /// coroutines in the loop's own books, so that they end with the loop.

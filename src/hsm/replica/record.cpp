@@ -34,8 +34,8 @@ Status CheckFollows(const Envelope& record, const Head& head, std::uint64_t epoc
   };
   if (record.number != head.number + 1) return refuse("stands where " + std::to_string(head.number + 1) + " belongs");
   if (record.link != head.hash) return refuse("follows another record " + std::to_string(head.number));
-  if (record.epoch != epoch) return refuse("is of epoch " + std::to_string(record.epoch) + " in epoch " +
-                                           std::to_string(epoch));
+  if (record.epoch != epoch)
+    return refuse("is of epoch " + std::to_string(record.epoch) + " in epoch " + std::to_string(epoch));
   return {};
 }
 

@@ -22,7 +22,7 @@ struct Head {
 struct Envelope {
   std::uint64_t epoch = 0;
   std::uint64_t number = 0;
-  RecordHash link{};      // record: hash of the one before; snapshot: hash of record `number`
+  RecordHash link{};  // record: hash of the one before; snapshot: hash of record `number`
   proto::ClearPart clear;
   ByteView authenticated;  // header and clear part
   ByteView sealed;

@@ -67,7 +67,8 @@ class Replica {
   /// Settles what a crash left open, catches up and polls, all in the background.
   void Start();
 
-  /// The newest state that is certain. EMPTY before a cluster and after removal. Do not keep references across co_await.
+  /// The newest state that is certain. EMPTY before a cluster and after removal. Do not keep references across
+  /// co_await.
   const State& state() const noexcept;
   const Device& device() const noexcept;
   /// Number of the newest applied record.

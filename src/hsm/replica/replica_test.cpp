@@ -80,7 +80,8 @@ TEST_F(ReplicaTest, ANegativeAnswerIsGivenOnlyAfterCatchingUp) {
     return proposal;
   };
   EXPECT_TRUE(Await(loop, b.replica->Change(nullptr, wire::Command::kDestroyKey, remove)).ok());
-  EXPECT_EQ(Await(loop, b.replica->Change(nullptr, wire::Command::kDestroyKey, remove)).error().code(), Errc::kNotFound);
+  EXPECT_EQ(Await(loop, b.replica->Change(nullptr, wire::Command::kDestroyKey, remove)).error().code(),
+            Errc::kNotFound);
   b.link.away = true;
   EXPECT_EQ(Await(loop, b.replica->Change(nullptr, wire::Command::kDestroyKey, remove)).error().code(),
             Errc::kUnavailable)
@@ -125,6 +126,21 @@ TEST_F(ReplicaTest, AClockThatRunsBackwardsDoesNotStopChanges) {
   ExpectEqual();
 }
 
+TEST_F(ReplicaTest, ARestartWithTheStoreAwayServesWhatIsKnown) {
+  ASSERT_TRUE(Add(a, "key").ok());
+  a.Kill();
+  a.link.silent = true;
+  ASSERT_TRUE(a.Open().ok());
+  a.replica->Start();
+  EXPECT_FALSE(CatchUp(a).ok());
+  EXPECT_TRUE(a.replica->serving());
+  EXPECT_EQ(CountLabel(a.state(), "key"), 1);
+  EXPECT_EQ(Add(a, "more").error().code(), Errc::kUnavailable);
+  a.link.silent = false;
+  EXPECT_TRUE(Add(a, "more").ok());
+  ExpectEqual();
+}
+
 class LostAnswers : public ReplicaTest, public ::testing::WithParamInterface<int> {};
 TEST_P(LostAnswers, AreSettledAndARepeatDoesNothingTwice) {
   const auto client = ClientIdOf(7);
@@ -151,8 +167,7 @@ TEST_F(ReplicaTest, AStoreThatIsAwayRefusesChangesWithNothingDone) {
     const auto refused = Add(a, "key");
     ASSERT_FALSE(refused.ok());
     EXPECT_EQ(refused.error().code(), Errc::kUnavailable);
-    EXPECT_EQ(refused.error().public_message(),
-              "The cluster's log cannot be reached; nothing was changed. Try again.");
+    EXPECT_EQ(refused.error().public_message(), "The cluster's log cannot be reached; nothing was changed. Try again.");
   }
   EXPECT_EQ(FileBytes(a.directory.path() / "log"), log);
   EXPECT_EQ(a.link.offers, 1) << "while the store is known to be away, nothing is offered";
@@ -269,7 +284,8 @@ TEST_F(ReplicaTest, SnapshotAndLogEqualTheLogAlone) {
   for (int i = 0; i < 30; ++i) ASSERT_TRUE(Add(a, "l" + std::to_string(i)).ok());
   ExpectEqual();
   EXPECT_TRUE(std::filesystem::exists(a.directory.path() / "snapshot"));
-  EXPECT_LT(std::filesystem::file_size(a.directory.path() / "log"), std::filesystem::file_size(b.directory.path() / "log"));
+  EXPECT_LT(std::filesystem::file_size(a.directory.path() / "log"),
+            std::filesystem::file_size(b.directory.path() / "log"));
   const auto digest = a.state().Digest();
   a.Kill();
   ASSERT_TRUE(a.Open().ok());

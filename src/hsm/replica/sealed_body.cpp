@@ -28,6 +28,7 @@ Result<Envelope> ParseEnvelope(std::string_view magic, const char* what, ByteVie
   if (!start || AsText(*start) != magic) return Broken(what, "does not begin as one");
   const auto version = in.Integer(1);
   if (!version) return Broken(what, "is cut short");
+  if (*version == 0) return Broken(what, "has version 0, which is none");
   if (*version != kVersion)
     return Error(Errc::kUnsupported, "A " + std::string(what) + " has version " + std::to_string(*version) +
                                          ", which this software does not know.");

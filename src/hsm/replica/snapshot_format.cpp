@@ -30,8 +30,8 @@ Result<SnapshotContent> OpenSnapshot(const Envelope& snapshot, const SecretBuffe
                                      const std::string& cluster_id) {
   for (const proto::WrappedSecret& wrapped : snapshot.clear.wrapped()) {
     if (wrapped.to() != proto::WrappedSecret::CLUSTER || wrapped.epoch() != snapshot.epoch) continue;
-    auto key = crypto::Open(secret, KeyInfo(cluster_id, snapshot.epoch, snapshot.number), {},
-                            AsBytes(wrapped.wrapped()));
+    auto key =
+        crypto::Open(secret, KeyInfo(cluster_id, snapshot.epoch, snapshot.number), {}, AsBytes(wrapped.wrapped()));
     if (!key.ok()) {
       if (key.error().code() != Errc::kBadCiphertext) return std::move(key).error();
       return Error(Errc::kCorrupted, "A snapshot does not verify: it is forged, damaged or of another cluster.");

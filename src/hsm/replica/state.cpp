@@ -143,9 +143,9 @@ Status State::On(const proto::EpochStarted& started) {
 
 Status State::On(const proto::FeatureLevel& level) {
   if (level.level() > kFeatureLevel)
-    return Error(Errc::kCorrupted,
-                 "The cluster uses feature level " + std::to_string(level.level()) + ", and this version knows level " +
-                     std::to_string(kFeatureLevel) + "; update strongroom-hsm. This HSM stops serving.");
+    return Error(Errc::kCorrupted, "The cluster uses feature level " + std::to_string(level.level()) +
+                                       ", and this version knows level " + std::to_string(kFeatureLevel) +
+                                       "; update strongroom-hsm. This HSM stops serving.");
   if (level.level() < feature_level_) return Contradiction("the feature level falls");
   feature_level_ = level.level();
   return {};

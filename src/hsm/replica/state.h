@@ -49,11 +49,11 @@ struct Identity {
   std::string cluster_id;
   bool domain = false, fips = false;
   std::uint32_t partition = 0;
-  std::string hsm_serial;              // of the first HSM: 30 upper-case hex digits
-  Bytes csr;                           // DER
-  Bytes manufacturer_root, aws_root;   // DER
-  Bytes recovery_public_key;           // DER SubjectPublicKeyInfo; domain only
-  SharedSecret cluster_key;            // PKCS#8
+  std::string hsm_serial;                       // of the first HSM: 30 upper-case hex digits
+  Bytes csr;                                    // DER
+  Bytes manufacturer_root, aws_root;            // DER
+  Bytes recovery_public_key;                    // DER SubjectPublicKeyInfo; domain only
+  SharedSecret cluster_key;                     // PKCS#8
   SharedSecret manufacturer_key, aws_root_key;  // PKCS#8; domain only, else null
   Bytes cluster_certificate, trust_anchor;      // DER; empty until the cluster is initialised
 };

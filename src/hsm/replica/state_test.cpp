@@ -83,18 +83,16 @@ TEST_P(ImpossibleChange, StopsTheHsm) {
   EXPECT_EQ(applied.error().code(), Errc::kCorrupted);
   EXPECT_NE(applied.error().public_message().find("stops serving"), std::string::npos);
 }
-INSTANTIATE_TEST_SUITE_P(State, ImpossibleChange,
-                         testing::Values(Row{"UnknownType", UnknownChange()}, Row{"Empty", proto::Change()},
-                                         Row{"SecondGenesis", GenesisChange()}, Row{"NewerLevel", LevelChange(99)},
-                                         Row{"LowerLevel", LevelChange(0)},
-                                         Row{"UserNameTaken", UserChange(3, "ADMIN")},
-                                         Row{"UserRenamed", UserChange(1, "other")},
-                                         Row{"UserIdZero", UserChange(0, "zero")},
-                                         Row{"SegmentMissing", KeyChange(6, 3)}, Row{"HandleZero", KeyChange(0)},
-                                         Row{"HandleAgain", KeyChange(4)}, Row{"FailuresOfNobody", FailuresChange(9, 1)},
-                                         Row{"EpochSkipped", EpochChange(3, "hsm-a")},
-                                         Row{"RemovalOfNobody", EpochChange(2, "hsm-z")}),
-                         [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    State, ImpossibleChange,
+    testing::Values(Row{"UnknownType", UnknownChange()}, Row{"Empty", proto::Change()},
+                    Row{"SecondGenesis", GenesisChange()}, Row{"NewerLevel", LevelChange(99)},
+                    Row{"LowerLevel", LevelChange(0)}, Row{"UserNameTaken", UserChange(3, "ADMIN")},
+                    Row{"UserRenamed", UserChange(1, "other")}, Row{"UserIdZero", UserChange(0, "zero")},
+                    Row{"SegmentMissing", KeyChange(6, 3)}, Row{"HandleZero", KeyChange(0)},
+                    Row{"HandleAgain", KeyChange(4)}, Row{"FailuresOfNobody", FailuresChange(9, 1)},
+                    Row{"EpochSkipped", EpochChange(3, "hsm-a")}, Row{"RemovalOfNobody", EpochChange(2, "hsm-z")}),
+    [](const auto& info) { return info.param.name; });
 
 TEST(State, TheFirstChangeMustBeTheGenesis) {
   State state;

@@ -35,8 +35,8 @@ Result<proto::WrappedSecret> WrapToDevice(const crypto::PublicKey& device, const
   return Wrap(device, proto::WrappedSecret::DEVICE, hsm_id, cluster_id, epoch, secret);
 }
 
-Result<proto::WrappedSecret> WrapToRecovery(ByteView recovery_spki, const std::string& cluster_id,
-                                            std::uint64_t epoch, const SecretBuffer& secret) {
+Result<proto::WrappedSecret> WrapToRecovery(ByteView recovery_spki, const std::string& cluster_id, std::uint64_t epoch,
+                                            const SecretBuffer& secret) {
   SR_TRY(const crypto::PublicKey key, crypto::PublicKey::FromSpki(recovery_spki));
   return Wrap(key, proto::WrappedSecret::RECOVERY, Hex(crypto::Sha256(recovery_spki)), cluster_id, epoch, secret);
 }
@@ -56,13 +56,13 @@ Status WrapToAll(const State& state, const std::vector<std::string>& without, st
   return {};
 }
 
-Result<EpochSecrets> Unwrap(const proto::ClearPart& clear, const crypto::PrivateKey& device,
-                            const std::string& hsm_id, const std::string& cluster_id) {
+Result<EpochSecrets> Unwrap(const proto::ClearPart& clear, const crypto::PrivateKey& device, const std::string& hsm_id,
+                            const std::string& cluster_id) {
   EpochSecrets secrets;
   for (const proto::WrappedSecret& wrapped : clear.wrapped()) {
     if (wrapped.to() != proto::WrappedSecret::DEVICE || wrapped.recipient() != hsm_id) continue;
-    auto secret = device.DecryptOaep(crypto::OaepHash::kSha256, Label(cluster_id, wrapped.epoch()),
-                                     AsBytes(wrapped.wrapped()));
+    auto secret =
+        device.DecryptOaep(crypto::OaepHash::kSha256, Label(cluster_id, wrapped.epoch()), AsBytes(wrapped.wrapped()));
     if (!secret.ok() || secret->size() != 32)
       return Error(Errc::kCorrupted, "The cluster's secret for this HSM cannot be unwrapped with its device key.")
           .WithDetail("epoch " + std::to_string(wrapped.epoch()));

@@ -17,13 +17,13 @@ Result<proto::WrappedSecret> WrapToDevice(const crypto::PublicKey& device, const
                                           const std::string& cluster_id, std::uint64_t epoch,
                                           const SecretBuffer& secret);
 /// The same to the deployment's recovery key, named by its fingerprint.
-Result<proto::WrappedSecret> WrapToRecovery(ByteView recovery_spki, const std::string& cluster_id,
-                                            std::uint64_t epoch, const SecretBuffer& secret);
+Result<proto::WrappedSecret> WrapToRecovery(ByteView recovery_spki, const std::string& cluster_id, std::uint64_t epoch,
+                                            const SecretBuffer& secret);
 /// Adds the wraps to every member but those in `without`, and to the recovery key when there is one.
 Status WrapToAll(const State& state, const std::vector<std::string>& without, std::uint64_t epoch,
                  const SecretBuffer& secret, proto::ClearPart& clear);
 /// What in the clear part is for this device. Errors: kCorrupted when one that names it does not open.
-Result<EpochSecrets> Unwrap(const proto::ClearPart& clear, const crypto::PrivateKey& device,
-                            const std::string& hsm_id, const std::string& cluster_id);
+Result<EpochSecrets> Unwrap(const proto::ClearPart& clear, const crypto::PrivateKey& device, const std::string& hsm_id,
+                            const std::string& cluster_id);
 
 }  // namespace strongroom::hsm::replica

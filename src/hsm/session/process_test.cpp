@@ -9,6 +9,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -17,8 +18,12 @@
 #include <string>
 #include <vector>
 
+#include <map>
+
 #include "base/ids.h"
+#include "channel/tls_stream.h"
 #include "control/link.h"
+#include "messages.pb.h"
 
 extern char** environ;
 
@@ -132,6 +137,122 @@ TEST_F(HsmProcess, ServesUntilItIsToldToStop) {
   char byte = 0;
   EXPECT_EQ(::read(tunnel, &byte, 1), 0);
   ::close(tunnel);
+  ASSERT_EQ(::kill(child_, SIGTERM), 0);
+  EXPECT_EQ(Reap(), 0) << Log();
+}
+
+/// The control plane's log, as the HSM reaches it over the link.
+struct LogOfTest {
+  std::vector<std::string> rows;
+  Task<Result<proto::Control>> Answer(proto::Control question) {
+    proto::Control answer;
+    if (question.has_log_append()) {
+      answer.mutable_log_append()->set_head(rows.size());
+      if (question.log_append().number() == rows.size() + 1) {
+        rows.push_back(question.log_append().record());
+      } else {
+        Fill(*answer.mutable_log_append()->mutable_rows(), question.log_append().number());
+      }
+    } else if (question.has_log_read()) {
+      answer.mutable_log_read()->set_head(rows.size());
+      Fill(*answer.mutable_log_read()->mutable_rows(), question.log_read().from());
+    } else if (question.has_snapshot_put()) {
+      answer.mutable_snapshot_put();
+    } else if (question.has_snapshot_get()) {
+      answer.mutable_snapshot_get();
+    }
+    co_return answer;
+  }
+  void Fill(google::protobuf::RepeatedPtrField<proto::LogRow>& to, std::uint64_t from) const {
+    for (std::uint64_t at = from; at >= 1 && at <= rows.size(); ++at) {
+      proto::LogRow& row = *to.Add();
+      row.set_number(at);
+      row.set_record(rows[at - 1]);
+    }
+  }
+};
+
+Task<void> CreateDomain(std::shared_ptr<control::Link> link, std::string front_end_key,
+                        std::optional<Result<proto::Control>>& answer) {
+  proto::Control question;
+  question.set_hsm_id("hsm-aaaaaaaaaaa");
+  auto& create = *question.mutable_create_cluster();
+  create.set_cluster_id("cluster-aaaaaaaaaaa");
+  create.set_domain(true);
+  create.set_fips(true);
+  create.mutable_self()->set_hsm_id("hsm-aaaaaaaaaaa");
+  create.mutable_self()->set_address("127.0.0.1");
+  create.set_front_end_public_key(front_end_key);
+  create.set_front_end_name("front end");
+  answer.emplace(co_await link->Ask(std::move(question), std::chrono::seconds(120)));
+}
+
+struct Replies final : channel::PipeEvents {
+  std::map<std::uint64_t, wire::Frame> got;
+  bool closed = false;
+  void OnFrame(wire::Frame& frame) override { got[frame.id] = std::move(frame); }
+  void OnClosed(const Error&) override { closed = true; }
+};
+
+Task<void> Shake(std::shared_ptr<channel::TlsPipe> pipe, std::optional<Status>& done) {
+  done.emplace(co_await pipe->Handshake(std::chrono::steady_clock::now() + std::chrono::seconds(60)));
+}
+
+// What only happens once the sandbox has closed: threads, key generation, TLS, the log's and the audit's files.
+TEST_F(HsmProcess, WorksInsideItsSandbox) {
+  Start(kRootKey);
+  auto made = control::Link::OverDescriptor(loop_, std::exchange(control_, -1));
+  ASSERT_TRUE(made.ok());
+  const auto link = *made;
+  LogOfTest log;
+  link->Start([&log](proto::Control question) { return log.Answer(std::move(question)); });
+  const auto key = *crypto::PrivateKey::Generate(crypto::KeySpec::kP256);
+  std::optional<Result<proto::Control>> created;
+  boost::asio::co_spawn(loop_.get_executor(),
+                        CreateDomain(link, std::string(AsText(key.public_key().ToSpki())), created),
+                        boost::asio::detached);
+  while (!created && loop_.run_one_for(std::chrono::seconds(120)) > 0) {
+  }
+  ASSERT_TRUE(created && created->ok()) << Log();
+  const proto::HsmStatus& status = (**created).hsm_status();
+  EXPECT_EQ(status.lifecycle(), proto::ACTIVE);
+  EXPECT_FALSE(log.rows.empty());
+
+  channel::InnerClientOptions options;
+  options.owners.push_back(*crypto::Certificate::FromDer(AsBytes(status.trust_anchor())));
+  options.identity = channel::Identity{*crypto::MakeSelfSigned({{"CN", "front end"}}, key, {}), key};
+  boost::asio::local::stream_protocol::socket::rebind_executor<LoopExecutor>::other socket(loop_.get_executor());
+  socket.connect(boost::asio::local::stream_protocol::endpoint(socket_path_));
+  std::vector<channel::TlsContext> layers;
+  layers.push_back(*channel::InnerClient(options));
+  const auto pipe = channel::TlsPipe::Client(channel::StreamSocket(std::move(socket)), std::move(layers));
+  std::optional<Status> shaken;
+  boost::asio::co_spawn(loop_.get_executor(), Shake(pipe, shaken), boost::asio::detached);
+  while (!shaken && loop_.run_one_for(std::chrono::seconds(60)) > 0) {
+  }
+  ASSERT_TRUE(shaken && shaken->ok()) << Log();
+  Replies replies;
+  pipe->Start(replies);
+  std::uint64_t id = 0;
+  for (const std::string spec : {"SYMMETRIC_DEFAULT", "RSA_2048", "ECC_NIST_P521"}) {
+    proto::CreateTokenRequest request;
+    request.set_spec(spec);
+    std::string& binding = *request.mutable_binding();
+    binding.push_back('\1');
+    for (const std::string& field :
+         {std::string("111122223333"), std::string("key"), std::string("m"), spec, std::string("u")})
+      binding += static_cast<char>(field.size()) + field;
+    wire::Frame frame;
+    frame.code = static_cast<std::uint16_t>(wire::Command::kCreateToken);
+    frame.id = ++id;
+    ASSERT_TRUE(pipe->Send(frame, request).ok());
+  }
+  const auto answered = [&] { return replies.got.contains(1) && replies.got.contains(2) && replies.got.contains(3); };
+  while (!answered() && !replies.closed && loop_.run_one_for(std::chrono::seconds(60)) > 0) {
+  }
+  ASSERT_TRUE(answered()) << Log();
+  for (std::uint64_t at = 1; at <= 3; ++at) EXPECT_EQ(replies.got[at].code, 0) << at;
+  pipe->Close();
   ASSERT_EQ(::kill(child_, SIGTERM), 0);
   EXPECT_EQ(Reap(), 0) << Log();
 }

@@ -73,9 +73,9 @@ Bytes Bound(const std::string& header, const std::string& context) {
 
 Result<crypto::KeySpec> SpecOf(const std::string& name) {
   static const std::map<std::string, crypto::KeySpec> kSpecs = {
-      {"RSA_2048", crypto::KeySpec::kRsa2048},      {"RSA_3072", crypto::KeySpec::kRsa3072},
-      {"RSA_4096", crypto::KeySpec::kRsa4096},      {"ECC_NIST_P256", crypto::KeySpec::kP256},
-      {"ECC_NIST_P384", crypto::KeySpec::kP384},    {"ECC_NIST_P521", crypto::KeySpec::kP521},
+      {"RSA_2048", crypto::KeySpec::kRsa2048},          {"RSA_3072", crypto::KeySpec::kRsa3072},
+      {"RSA_4096", crypto::KeySpec::kRsa4096},          {"ECC_NIST_P256", crypto::KeySpec::kP256},
+      {"ECC_NIST_P384", crypto::KeySpec::kP384},        {"ECC_NIST_P521", crypto::KeySpec::kP521},
       {"ECC_SECG_P256K1", crypto::KeySpec::kSecp256k1}, {"ECC_NIST_EDWARDS25519", crypto::KeySpec::kEd25519}};
   const auto it = kSpecs.find(name);
   if (it == kSpecs.end()) return Error(Errc::kUnsupported, "The key spec is not known.");
@@ -138,7 +138,8 @@ Result<DoubleReply> ChangeUser(DoubleCluster& cluster, DoubleSession& session, w
 
 Result<DoubleReply> GenerateKey(DoubleCluster& cluster, DoubleSession& session, const wire::Frame& frame) {
   SR_TRY(const auto request, Parse<proto::GenerateKeyRequest>(frame));
-  if (request.type() != proto::AES || (request.size_bits() != 128 && request.size_bits() != 192 && request.size_bits() != 256))
+  if (request.type() != proto::AES ||
+      (request.size_bits() != 128 && request.size_bits() != 192 && request.size_bits() != 256))
     return Error(Errc::kUnsupported, "Only AES keys are made.");
   if (request.unique_label())
     for (const auto& [handle, key] : cluster.keys)
@@ -205,8 +206,8 @@ Result<DoubleReply> SealOne(DoubleCluster& cluster, DoubleSession& session, wire
     SR_TRY(const auto request, Parse<proto::SealMessageRequest>(frame));
     if (frame.segments.size() != 1) return Error(Errc::kInvalidArgument, "There is nothing to seal.");
     SR_TRY(const SecretBuffer key, Material(cluster, session, request.key()));
-    SR_TRY(const Bytes sealed, crypto::SealSecret(key, AsBytes(kMessageInfo), Bound(request.header(), request.context()),
-                                                  frame.segments[0]));
+    SR_TRY(const Bytes sealed, crypto::SealSecret(key, AsBytes(kMessageInfo),
+                                                  Bound(request.header(), request.context()), frame.segments[0]));
     proto::SealMessageReply reply;
     reply.set_sealed(Text(sealed));
     return Answer(reply);
@@ -290,8 +291,9 @@ Result<DoubleReply> Dispatch(DoubleCluster& cluster, DoubleSession& session, wir
     case wire::Command::kOpenMessage: {
       SR_TRY(const auto request, Parse<proto::OpenMessageRequest>(frame));
       SR_TRY(const SecretBuffer key, Material(cluster, session, request.key()));
-      SR_TRY(SecretBuffer plaintext, crypto::Open(key, AsBytes(kMessageInfo), Bound(request.header(), request.context()),
-                                                  AsBytes(request.sealed())));
+      SR_TRY(SecretBuffer plaintext,
+             crypto::Open(key, AsBytes(kMessageInfo), Bound(request.header(), request.context()),
+                          AsBytes(request.sealed())));
       return Answer(proto::OpenMessageReply(), std::move(plaintext));
     }
     case wire::Command::kGenerateRandom: {

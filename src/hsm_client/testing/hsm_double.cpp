@@ -93,7 +93,9 @@ struct HsmDouble::Impl {
     }
   }
   Task<void> Welcome(std::shared_ptr<channel::TlsPipe> pipe) {
+    arriving.insert(pipe);
     const Status in = co_await pipe->Handshake(Clock::now() + std::chrono::seconds(10));
+    arriving.erase(pipe);
     if (!in.ok()) co_return;
     auto client = std::make_shared<Client>(*this, pipe);
     client->session.front_end = pipe->peer_certificate().has_value();
@@ -165,6 +167,8 @@ struct HsmDouble::Impl {
     kept.clear();
     for (const auto& client : clients) client->pipe->Close();
     clients.clear();
+    const auto unfinished = arriving;  // closing one ends its coroutine, which takes it out of the set
+    for (const auto& pipe : unfinished) pipe->Close();
   }
 
   std::shared_ptr<DoubleCluster> cluster;
@@ -178,6 +182,7 @@ struct HsmDouble::Impl {
 
   // Touched on the loop only.
   std::set<std::shared_ptr<Client>> clients;
+  std::set<std::shared_ptr<channel::TlsPipe>> arriving;
   std::vector<std::pair<std::shared_ptr<Client>, wire::Frame>> kept;
   std::size_t reverse = 1, ever = 0, fail_count = 0;
   bool hold = false;

@@ -17,7 +17,8 @@
 
 namespace strongroom::hsm_client::testing {
 
-/// What the HSMs of one cluster have in common, in memory. Thread-safe; copies of the pointer make a cluster of doubles.
+/// What the HSMs of one cluster have in common, in memory. Thread-safe; copies of the pointer make a cluster of
+/// doubles.
 struct DoubleCluster {
   struct User {
     proto::UserInfo info;
@@ -52,8 +53,8 @@ struct DoubleReply {
   Bytes message;
   std::vector<SecretBuffer> segments;
 };
-/// Executes one request as an HSM would, with real sealing (docs/formats.md): Echo, GetInfo, Login, Logout, users, keys,
-/// tokens, SealMessage, OpenMessage, SealRandom, SealKeyPair, GenerateRandom. Everything else: kUnsupported.
+/// Executes one request as an HSM would, with real sealing (docs/formats.md): Echo, GetInfo, Login, Logout, users,
+/// keys, tokens, SealMessage, OpenMessage, SealRandom, SealKeyPair, GenerateRandom. Everything else: kUnsupported.
 Result<DoubleReply> ExecuteOnDouble(DoubleCluster& cluster, DoubleSession& session, wire::Frame& request);
 
 /// An HSM with its host, in this process: real sockets and both TLS layers, on two threads of their own.

@@ -13,7 +13,8 @@ namespace strongroom::kms {
 enum class StoreKind : std::uint8_t { kDomain = 1, kCloudHsm = 2 };
 using MaterialId = std::array<std::uint8_t, 32>;
 
-/// The header of a ciphertext blob: which key, of which account, made it. Authenticated, not secret (docs/formats.md 6).
+/// The header of a ciphertext blob: which key, of which account, made it. Authenticated, not secret (docs/formats.md
+/// 6).
 struct BlobHeader {
   StoreKind store = StoreKind::kDomain;
   std::string account;  // 12 digits

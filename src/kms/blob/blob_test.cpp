@@ -21,7 +21,10 @@ Bytes Blob(std::size_t sealed = 48) {
 
 TEST(Blob, HasTheDocumentedLayout) {
   const Bytes header = EncodeHeader(Header());
-  const std::string want = "SR\x01\x02" "111122223333\x24" "134f2428-cec1-4b25-a1ae-9048164dba47";
+  const std::string want =
+      "SR\x01\x02"
+      "111122223333\x24"
+      "134f2428-cec1-4b25-a1ae-9048164dba47";
   ASSERT_EQ(header.size(), 4u + 12 + 1 + 36 + 32);
   EXPECT_EQ(AsText(ByteView(header).first(want.size())), want);
   EXPECT_EQ(header.back(), 31);
@@ -57,11 +60,20 @@ struct Damage {
   std::uint8_t to;
 };
 const Damage kDamages[] = {
-    {"FirstMagicByte", 0, 's'},    {"SecondMagicByte", 1, 'Q'},  {"VersionZero", 2, 0},
-    {"VersionTwo", 2, 2},          {"StoreZero", 3, 0},          {"StoreThree", 3, 3},
-    {"AccountWithALetter", 4, 'a'}, {"AccountWithNul", 15, 0},   {"NoKeyId", 16, 0},
-    {"KeyIdOf65", 16, 65},         {"KeyIdOf255", 16, 255},      {"KeyIdBeyondTheEnd", 16, 64},
-    {"KeyIdWithAQuote", 17, '\''}, {"KeyIdWithUpperCase", 20, 'A'},
+    {"FirstMagicByte", 0, 's'},
+    {"SecondMagicByte", 1, 'Q'},
+    {"VersionZero", 2, 0},
+    {"VersionTwo", 2, 2},
+    {"StoreZero", 3, 0},
+    {"StoreThree", 3, 3},
+    {"AccountWithALetter", 4, 'a'},
+    {"AccountWithNul", 15, 0},
+    {"NoKeyId", 16, 0},
+    {"KeyIdOf65", 16, 65},
+    {"KeyIdOf255", 16, 255},
+    {"KeyIdBeyondTheEnd", 16, 64},
+    {"KeyIdWithAQuote", 17, '\''},
+    {"KeyIdWithUpperCase", 20, 'A'},
 };
 class DamagedBlob : public testing::TestWithParam<Damage> {};
 TEST_P(DamagedBlob, IsRefusedWithoutAText) {
@@ -82,11 +94,32 @@ struct ContextRow {
 };
 const ContextRow kContexts[] = {
     {"Empty", {}, "0000"},
-    {"OnePair", {{"a", "b"}}, "0001" "000161" "000162"},
-    {"SortedByBytes", {{"b", "1"}, {"B", "2"}, {"\xc3\xa4", "3"}},
-     "0003" "000142" "000132" "000162" "000131" "0002c3a4" "000133"},
-    {"LongerKeyAfterItsPrefix", {{"ab", ""}, {"a", ""}}, "0002" "000161" "0000" "00026162" "0000"},
-    {"BordersDoNotMove", {{"ab", "c"}}, "0001" "00026162" "000163"},
+    {"OnePair",
+     {{"a", "b"}},
+     "0001"
+     "000161"
+     "000162"},
+    {"SortedByBytes",
+     {{"b", "1"}, {"B", "2"}, {"\xc3\xa4", "3"}},
+     "0003"
+     "000142"
+     "000132"
+     "000162"
+     "000131"
+     "0002c3a4"
+     "000133"},
+    {"LongerKeyAfterItsPrefix",
+     {{"ab", ""}, {"a", ""}},
+     "0002"
+     "000161"
+     "0000"
+     "00026162"
+     "0000"},
+    {"BordersDoNotMove",
+     {{"ab", "c"}},
+     "0001"
+     "00026162"
+     "000163"},
 };
 class Canonical : public testing::TestWithParam<ContextRow> {};
 TEST_P(Canonical, ContextIsAsTheRowSays) {

@@ -5,8 +5,9 @@ namespace strongroom::kms {
 Status CheckAliasName(std::string_view name) {
   constexpr std::string_view kPrefix = "alias/";
   if (!name.starts_with(kPrefix) || name.size() == kPrefix.size())
-    return Error(Errc::kInvalidArgument, "Alias must start with the prefix \"alias/\". Please see "
-                                         "https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html");
+    return Error(Errc::kInvalidArgument,
+                 "Alias must start with the prefix \"alias/\". Please see "
+                 "https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html");
   if (name.substr(kPrefix.size()).find(':') != std::string_view::npos)
     return Error(Errc::kInvalidArgument, std::string(name) + " contains invalid characters for an alias");
   if (name.starts_with("alias/aws/")) return Error(Errc::kNotAuthorized, "");

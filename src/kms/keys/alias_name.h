@@ -10,7 +10,8 @@ namespace strongroom::kms {
 Status CheckAliasName(std::string_view name);
 /// An alias cannot name an alias. Errors: kInvalidArgument.
 Status CheckAliasTarget(std::string_view target);
-/// The key that an alias of the caller names now; null when it names none that is there. Errors: kNotFound no such alias.
+/// The key that an alias of the caller names now; null when it names none that is there. Errors: kNotFound no such
+/// alias.
 Task<Result<KeyPtr>> AliasTarget(Kms& kms, const aws::Call& call, std::string name);
 
 }  // namespace strongroom::kms

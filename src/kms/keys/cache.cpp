@@ -73,7 +73,8 @@ Task<Result<KeyPtr>> KeyCache::Find(std::string account, std::string region, std
   co_return key;
 }
 
-Task<Result<std::optional<std::string>>> KeyCache::FindAlias(std::string account, std::string region, std::string name) {
+Task<Result<std::optional<std::string>>> KeyCache::FindAlias(std::string account, std::string region,
+                                                             std::string name) {
   const std::string id = Id(account, region, name);
   const auto entry = Look(id);
   const auto now = Clock::now();

@@ -46,8 +46,8 @@ class KeyCache {
  private:
   using Clock = std::chrono::steady_clock;
   struct Entry {
-    KeyPtr key;             // set for keys
-    std::string key_id;     // set for aliases
+    KeyPtr key;          // set for keys
+    std::string key_id;  // set for aliases
     Clock::time_point read;
   };
   static std::string Id(std::string_view account, std::string_view region, std::string_view name);

@@ -10,7 +10,8 @@ class Kms;
 /// their objects in a custom key store.
 Task<void> DeleteDueKeys(Kms& kms);
 
-/// Removes what an interrupted CreateKey left in a custom key store: rows without a handle, and HSM keys with their label.
+/// Removes what an interrupted CreateKey left in a custom key store: rows without a handle, and HSM keys with their
+/// label.
 Task<void> RemoveHalfMadeKeys(Kms& kms);
 
 }  // namespace strongroom::kms

@@ -13,7 +13,7 @@ struct KeyIdentifier {
   enum class Form : std::uint8_t { kKey, kAlias } form = Form::kKey;
   std::string account;  // the ARN's, or the caller's for a bare id or alias name
   std::string region;
-  std::string name;     // key id, or alias name with "alias/"
+  std::string name;  // key id, or alias name with "alias/"
   bool is_arn = false;
 
   std::string Arn() const {

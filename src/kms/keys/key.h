@@ -13,7 +13,9 @@
 namespace strongroom::kms {
 
 enum class Origin : std::uint8_t { kAwsKms, kCloudHsm };
-constexpr std::string_view Name(Origin origin) noexcept { return origin == Origin::kAwsKms ? "AWS_KMS" : "AWS_CLOUDHSM"; }
+constexpr std::string_view Name(Origin origin) noexcept {
+  return origin == Origin::kAwsKms ? "AWS_KMS" : "AWS_CLOUDHSM";
+}
 
 /// A KMS key as its row has it. Times are milliseconds since 1970 by the database's clock.
 struct KeyRow {
@@ -28,9 +30,9 @@ struct KeyRow {
   std::string policy;
   bool multi_region = false;
   std::optional<std::string> custom_key_store_id, cluster_id;
-  std::string material_id;                  // 64 hex digits; empty for keys of a custom key store
-  Bytes token;                              // domain store
-  std::optional<std::int64_t> hsm_handle;   // CloudHSM store
+  std::string material_id;                 // 64 hex digits; empty for keys of a custom key store
+  Bytes token;                             // domain store
+  std::optional<std::int64_t> hsm_handle;  // CloudHSM store
   std::int64_t version = 1;
 
   std::string Arn() const { return "arn:aws:kms:" + region + ":" + account + ":key/" + key_id; }

@@ -13,7 +13,9 @@ void PutShort(Bytes& out, std::string_view text) {
 std::string DefaultPolicy(std::string_view account) {
   return "{\n  \"Version\" : \"2012-10-17\",\n  \"Id\" : \"key-default-1\",\n  \"Statement\" : [ {\n"
          "    \"Sid\" : \"Enable IAM User Permissions\",\n    \"Effect\" : \"Allow\",\n    \"Principal\" : {\n"
-         "      \"AWS\" : \"arn:aws:iam::" + std::string(account) + ":root\"\n    },\n"
+         "      \"AWS\" : \"arn:aws:iam::" +
+         std::string(account) +
+         ":root\"\n    },\n"
          "    \"Action\" : \"kms:*\",\n    \"Resource\" : \"*\"\n  } ]\n}";
 }
 
@@ -30,7 +32,8 @@ Status CheckPolicy(const ports::Authorizer& authorizer, const aws::Call& call, c
                            .resource_account = row.account,
                            .policy = compiled.get()};
   if (!authorizer.Decide(question).allowed)
-    return Error(Errc::kMalformedPolicy, "The new key policy will not allow you to update the key policy in the future.");
+    return Error(Errc::kMalformedPolicy,
+                 "The new key policy will not allow you to update the key policy in the future.");
   return {};
 }
 

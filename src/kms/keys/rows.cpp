@@ -8,7 +8,7 @@ using store::OrNull;
 using store::Text;
 using store::Value;
 
-#define SR_KEY_COLUMNS                                                                                         \
+#define SR_KEY_COLUMNS                                                                                       \
   "account_id, region, key_id, spec, usage, origin, enabled, created_at, deletion_at, description, policy, " \
   "multi_region, custom_key_store_id, cluster_id, material_id, token, hsm_handle, version"
 
@@ -67,12 +67,13 @@ Result<std::optional<KeyRow>> LoadKey(store::Transaction& t, const std::string& 
 }
 
 Status InsertKey(store::Transaction& t, const KeyRow& k) {
-  SR_CHECK(t.Execute("INSERT INTO kms_keys (" SR_KEY_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
-                     "$13, $14, $15, $16, $17, $18)",
-                     {k.account, k.region, k.key_id, k.spec, k.usage, Text(Name(k.origin)), std::int64_t{k.enabled},
-                      k.created_millis, OrNull(k.deletion_millis), k.description, k.policy, std::int64_t{k.multi_region},
-                      OrNull(k.custom_key_store_id), OrNull(k.cluster_id), k.material_id, Blob(k.token),
-                      OrNull(k.hsm_handle), k.version}));
+  SR_CHECK(t.Execute(
+      "INSERT INTO kms_keys (" SR_KEY_COLUMNS
+      ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
+      "$13, $14, $15, $16, $17, $18)",
+      {k.account, k.region, k.key_id, k.spec, k.usage, Text(Name(k.origin)), std::int64_t{k.enabled}, k.created_millis,
+       OrNull(k.deletion_millis), k.description, k.policy, std::int64_t{k.multi_region}, OrNull(k.custom_key_store_id),
+       OrNull(k.cluster_id), k.material_id, Blob(k.token), OrNull(k.hsm_handle), k.version}));
   return KeyChanged(t, k);
 }
 
@@ -85,9 +86,10 @@ Status SetHandle(store::Transaction& t, const KeyRow& k) {
 }
 
 Result<std::vector<KeyRow>> HalfMadeKeys(store::Transaction& t, std::int64_t before_millis, std::int64_t limit) {
-  SR_TRY(const auto rows, t.Query("SELECT " SR_KEY_COLUMNS " FROM kms_keys WHERE origin = 'AWS_CLOUDHSM' AND hsm_handle IS "
-                                  "NULL AND created_at < $1 ORDER BY created_at LIMIT $2",
-                                  {before_millis, limit}));
+  SR_TRY(const auto rows,
+         t.Query("SELECT " SR_KEY_COLUMNS " FROM kms_keys WHERE origin = 'AWS_CLOUDHSM' AND hsm_handle IS "
+                 "NULL AND created_at < $1 ORDER BY created_at LIMIT $2",
+                 {before_millis, limit}));
   std::vector<KeyRow> keys;
   for (const store::Row& row : rows) keys.push_back(ReadKey(row));
   return keys;
@@ -95,10 +97,11 @@ Result<std::vector<KeyRow>> HalfMadeKeys(store::Transaction& t, std::int64_t bef
 
 Status UpdateKey(store::Transaction& t, const KeyRow& k) {
   SR_TRY(const std::int64_t changed,
-         t.Execute("UPDATE kms_keys SET enabled = $5, deletion_at = $6, description = $7, policy = $8, version = version + 1 "
-                   "WHERE account_id = $1 AND region = $2 AND key_id = $3 AND version = $4",
-                   {k.account, k.region, k.key_id, k.version, std::int64_t{k.enabled}, OrNull(k.deletion_millis),
-                    k.description, k.policy}));
+         t.Execute(
+             "UPDATE kms_keys SET enabled = $5, deletion_at = $6, description = $7, policy = $8, version = version + 1 "
+             "WHERE account_id = $1 AND region = $2 AND key_id = $3 AND version = $4",
+             {k.account, k.region, k.key_id, k.version, std::int64_t{k.enabled}, OrNull(k.deletion_millis),
+              k.description, k.policy}));
   if (changed != 1) return Error(Errc::kConflict, "The key was changed at the same time. Try again.");
   return KeyChanged(t, k);
 }
@@ -113,8 +116,8 @@ Status DeleteKey(store::Transaction& t, const KeyRow& k) {
   return KeyChanged(t, k);
 }
 
-Result<std::vector<std::string>> ListKeyIds(store::Transaction& t, const std::string& account, const std::string& region,
-                                            const std::string& after, std::int64_t limit) {
+Result<std::vector<std::string>> ListKeyIds(store::Transaction& t, const std::string& account,
+                                            const std::string& region, const std::string& after, std::int64_t limit) {
   SR_TRY(const auto rows, t.Query("SELECT key_id FROM kms_keys WHERE account_id = $1 AND region = $2 AND key_id > $3 "
                                   "AND " SR_WHOLE " ORDER BY key_id LIMIT $4",
                                   {account, region, after, limit}));
@@ -129,24 +132,28 @@ Result<std::int64_t> CountKeys(store::Transaction& t, const std::string& account
 
 Result<std::int64_t> CountKeysInStore(store::Transaction& t, const std::string& account, const std::string& region,
                                       const std::string& store_id) {
-  return Count(t, "SELECT COUNT(*) FROM kms_keys WHERE account_id = $1 AND region = $2 AND custom_key_store_id = $3 AND "
-               SR_WHOLE,
-               {account, region, store_id});
+  return Count(
+      t,
+      "SELECT COUNT(*) FROM kms_keys WHERE account_id = $1 AND region = $2 AND custom_key_store_id = $3 AND " SR_WHOLE,
+      {account, region, store_id});
 }
 
 Status DeleteHalfMadeInStore(store::Transaction& t, const std::string& account, const std::string& region,
                              const std::string& store_id) {
-  SR_CHECK(t.Execute("DELETE FROM kms_tags WHERE account_id = $1 AND region = $2 AND key_id IN (SELECT key_id FROM kms_keys "
-                     "WHERE account_id = $1 AND region = $2 AND custom_key_store_id = $3 AND NOT " SR_WHOLE ")",
-                     {account, region, store_id}));
-  SR_CHECK(t.Execute("DELETE FROM kms_keys WHERE account_id = $1 AND region = $2 AND custom_key_store_id = $3 AND NOT " SR_WHOLE,
-                     {account, region, store_id}));
+  SR_CHECK(
+      t.Execute("DELETE FROM kms_tags WHERE account_id = $1 AND region = $2 AND key_id IN (SELECT key_id FROM kms_keys "
+                "WHERE account_id = $1 AND region = $2 AND custom_key_store_id = $3 AND NOT " SR_WHOLE ")",
+                {account, region, store_id}));
+  SR_CHECK(t.Execute(
+      "DELETE FROM kms_keys WHERE account_id = $1 AND region = $2 AND custom_key_store_id = $3 AND NOT " SR_WHOLE,
+      {account, region, store_id}));
   return {};
 }
 
 Result<std::vector<KeyRow>> DueForDeletion(store::Transaction& t, std::int64_t now_millis, std::int64_t limit) {
-  SR_TRY(const auto rows, t.Query("SELECT " SR_KEY_COLUMNS " FROM kms_keys WHERE deletion_at <= $1 ORDER BY deletion_at LIMIT $2",
-                                  {now_millis, limit}));
+  SR_TRY(const auto rows,
+         t.Query("SELECT " SR_KEY_COLUMNS " FROM kms_keys WHERE deletion_at <= $1 ORDER BY deletion_at LIMIT $2",
+                 {now_millis, limit}));
   std::vector<KeyRow> keys;
   for (const store::Row& row : rows) keys.push_back(ReadKey(row));
   return keys;
@@ -154,9 +161,10 @@ Result<std::vector<KeyRow>> DueForDeletion(store::Transaction& t, std::int64_t n
 
 Result<std::optional<AliasRow>> LoadAlias(store::Transaction& t, const std::string& account, const std::string& region,
                                           const std::string& name) {
-  SR_TRY(const auto row, t.QueryOne("SELECT account_id, region, alias_name, key_id, created_at, updated_at FROM kms_aliases "
-                                    "WHERE account_id = $1 AND region = $2 AND alias_name = $3",
-                                    {account, region, name}));
+  SR_TRY(const auto row,
+         t.QueryOne("SELECT account_id, region, alias_name, key_id, created_at, updated_at FROM kms_aliases "
+                    "WHERE account_id = $1 AND region = $2 AND alias_name = $3",
+                    {account, region, name}));
   if (!row) return std::optional<AliasRow>();
   return std::optional<AliasRow>(ReadAlias(*row));
 }
@@ -172,9 +180,10 @@ Result<bool> InsertAlias(store::Transaction& t, const AliasRow& a) {
 }
 
 Status UpdateAliasTarget(store::Transaction& t, const AliasRow& a) {
-  SR_CHECK(t.Execute("UPDATE kms_aliases SET key_id = $4, updated_at = $5 WHERE account_id = $1 AND region = $2 AND "
-                     "alias_name = $3",
-                     {a.account, a.region, a.name, a.key_id, a.updated_millis}));
+  SR_CHECK(
+      t.Execute("UPDATE kms_aliases SET key_id = $4, updated_at = $5 WHERE account_id = $1 AND region = $2 AND "
+                "alias_name = $3",
+                {a.account, a.region, a.name, a.key_id, a.updated_millis}));
   return AliasChanged(t, a);
 }
 
@@ -184,12 +193,14 @@ Status DeleteAliasRow(store::Transaction& t, const AliasRow& a) {
   return AliasChanged(t, a);
 }
 
-Result<std::vector<AliasRow>> ListAliasRows(store::Transaction& t, const std::string& account, const std::string& region,
-                                            const std::string& key_id, const std::string& after, std::int64_t limit) {
-  SR_TRY(const auto rows, t.Query("SELECT account_id, region, alias_name, key_id, created_at, updated_at FROM kms_aliases "
-                                  "WHERE account_id = $1 AND region = $2 AND ($3 = '' OR key_id = $3) AND alias_name > $4 "
-                                  "ORDER BY alias_name LIMIT $5",
-                                  {account, region, key_id, after, limit}));
+Result<std::vector<AliasRow>> ListAliasRows(store::Transaction& t, const std::string& account,
+                                            const std::string& region, const std::string& key_id,
+                                            const std::string& after, std::int64_t limit) {
+  SR_TRY(const auto rows,
+         t.Query("SELECT account_id, region, alias_name, key_id, created_at, updated_at FROM kms_aliases "
+                 "WHERE account_id = $1 AND region = $2 AND ($3 = '' OR key_id = $3) AND alias_name > $4 "
+                 "ORDER BY alias_name LIMIT $5",
+                 {account, region, key_id, after, limit}));
   std::vector<AliasRow> aliases;
   for (const store::Row& row : rows) aliases.push_back(ReadAlias(row));
   return aliases;

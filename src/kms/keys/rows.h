@@ -24,8 +24,8 @@ Status UpdateKey(store::Transaction& t, const KeyRow& row);
 /// Removes the key with its aliases and tags.
 Status DeleteKey(store::Transaction& t, const KeyRow& row);
 /// Ids in order, after `after`.
-Result<std::vector<std::string>> ListKeyIds(store::Transaction& t, const std::string& account, const std::string& region,
-                                            const std::string& after, std::int64_t limit);
+Result<std::vector<std::string>> ListKeyIds(store::Transaction& t, const std::string& account,
+                                            const std::string& region, const std::string& after, std::int64_t limit);
 Result<std::int64_t> CountKeys(store::Transaction& t, const std::string& account, const std::string& region);
 /// Keys of a custom key store, in any state, without half-made ones.
 Result<std::int64_t> CountKeysInStore(store::Transaction& t, const std::string& account, const std::string& region,
@@ -48,8 +48,9 @@ Result<bool> InsertAlias(store::Transaction& t, const AliasRow& row);
 Status UpdateAliasTarget(store::Transaction& t, const AliasRow& row);
 Status DeleteAliasRow(store::Transaction& t, const AliasRow& row);
 /// By name, after `after`; of one key when key_id is not empty.
-Result<std::vector<AliasRow>> ListAliasRows(store::Transaction& t, const std::string& account, const std::string& region,
-                                            const std::string& key_id, const std::string& after, std::int64_t limit);
+Result<std::vector<AliasRow>> ListAliasRows(store::Transaction& t, const std::string& account,
+                                            const std::string& region, const std::string& key_id,
+                                            const std::string& after, std::int64_t limit);
 Result<std::int64_t> CountAliases(store::Transaction& t, const std::string& account, const std::string& region,
                                   const std::string& key_id);
 

@@ -38,11 +38,13 @@ Status CheckTags(const std::vector<Tag>& tags) {
 
 Status PutTags(store::Transaction& t, const KeyRow& k, const std::vector<Tag>& tags) {
   for (const auto& [key, value] : tags)
-    SR_CHECK(t.Execute("INSERT INTO kms_tags (account_id, region, key_id, tag_key, tag_value) VALUES ($1, $2, $3, $4, $5) "
-                       "ON CONFLICT (account_id, region, key_id, tag_key) DO UPDATE SET tag_value = excluded.tag_value",
-                       {k.account, k.region, k.key_id, key, value}));
-  SR_TRY(const auto count, t.QueryOne("SELECT COUNT(*) FROM kms_tags WHERE account_id = $1 AND region = $2 AND key_id = $3",
-                                      {k.account, k.region, k.key_id}));
+    SR_CHECK(
+        t.Execute("INSERT INTO kms_tags (account_id, region, key_id, tag_key, tag_value) VALUES ($1, $2, $3, $4, $5) "
+                  "ON CONFLICT (account_id, region, key_id, tag_key) DO UPDATE SET tag_value = excluded.tag_value",
+                  {k.account, k.region, k.key_id, key, value}));
+  SR_TRY(const auto count,
+         t.QueryOne("SELECT COUNT(*) FROM kms_tags WHERE account_id = $1 AND region = $2 AND key_id = $3",
+                    {k.account, k.region, k.key_id}));
   if (count && count->Int(0) > static_cast<std::int64_t>(kMaxTags)) return Error(Errc::kTag, "Too many tags");
   return {};
 }
@@ -54,7 +56,8 @@ Status RemoveTags(store::Transaction& t, const KeyRow& k, const std::vector<std:
   return {};
 }
 
-Result<std::vector<Tag>> ListTags(store::Transaction& t, const KeyRow& k, const std::string& after, std::int64_t limit) {
+Result<std::vector<Tag>> ListTags(store::Transaction& t, const KeyRow& k, const std::string& after,
+                                  std::int64_t limit) {
   SR_TRY(const auto rows, t.Query("SELECT tag_key, tag_value FROM kms_tags WHERE account_id = $1 AND region = $2 AND "
                                   "key_id = $3 AND tag_key > $4 ORDER BY tag_key LIMIT $5",
                                   {k.account, k.region, k.key_id, after, limit}));

@@ -18,6 +18,7 @@ Status CheckTags(const std::vector<Tag>& tags);
 Status PutTags(store::Transaction& t, const KeyRow& key, const std::vector<Tag>& tags);
 Status RemoveTags(store::Transaction& t, const KeyRow& key, const std::vector<std::string>& tag_keys);
 /// By tag key, after `after`.
-Result<std::vector<Tag>> ListTags(store::Transaction& t, const KeyRow& key, const std::string& after, std::int64_t limit);
+Result<std::vector<Tag>> ListTags(store::Transaction& t, const KeyRow& key, const std::string& after,
+                                  std::int64_t limit);
 
 }  // namespace strongroom::kms

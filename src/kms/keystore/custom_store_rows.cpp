@@ -9,10 +9,11 @@ using store::Blob;
 using store::OrNull;
 using store::Text;
 
-constexpr std::array<std::string_view, 5> kStateNames{"DISCONNECTED", "CONNECTING", "CONNECTED", "DISCONNECTING", "FAILED"};
+constexpr std::array<std::string_view, 5> kStateNames{"DISCONNECTED", "CONNECTING", "CONNECTED", "DISCONNECTING",
+                                                      "FAILED"};
 
-#define SR_STORE_COLUMNS                                                                              \
-  "account_id, region, store_id, name, type, cluster_id, trust_anchor, sealed_password, "            \
+#define SR_STORE_COLUMNS                                                                  \
+  "account_id, region, store_id, name, type, cluster_id, trust_anchor, sealed_password, " \
   "sealed_previous_password, state, error_code, attempt_id, lease_until, created_at"
 
 CustomStoreRow Read(const store::Row& row) {
@@ -41,9 +42,10 @@ Status Changed(store::Transaction& t, const CustomStoreRow& s) {
 
 /// No other store of the account and region has the name.
 Status RequireFreeName(store::Transaction& t, const CustomStoreRow& s) {
-  SR_TRY(const auto other, t.QueryOne("SELECT store_id FROM custom_key_stores WHERE account_id = $1 AND region = $2 AND "
-                                      "name = $3 AND store_id <> $4",
-                                      {s.account, s.region, s.name, s.store_id}));
+  SR_TRY(const auto other,
+         t.QueryOne("SELECT store_id FROM custom_key_stores WHERE account_id = $1 AND region = $2 AND "
+                    "name = $3 AND store_id <> $4",
+                    {s.account, s.region, s.name, s.store_id}));
   if (other)
     return Error(Errc::kCustomKeyStoreNameInUse, "The custom key store name " + s.name + " is already in use.");
   return {};
@@ -55,31 +57,33 @@ std::string_view Name(ConnectionState state) noexcept { return kStateNames[stati
 
 Result<std::optional<CustomStoreRow>> LoadCustomStore(store::Transaction& t, const std::string& account,
                                                       const std::string& region, const std::string& store_id) {
-  SR_TRY(const auto row, t.QueryOne("SELECT " SR_STORE_COLUMNS " FROM custom_key_stores WHERE account_id = $1 AND region = $2 "
-                                    "AND store_id = $3",
-                                    {account, region, store_id}));
+  SR_TRY(const auto row,
+         t.QueryOne("SELECT " SR_STORE_COLUMNS " FROM custom_key_stores WHERE account_id = $1 AND region = $2 "
+                    "AND store_id = $3",
+                    {account, region, store_id}));
   if (!row) return std::optional<CustomStoreRow>();
   return std::optional<CustomStoreRow>(Read(*row));
 }
 
 Status InsertCustomStore(store::Transaction& t, const CustomStoreRow& s) {
   SR_CHECK(RequireFreeName(t, s));
-  SR_CHECK(t.Execute("INSERT INTO custom_key_stores (" SR_STORE_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
+  SR_CHECK(t.Execute("INSERT INTO custom_key_stores (" SR_STORE_COLUMNS
+                     ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
                      "$11, $12, $13, $14)",
-                     {s.account, s.region, s.store_id, s.name, s.type, s.cluster_id, s.trust_anchor, Blob(s.sealed_password),
-                      OrNull(s.sealed_previous), Text(Name(s.state)), OrNull(s.error_code), OrNull(s.attempt_id),
-                      s.lease_until, s.created_millis}));
+                     {s.account, s.region, s.store_id, s.name, s.type, s.cluster_id, s.trust_anchor,
+                      Blob(s.sealed_password), OrNull(s.sealed_previous), Text(Name(s.state)), OrNull(s.error_code),
+                      OrNull(s.attempt_id), s.lease_until, s.created_millis}));
   return Changed(t, s);
 }
 
 Status UpdateCustomStore(store::Transaction& t, const CustomStoreRow& s) {
   SR_CHECK(RequireFreeName(t, s));
-  SR_CHECK(t.Execute("UPDATE custom_key_stores SET name = $4, cluster_id = $5, sealed_password = $6, "
-                     "sealed_previous_password = $7, state = $8, error_code = $9, attempt_id = $10, lease_until = $11 "
-                     "WHERE account_id = $1 AND region = $2 AND store_id = $3",
-                     {s.account, s.region, s.store_id, s.name, s.cluster_id, Blob(s.sealed_password),
-                      OrNull(s.sealed_previous), Text(Name(s.state)), OrNull(s.error_code), OrNull(s.attempt_id),
-                      s.lease_until}));
+  SR_CHECK(t.Execute(
+      "UPDATE custom_key_stores SET name = $4, cluster_id = $5, sealed_password = $6, "
+      "sealed_previous_password = $7, state = $8, error_code = $9, attempt_id = $10, lease_until = $11 "
+      "WHERE account_id = $1 AND region = $2 AND store_id = $3",
+      {s.account, s.region, s.store_id, s.name, s.cluster_id, Blob(s.sealed_password), OrNull(s.sealed_previous),
+       Text(Name(s.state)), OrNull(s.error_code), OrNull(s.attempt_id), s.lease_until}));
   return Changed(t, s);
 }
 
@@ -92,16 +96,18 @@ Status DeleteCustomStore(store::Transaction& t, const CustomStoreRow& s) {
 Result<std::vector<CustomStoreRow>> ListCustomStores(store::Transaction& t, const std::string& account,
                                                      const std::string& region, const std::string& after,
                                                      std::int64_t limit) {
-  SR_TRY(const auto rows, t.Query("SELECT " SR_STORE_COLUMNS " FROM custom_key_stores WHERE account_id = $1 AND region = $2 AND "
-                                  "name > $3 ORDER BY name LIMIT $4",
-                                  {account, region, after, limit}));
+  SR_TRY(const auto rows,
+         t.Query("SELECT " SR_STORE_COLUMNS " FROM custom_key_stores WHERE account_id = $1 AND region = $2 AND "
+                 "name > $3 ORDER BY name LIMIT $4",
+                 {account, region, after, limit}));
   std::vector<CustomStoreRow> stores;
   for (const store::Row& row : rows) stores.push_back(Read(row));
   return stores;
 }
 
 Result<std::vector<CustomStoreRow>> CustomStoresIn(store::Transaction& t, ConnectionState state) {
-  SR_TRY(const auto rows, t.Query("SELECT " SR_STORE_COLUMNS " FROM custom_key_stores WHERE state = $1", {Text(Name(state))}));
+  SR_TRY(const auto rows,
+         t.Query("SELECT " SR_STORE_COLUMNS " FROM custom_key_stores WHERE state = $1", {Text(Name(state))}));
   std::vector<CustomStoreRow> stores;
   for (const store::Row& row : rows) stores.push_back(Read(row));
   return stores;

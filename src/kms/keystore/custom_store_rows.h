@@ -19,13 +19,13 @@ struct CustomStoreRow {
   std::string account, region, store_id, name;
   std::string type = "AWS_CLOUDHSM";
   std::string cluster_id;
-  std::string trust_anchor;                 // PEM, as the caller gave it
-  Bytes sealed_password;                    // ports::Sealer, purpose "kmsuser", name = store id
-  std::optional<Bytes> sealed_previous;     // while a rotation is under way: what may still be in force
+  std::string trust_anchor;              // PEM, as the caller gave it
+  Bytes sealed_password;                 // ports::Sealer, purpose "kmsuser", name = store id
+  std::optional<Bytes> sealed_previous;  // while a rotation is under way: what may still be in force
   ConnectionState state = ConnectionState::kDisconnected;
-  std::optional<std::string> error_code;    // in kFailed
-  std::optional<std::string> attempt_id;    // of the connect or disconnect under way
-  std::int64_t lease_until = 0;             // when another front end may take the attempt over
+  std::optional<std::string> error_code;  // in kFailed
+  std::optional<std::string> attempt_id;  // of the connect or disconnect under way
+  std::int64_t lease_until = 0;           // when another front end may take the attempt over
   std::int64_t created_millis = 0;
 };
 

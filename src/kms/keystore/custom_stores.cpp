@@ -18,8 +18,8 @@ constexpr std::chrono::seconds kRecheck{60};
 constexpr std::chrono::seconds kWatchInterval{5};
 constexpr std::array kUnfinished{ConnectionState::kConnecting, ConnectionState::kDisconnecting};
 
-using LoopTimer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
-                                             LoopExecutor>;
+using LoopTimer =
+    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>;
 constexpr asio::use_awaitable_t<LoopExecutor> kAwait{};
 }  // namespace
 
@@ -54,7 +54,9 @@ Task<Result<CustomStores::ViewPtr>> CustomStores::Find(std::string account, std:
     if (found != entries_.end()) old = found->second.view;
     seen = changes_;
   }
-  auto load = [account, region, store_id](store::Transaction& t) { return LoadCustomStore(t, account, region, store_id); };
+  auto load = [account, region, store_id](store::Transaction& t) {
+    return LoadCustomStore(t, account, region, store_id);
+  };
   SR_CO_TRY(auto row, co_await parts_.database.RunRead(std::move(load)));
   if (!row) co_return Error(Errc::kCustomKeyStoreNotFound, "Custom key store " + store_id + " was not found.");
   auto view = std::make_shared<View>();

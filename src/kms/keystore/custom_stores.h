@@ -22,7 +22,8 @@
 namespace strongroom::kms {
 
 /// The custom key stores at work: which are connected, the client of each one's cluster, and the jobs that connect and
-/// disconnect. The truth is the row; a front end makes its client when it first needs it and drops it when the row says so.
+/// disconnect. The truth is the row; a front end makes its client when it first needs it and drops it when the row says
+/// so.
 class CustomStores {
  public:
   struct Parts {
@@ -53,7 +54,8 @@ class CustomStores {
 
   /// Begins the work that a row in CONNECTING or DISCONNECTING asks for; returns at once.
   void Begin(const CustomStoreRow& row);
-  /// Takes over what another front end, or this one before a restart, left unfinished; then looks again from time to time.
+  /// Takes over what another front end, or this one before a restart, left unfinished; then looks again from time to
+  /// time.
   void Start();
   void Stop();
   void OnChanges(std::span<const store::FeedEntry> entries);
@@ -73,7 +75,8 @@ class CustomStores {
   };
   static std::string Id(std::string_view account, std::string_view region, std::string_view store_id);
 
-  Result<std::shared_ptr<hsm_client::ClusterClient>> MakeClient(const CustomStoreRow& row, const ports::ClusterInfo& cluster,
+  Result<std::shared_ptr<hsm_client::ClusterClient>> MakeClient(const CustomStoreRow& row,
+                                                                const ports::ClusterInfo& cluster,
                                                                 SecretBuffer password, std::vector<Loop*> loops) const;
   Task<Result<std::shared_ptr<HsmKeyStore>>> OpenKeys(const CustomStoreRow& row);
   Task<void> RunConnect(CustomStoreRow row);

@@ -187,13 +187,15 @@ TEST(CustomStore, UnknownIdsAreNotFoundEverywhere) {
                                 "UpdateCustomKeyStore", "DescribeCustomKeyStores"})
     EXPECT_EQ(service.Call(operation, {{"CustomKeyStoreId", "cks-0"}, {"NewCustomKeyStoreName", "n"}}).type,
               "CustomKeyStoreNotFoundException");
-  EXPECT_EQ(service.Call("DescribeCustomKeyStores", {{"CustomKeyStoreName", "n"}}).type, "CustomKeyStoreNotFoundException");
+  EXPECT_EQ(service.Call("DescribeCustomKeyStores", {{"CustomKeyStoreName", "n"}}).type,
+            "CustomKeyStoreNotFoundException");
   EXPECT_EQ(service.Call("DescribeCustomKeyStores", {{"CustomKeyStoreName", "n"}, {"CustomKeyStoreId", "cks-0"}}).type,
             "ValidationException");
   EXPECT_EQ(service.Call("UpdateCustomKeyStore", {{"CustomKeyStoreId", "cks-0"}}).type, "ValidationException");
 }
 
-// Connecting ------------------------------------------------------------------------------------------------------------
+// Connecting
+// ------------------------------------------------------------------------------------------------------------
 
 TEST(Connect, ReplacesThePasswordByOneThatNobodyKnows) {
   FakeService service;
@@ -203,7 +205,8 @@ TEST(Connect, ReplacesThePasswordByOneThatNobodyKnows) {
   EXPECT_EQ(service.Settled(id), "CONNECTED");
   EXPECT_FALSE(cluster.KmsUserHas(FakeService::kInitialPassword));
   EXPECT_EQ(service.Count("SELECT COUNT(*) FROM custom_key_stores WHERE sealed_previous_password IS NULL AND "
-                          "attempt_id IS NULL"), 1);
+                          "attempt_id IS NULL"),
+            1);
   // The rotated one is kept: the next connect needs nothing from the owner.
   EXPECT_EQ(service.Disconnect(id), "DISCONNECTED");
   EXPECT_EQ(service.Connect(id), "CONNECTED");
@@ -228,7 +231,9 @@ const FailureRow kFailures[] = {
      [](FakeService& s) { s.directory().Put(s.cluster().Info()); }, ""},
     {"HsmsUnreachable",
      [](FakeService& s) {
-       ChangeInfo(s, [](ports::ClusterInfo& c) { for (auto& hsm : c.hsms) hsm.address = "127.0.0.254"; });
+       ChangeInfo(s, [](ports::ClusterInfo& c) {
+         for (auto& hsm : c.hsms) hsm.address = "127.0.0.254";
+       });
      },
      "FAILED NETWORK_ERRORS", [](FakeService& s) { s.directory().Put(s.cluster().Info()); }, ""},
     {"LoggedInElsewhere",
@@ -250,11 +255,14 @@ TEST_P(ConnectFailure, IsNamedAndRepairable) {
   const std::string id = service.NewStore();
   GetParam().spoil(service);
   EXPECT_EQ(service.Connect(id), GetParam().want);
-  EXPECT_EQ(service.Call("ConnectCustomKeyStore", {{"CustomKeyStoreId", id}}).type, "CustomKeyStoreInvalidStateException");
+  EXPECT_EQ(service.Call("ConnectCustomKeyStore", {{"CustomKeyStoreId", id}}).type,
+            "CustomKeyStoreInvalidStateException");
   EXPECT_EQ(service.Disconnect(id), "DISCONNECTED");
   GetParam().repair(service);
   if (!GetParam().new_password.empty()) {
-    EXPECT_TRUE(service.Call("UpdateCustomKeyStore", {{"CustomKeyStoreId", id}, {"KeyStorePassword", GetParam().new_password}}).ok());
+    EXPECT_TRUE(
+        service.Call("UpdateCustomKeyStore", {{"CustomKeyStoreId", id}, {"KeyStorePassword", GetParam().new_password}})
+            .ok());
   }
   EXPECT_EQ(service.Connect(id), "CONNECTED");
 }
@@ -265,11 +273,14 @@ TEST(Connect, IsRefusedAtOnceWithoutAnyHsm) {
   FakeService service;
   service.MakeCluster();
   const std::string id = service.NewStore();
-  ChangeInfo(service, [](ports::ClusterInfo& c) { for (auto& hsm : c.hsms) hsm.active = false; });
+  ChangeInfo(service, [](ports::ClusterInfo& c) {
+    for (auto& hsm : c.hsms) hsm.active = false;
+  });
   EXPECT_EQ(service.Call("ConnectCustomKeyStore", {{"CustomKeyStoreId", id}}).type,
             "CloudHsmClusterInvalidConfigurationException");
   ChangeInfo(service, [](ports::ClusterInfo& c) { c.state = ports::ClusterState::kDegraded; });
-  EXPECT_EQ(service.Call("ConnectCustomKeyStore", {{"CustomKeyStoreId", id}}).type, "CloudHsmClusterNotActiveException");
+  EXPECT_EQ(service.Call("ConnectCustomKeyStore", {{"CustomKeyStoreId", id}}).type,
+            "CloudHsmClusterNotActiveException");
   EXPECT_EQ(service.Settled(id), "DISCONNECTED");
 }
 
@@ -308,9 +319,10 @@ TEST_P(Crash, IsRecoveredFromByTheNextProcess) {
   FakeCluster& cluster = service.MakeCluster();
   const std::string id = service.NewStore();
   cluster.SetKmsUser(GetParam().in_force);
-  service.Sql("UPDATE custom_key_stores SET sealed_password = $1, sealed_previous_password = $2, state = 'CONNECTING', "
-              "attempt_id = 'of the dead', lease_until = 0",
-              {service.Sealed(id, "the-new-password"), service.Sealed(id, "the-old-password")});
+  service.Sql(
+      "UPDATE custom_key_stores SET sealed_password = $1, sealed_previous_password = $2, state = 'CONNECTING', "
+      "attempt_id = 'of the dead', lease_until = 0",
+      {service.Sealed(id, "the-new-password"), service.Sealed(id, "the-old-password")});
   service.Restart(true);
   EXPECT_EQ(service.Settled(id), GetParam().want);
   const bool recovered = GetParam().want == "CONNECTED";
@@ -330,10 +342,11 @@ TEST(Connect, LeavesAnAttemptAloneWhoseLeaseRuns) {
   second.cluster_certificate.clear();
   service.directory().Put(second);
   const std::string abandoned =
-      service.Call("CreateCustomKeyStore", {{"CustomKeyStoreName", "abandoned"},
-                                            {"CloudHsmClusterId", second.cluster_id},
-                                            {"TrustAnchorCertificate", service.pki().owner.certificate.ToPem()},
-                                            {"KeyStorePassword", "not-the-password"}})
+      service
+          .Call("CreateCustomKeyStore", {{"CustomKeyStoreName", "abandoned"},
+                                         {"CloudHsmClusterId", second.cluster_id},
+                                         {"TrustAnchorCertificate", service.pki().owner.certificate.ToPem()},
+                                         {"KeyStorePassword", "not-the-password"}})
           .Text("CustomKeyStoreId");
   service.Sql("UPDATE custom_key_stores SET state = 'CONNECTING', attempt_id = name, lease_until = 9000000000000");
   service.Sql("UPDATE custom_key_stores SET lease_until = 0 WHERE store_id = $1", {abandoned});
@@ -341,7 +354,9 @@ TEST(Connect, LeavesAnAttemptAloneWhoseLeaseRuns) {
   // One look finds both; the abandoned one is taken over.
   EXPECT_EQ(service.Settled(abandoned), "FAILED INVALID_CREDENTIALS");
   EXPECT_EQ(service.Count("SELECT COUNT(*) FROM custom_key_stores WHERE store_id = $1 AND state = 'CONNECTING' AND "
-                          "attempt_id = 'theirs'", {id}), 1);
+                          "attempt_id = 'theirs'",
+                          {id}),
+            1);
   EXPECT_TRUE(service.cluster().KmsUserHas(FakeService::kInitialPassword));
 }
 

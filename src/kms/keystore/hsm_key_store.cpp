@@ -56,7 +56,8 @@ Error HsmKeyStore::Translate(Error error) const {
     case Errc::kTimeout:
       return Error(Errc::kInvalidState, "KMS cannot communicate with your CloudHSM cluster").WithDetail(error.ForLog());
     case Errc::kNotFound:
-      return Error(Errc::kInvalidState, "The key's material is no longer in the CloudHSM cluster.").WithDetail(error.ForLog());
+      return Error(Errc::kInvalidState, "The key's material is no longer in the CloudHSM cluster.")
+          .WithDetail(error.ForLog());
     case Errc::kLoginFailed:
     case Errc::kUserNotFound:
     case Errc::kUserLocked:

@@ -7,8 +7,8 @@
 
 namespace strongroom::kms {
 
-/// A key store whose material is in HSMs: the domain cluster (keys travel as wrapped tokens) or a customer's cluster (keys
-/// are objects with handles, labelled with the key's ARN). Both use the same commands.
+/// A key store whose material is in HSMs: the domain cluster (keys travel as wrapped tokens) or a customer's cluster
+/// (keys are objects with handles, labelled with the key's ARN). Both use the same commands.
 class HsmKeyStore final : public KeyStore {
  public:
   HsmKeyStore(StoreKind kind, std::shared_ptr<hsm_client::ClusterClient> cluster)

@@ -41,7 +41,8 @@ class KeyStore {
   virtual Task<Result<NewMaterial>> Create(const KeyRow& row) = 0;
   virtual Task<Result<Bytes>> Seal(const Key& key, const Bytes& context, SecretBuffer plaintext) = 0;
   virtual Task<Result<SecretBuffer>> Open(const Key& key, ByteView header, const Bytes& context, ByteView sealed) = 0;
-  virtual Task<Result<SealedRandom>> Random(const Key& key, const Bytes& context, std::uint32_t bytes, bool plaintext) = 0;
+  virtual Task<Result<SealedRandom>> Random(const Key& key, const Bytes& context, std::uint32_t bytes,
+                                            bool plaintext) = 0;
   virtual Task<Result<SealedKeyPair>> KeyPair(const Key& key, const Bytes& context, const std::string& spec,
                                               bool plaintext) = 0;
   /// Random bytes without a key.

@@ -60,12 +60,12 @@ TEST(ClusterKey, EncryptsMakesDataKeysAndRandomButNoPairs) {
     EXPECT_EQ(pair.type, "UnsupportedOperationException");
     EXPECT_EQ(pair.message, Arn(key) + " origin is AWS_CLOUDHSM which is not valid for this operation.");
   }
-  const std::size_t before =
-      at.cluster.hsm(0).executed(wire::Command::kGenerateRandom) + at.cluster.hsm(1).executed(wire::Command::kGenerateRandom);
+  const std::size_t before = at.cluster.hsm(0).executed(wire::Command::kGenerateRandom) +
+                             at.cluster.hsm(1).executed(wire::Command::kGenerateRandom);
   EXPECT_TRUE(at.service.Call("GenerateRandom", {{"NumberOfBytes", 8}, {"CustomKeyStoreId", at.store}}).ok());
-  EXPECT_EQ(
-      at.cluster.hsm(0).executed(wire::Command::kGenerateRandom) + at.cluster.hsm(1).executed(wire::Command::kGenerateRandom),
-      before + 1);
+  EXPECT_EQ(at.cluster.hsm(0).executed(wire::Command::kGenerateRandom) +
+                at.cluster.hsm(1).executed(wire::Command::kGenerateRandom),
+            before + 1);
 }
 
 TEST(ClusterKey, IsUnavailableWhileTheStoreIsNotConnected) {
@@ -80,7 +80,8 @@ TEST(ClusterKey, IsUnavailableWhileTheStoreIsNotConnected) {
   EXPECT_EQ(at.service.Call("CreateKey", at.InStore()).type, "CustomKeyStoreInvalidStateException");
   EXPECT_EQ(at.service.Call("GenerateRandom", {{"NumberOfBytes", 8}, {"CustomKeyStoreId", at.store}}).type,
             "CustomKeyStoreInvalidStateException");
-  EXPECT_EQ(at.service.Call("DeleteCustomKeyStore", {{"CustomKeyStoreId", at.store}}).type, "CustomKeyStoreHasCMKsException");
+  EXPECT_EQ(at.service.Call("DeleteCustomKeyStore", {{"CustomKeyStoreId", at.store}}).type,
+            "CustomKeyStoreHasCMKsException");
   // Management goes on and takes effect later.
   for (const auto& [operation, more] :
        {std::pair<const char*, json::object>{"DisableKey", {}},
@@ -151,17 +152,19 @@ TEST_P(Loss, IsAnInvalidStateOfTheKeyAndTheStoreStaysConnected) {
   EXPECT_EQ(at.service.Settled(at.store), "CONNECTED");
   EXPECT_EQ(at.State(key), "Enabled");
 }
-INSTANTIATE_TEST_SUITE_P(ClusterKey, Loss, ::testing::ValuesIn(kLosses), [](const auto& row) { return row.param.name; });
+INSTANTIATE_TEST_SUITE_P(ClusterKey, Loss, ::testing::ValuesIn(kLosses),
+                         [](const auto& row) { return row.param.name; });
 
-// Interrupted creation ------------------------------------------------------------------------------------------------------
+// Interrupted creation
+// ------------------------------------------------------------------------------------------------------
 
 TEST(Interrupted, BeforeTheHsmKeyLeavesNothing) {
   Connected at;
-  at.cluster.hsm(0).FailNext(Errc::kResourceExhausted);
-  at.cluster.hsm(1).FailNext(Errc::kResourceExhausted);
+  at.cluster.hsm(0).FailNext(Errc::kInternal);
+  at.cluster.hsm(1).FailNext(Errc::kInternal);
   EXPECT_FALSE(at.service.Call("CreateKey", at.InStore()).ok());
-  at.cluster.hsm(0).FailNext(Errc::kResourceExhausted, 0);
-  at.cluster.hsm(1).FailNext(Errc::kResourceExhausted, 0);
+  at.cluster.hsm(0).FailNext(Errc::kInternal, 0);
+  at.cluster.hsm(1).FailNext(Errc::kInternal, 0);
   at.service.Sql("UPDATE kms_keys SET created_at = 0");
   at.RunRepairs();
   EXPECT_EQ(at.service.Count("SELECT COUNT(*) FROM kms_keys"), 0);
@@ -193,7 +196,8 @@ TEST(Interrupted, DoesNotKeepAStoreFromBeingDeleted) {
   EXPECT_EQ(at.service.Count("SELECT COUNT(*) FROM kms_keys"), 0);
 }
 
-// The end of the waiting period ---------------------------------------------------------------------------------------------
+// The end of the waiting period
+// ---------------------------------------------------------------------------------------------
 
 TEST(Expiry, TakesTheKeyItsAliasesTagsAndHsmKey) {
   Connected at;
@@ -201,7 +205,8 @@ TEST(Expiry, TakesTheKeyItsAliasesTagsAndHsmKey) {
   const std::string kept = at.service.NewKey(), later = at.service.NewKey();
   for (const std::string& id : {key, domain, kept, later}) {
     at.service.Call("CreateAlias", {{"AliasName", "alias/" + id}, {"TargetKeyId", id}});
-    at.service.Call("TagResource", {{"KeyId", id}, {"Tags", json::array{json::object{{"TagKey", "a"}, {"TagValue", ""}}}}});
+    at.service.Call("TagResource",
+                    {{"KeyId", id}, {"Tags", json::array{json::object{{"TagKey", "a"}, {"TagValue", ""}}}}});
   }
   const Bytes blob = at.service.Encrypted(domain, "hi");
   for (const std::string& id : {key, domain, later}) at.service.Call("ScheduleKeyDeletion", {{"KeyId", id}});

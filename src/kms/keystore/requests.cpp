@@ -35,7 +35,8 @@ Task<Result<CustomStoreRow>> FindCustomStore(Kms& kms, const aws::Call& call, st
   co_return std::move(*row);
 }
 
-Task<Result<CustomStoreRow>> ChangeCustomStore(Kms& kms, const aws::Call& call, std::string store_id, ChangeStore change) {
+Task<Result<CustomStoreRow>> ChangeCustomStore(Kms& kms, const aws::Call& call, std::string store_id,
+                                               ChangeStore change) {
   auto work = [account = std::string(call.account()), region = std::string(call.region), store_id,
                change = std::move(change)](store::Transaction& t) -> Result<CustomStoreRow> {
     SR_TRY(auto row, LoadCustomStore(t, account, region, store_id));
@@ -70,15 +71,18 @@ Task<Result<ports::ClusterInfo>> RequireActiveCluster(Kms& kms, const aws::Call&
 
 Status RequireTwoZones(const ports::ClusterInfo& cluster) {
   if (cluster.spans_two_zones()) return {};
-  return Error(Errc::kClusterInvalidConfiguration, "Cluster " + cluster.cluster_id +
-                                                       " must have at least two active HSMs in different Availability Zones.");
+  return Error(
+      Errc::kClusterInvalidConfiguration,
+      "Cluster " + cluster.cluster_id + " must have at least two active HSMs in different Availability Zones.");
 }
 
 Status RequireTrustAnchor(const ports::ClusterInfo& cluster, const std::string& pem) {
   const auto certificate = crypto::Certificate::FromPem(pem);
   if (!certificate.ok() || certificate->ToDer() != cluster.trust_anchor)
-    return Error(Errc::kIncorrectTrustAnchor, "The trust anchor certificate is not the one that was used to initialize "
-                                              "cluster " + cluster.cluster_id + ".");
+    return Error(Errc::kIncorrectTrustAnchor,
+                 "The trust anchor certificate is not the one that was used to initialize "
+                 "cluster " +
+                     cluster.cluster_id + ".");
   return {};
 }
 

@@ -7,7 +7,8 @@
 
 namespace strongroom::kms {
 
-/// Members that belong to the other type of key store. Errors: kInvalidArgument for XKS members, kUnsupported for the type.
+/// Members that belong to the other type of key store. Errors: kInvalidArgument for XKS members, kUnsupported for the
+/// type.
 Status RequireCloudHsmMembers(const aws::Call& call);
 
 /// kCustomKeyStoreNotFound.
@@ -20,7 +21,8 @@ Task<Result<CustomStoreRow>> FindCustomStore(Kms& kms, const aws::Call& call, st
 
 /// A change of the store's row in a transaction. Errors: kCustomKeyStoreNotFound and what `change` answers.
 using ChangeStore = std::function<Status(store::Transaction&, CustomStoreRow&)>;
-Task<Result<CustomStoreRow>> ChangeCustomStore(Kms& kms, const aws::Call& call, std::string store_id, ChangeStore change);
+Task<Result<CustomStoreRow>> ChangeCustomStore(Kms& kms, const aws::Call& call, std::string store_id,
+                                               ChangeStore change);
 
 /// Begins an attempt: state, a fresh attempt id and its lease.
 Status BeginAttempt(store::Transaction& t, CustomStoreRow& row, ConnectionState state);

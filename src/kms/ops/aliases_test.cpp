@@ -37,7 +37,8 @@ const Row kRows[] = {
     {"UpdateUnknown", "UpdateAlias", "alias/new", "KEY", "NotFoundException",
      "Alias " + kPrefix + "alias/new is not found."},
     {"UpdateReserved", "UpdateAlias", "alias/aws/s3", "KEY", "NotAuthorizedException", ""},
-    {"DeleteUnknown", "DeleteAlias", "alias/new", "", "NotFoundException", "Alias " + kPrefix + "alias/new is not found."},
+    {"DeleteUnknown", "DeleteAlias", "alias/new", "", "NotFoundException",
+     "Alias " + kPrefix + "alias/new is not found."},
     {"Delete", "DeleteAlias", "alias/old", "", "", ""},
 };
 class AliasTable : public ::testing::TestWithParam<Row> {};
@@ -55,7 +56,8 @@ TEST_P(AliasTable, AnswersAsTheRowSays) {
     EXPECT_EQ(answer.raw, "");
   }
 }
-INSTANTIATE_TEST_SUITE_P(Aliases, AliasTable, ::testing::ValuesIn(kRows), [](const auto& row) { return row.param.name; });
+INSTANTIATE_TEST_SUITE_P(Aliases, AliasTable, ::testing::ValuesIn(kRows),
+                         [](const auto& row) { return row.param.name; });
 
 TEST(Aliases, ChangeAtOnceWhatTheyName) {
   FakeService service;
@@ -78,7 +80,8 @@ TEST(Aliases, StopAtTheQuotaOfTheirKey) {
   EXPECT_EQ(service.Call("CreateAlias", {{"AliasName", "alias/3"}, {"TargetKeyId", key}}).message,
             "The key has reached its quota of 2 aliases.");
   service.Call("CreateAlias", {{"AliasName", "alias/3"}, {"TargetKeyId", other}});
-  EXPECT_EQ(service.Call("UpdateAlias", {{"AliasName", "alias/3"}, {"TargetKeyId", key}}).type, "LimitExceededException");
+  EXPECT_EQ(service.Call("UpdateAlias", {{"AliasName", "alias/3"}, {"TargetKeyId", key}}).type,
+            "LimitExceededException");
   EXPECT_TRUE(service.Call("UpdateAlias", {{"AliasName", "alias/2"}, {"TargetKeyId", key}}).ok());
 }
 
@@ -135,7 +138,8 @@ TEST(Lists, GoOnWhereTheyStoodWhenEntriesComeAndGo) {
   const Answer first = service.Call("ListAliases", {{"Limit", 2}});
   EXPECT_EQ(first.Text("Aliases.1.AliasName"), "alias/d");
   service.Call("DeleteAlias", {{"AliasName", "alias/d"}});
-  for (const char* name : {"alias/a", "alias/e"}) service.Call("CreateAlias", {{"AliasName", name}, {"TargetKeyId", key}});
+  for (const char* name : {"alias/a", "alias/e"})
+    service.Call("CreateAlias", {{"AliasName", name}, {"TargetKeyId", key}});
   const Answer rest = service.Call("ListAliases", {{"Limit", 10}, {"Marker", first.Text("NextMarker")}});
   EXPECT_EQ(rest.Text("Aliases.0.AliasName"), "alias/e");
   EXPECT_EQ(rest.Text("Aliases.1.AliasName"), "alias/f");
@@ -145,7 +149,8 @@ TEST(Lists, GoOnWhereTheyStoodWhenEntriesComeAndGo) {
 TEST(Lists, RefuseMarkersOfAnotherList) {
   FakeService service;
   const std::string key = service.NewKey(), other = service.NewKey();
-  for (const char* name : {"alias/1", "alias/2"}) service.Call("CreateAlias", {{"AliasName", name}, {"TargetKeyId", key}});
+  for (const char* name : {"alias/1", "alias/2"})
+    service.Call("CreateAlias", {{"AliasName", name}, {"TargetKeyId", key}});
   const std::string marker = service.Call("ListAliases", {{"KeyId", key}, {"Limit", 1}}).Text("NextMarker");
   ASSERT_NE(marker, "");
   std::string bent = marker;
@@ -181,7 +186,8 @@ TEST_P(LimitTable, AnswersAsTheRowSays) {
   FakeService service;
   EXPECT_EQ(service.Call(GetParam().operation, {{"Limit", GetParam().limit}}).type, GetParam().type);
 }
-INSTANTIATE_TEST_SUITE_P(Lists, LimitTable, ::testing::ValuesIn(kLimits), [](const auto& row) { return row.param.name; });
+INSTANTIATE_TEST_SUITE_P(Lists, LimitTable, ::testing::ValuesIn(kLimits),
+                         [](const auto& row) { return row.param.name; });
 
 TEST(Lists, OfAliasesOfAKeyKnowTheKey) {
   FakeService service;

@@ -23,6 +23,7 @@ Task<Result<aws::Reply>> CancelKeyDeletion(Kms& kms, aws::Call& call) {
 }  // namespace
 
 constinit const aws::Operation op::cancel_key_deletion = {.target = "TrentService.CancelKeyDeletion",
-    .iam_action = "kms:CancelKeyDeletion", .handler = aws::Bind<Kms, &CancelKeyDeletion>};
+                                                          .iam_action = "kms:CancelKeyDeletion",
+                                                          .handler = aws::Bind<Kms, &CancelKeyDeletion>};
 
 }  // namespace strongroom::kms

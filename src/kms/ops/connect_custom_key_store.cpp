@@ -29,6 +29,7 @@ Task<Result<aws::Reply>> ConnectCustomKeyStore(Kms& kms, aws::Call& call) {
 }  // namespace
 
 constinit const aws::Operation op::connect_custom_key_store = {.target = "TrentService.ConnectCustomKeyStore",
-    .iam_action = "kms:ConnectCustomKeyStore", .handler = aws::Bind<Kms, &ConnectCustomKeyStore>};
+                                                               .iam_action = "kms:ConnectCustomKeyStore",
+                                                               .handler = aws::Bind<Kms, &ConnectCustomKeyStore>};
 
 }  // namespace strongroom::kms

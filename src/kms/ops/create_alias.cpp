@@ -32,7 +32,7 @@ Task<Result<aws::Reply>> CreateAlias(Kms& kms, aws::Call& call) {
 
 }  // namespace
 
-constinit const aws::Operation op::create_alias = {.target = "TrentService.CreateAlias",
-    .iam_action = "kms:CreateAlias", .handler = aws::Bind<Kms, &CreateAlias>};
+constinit const aws::Operation op::create_alias = {
+    .target = "TrentService.CreateAlias", .iam_action = "kms:CreateAlias", .handler = aws::Bind<Kms, &CreateAlias>};
 
 }  // namespace strongroom::kms

@@ -48,7 +48,8 @@ Task<Result<std::optional<std::string>>> SameAsBefore(Kms& kms, const Request& r
 }
 
 /// No other store uses the cluster or one that shares its certificate, and so its history. Errors: kClusterInUse.
-Task<Status> RequireUnusedCluster(Kms& kms, const ports::ClusterInfo& cluster, const std::vector<CustomStoreRow>& stores) {
+Task<Status> RequireUnusedCluster(Kms& kms, const ports::ClusterInfo& cluster,
+                                  const std::vector<CustomStoreRow>& stores) {
   for (const CustomStoreRow& other : stores) {
     if (other.cluster_id == cluster.cluster_id) co_return ClusterInUse(cluster.cluster_id, other);
     SR_CO_TRY(const auto used, co_await kms.clusters().Find(other.account, other.region, other.cluster_id));
@@ -64,7 +65,8 @@ Status Insert(store::Transaction& t, CustomStoreRow& row, std::int64_t limit) {
   for (const CustomStoreRow& other : stores)
     if (other.cluster_id == row.cluster_id) return ClusterInUse(row.cluster_id, other);
   if (static_cast<std::int64_t>(stores.size()) >= limit)
-    return Error(Errc::kLimitExceeded, "The account has reached its quota of " + std::to_string(limit) + " custom key stores.");
+    return Error(Errc::kLimitExceeded,
+                 "The account has reached its quota of " + std::to_string(limit) + " custom key stores.");
   SR_TRY(row.created_millis, t.NowMillis());
   return InsertCustomStore(t, row);
 }
@@ -101,6 +103,7 @@ Task<Result<aws::Reply>> CreateCustomKeyStore(Kms& kms, aws::Call& call) {
 }  // namespace
 
 constinit const aws::Operation op::create_custom_key_store = {.target = "TrentService.CreateCustomKeyStore",
-    .iam_action = "kms:CreateCustomKeyStore", .handler = aws::Bind<Kms, &CreateCustomKeyStore>};
+                                                              .iam_action = "kms:CreateCustomKeyStore",
+                                                              .handler = aws::Bind<Kms, &CreateCustomKeyStore>};
 
 }  // namespace strongroom::kms

@@ -23,8 +23,9 @@ Status ParseSpec(const aws::Call& call, KeyRow& row) {
   SR_TRY(const auto spec, call.body.OptionalString("KeySpec"));
   SR_TRY(const auto usage, call.body.OptionalString("KeyUsage"));
   if (old_spec && spec)
-    return Error(Errc::kInvalidArgument, "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. "
-                                         "CustomerMasterKeySpec is deprecated.");
+    return Error(Errc::kInvalidArgument,
+                 "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. "
+                 "CustomerMasterKeySpec is deprecated.");
   row.spec = spec.value_or(old_spec.value_or("SYMMETRIC_DEFAULT"));
   if (row.spec != "SYMMETRIC_DEFAULT" && !usage)
     return Error(Errc::kInvalidArgument,
@@ -45,8 +46,7 @@ Status ParseOrigin(const aws::Call& call, KeyRow& row) {
     row.origin = Origin::kCloudHsm;
     if (!row.custom_key_store_id)
       return Error(Errc::kInvalidArgument, "CustomKeyStoreId is required when Origin is AWS_CLOUDHSM.");
-    if (row.multi_region)
-      return Error(Errc::kUnsupported, "Multi-Region keys are not supported in custom key stores.");
+    if (row.multi_region) return Error(Errc::kUnsupported, "Multi-Region keys are not supported in custom key stores.");
     if (call.body.Has("XksKeyId"))
       return Error(Errc::kInvalidArgument, "XksKeyId is valid only when Origin is EXTERNAL_KEY_STORE.");
     return {};
@@ -84,7 +84,8 @@ Result<std::string> NewMaterialId(const KeyRow& row) {
 Status Insert(store::Transaction& t, KeyRow& row, const std::vector<Tag>& tags, std::int64_t key_limit) {
   SR_TRY(const std::int64_t keys, CountKeys(t, row.account, row.region));
   if (keys >= key_limit)
-    return Error(Errc::kLimitExceeded, "The account has reached its quota of " + std::to_string(key_limit) + " KMS keys.");
+    return Error(Errc::kLimitExceeded,
+                 "The account has reached its quota of " + std::to_string(key_limit) + " KMS keys.");
   SR_TRY(row.created_millis, t.NowMillis());
   SR_CHECK(InsertKey(t, row));
   return PutTags(t, row, tags);
@@ -127,7 +128,8 @@ Task<void> GiveUp(Kms& kms, std::shared_ptr<HsmKeyStore> keys, KeyRow row) {
 
 Task<Result<KeyRow>> CreateInCluster(Kms& kms, Request r, CustomStores::ViewPtr view) {
   r.row.cluster_id = view->row.cluster_id;
-  // The row first, unseen by anyone, then the HSM key, then its handle: whatever is interrupted can be found and removed.
+  // The row first, unseen by anyone, then the HSM key, then its handle: whatever is interrupted can be found and
+  // removed.
   const std::int64_t limit = kms.limits().keys;
   auto insert = [row = r.row, tags = r.tags, limit](store::Transaction& t) mutable -> Result<KeyRow> {
     SR_CHECK(Insert(t, row, tags, limit));

@@ -32,12 +32,13 @@ const Row kRows[] = {
      "1 validation error detected: Value at 'plaintext' failed to satisfy constraint: Member must have length greater "
      "than or equal to 1"},
     {"EncryptOfTooMuch", "Encrypt", R"({"KeyId":"KEY","Plaintext":")" + kTooLong + "\"}", "ValidationException",
-     "1 validation error detected: Value at 'plaintext' failed to satisfy constraint: Member must have length less than "
+     "1 validation error detected: Value at 'plaintext' failed to satisfy constraint: Member must have length less "
+     "than "
      "or equal to 4096"},
     {"EncryptWithoutKey", "Encrypt", R"({"Plaintext":"aGk="})", "ValidationException",
      "1 validation error detected: Value null at 'keyId' failed to satisfy constraint: Member must not be null"},
-    {"EncryptUnderUnknownKey", "Encrypt", R"({"KeyId":")" + kUnknownId + R"(","Plaintext":"aGk="})", "NotFoundException",
-     "Key '" + Arn(kUnknownId) + "' does not exist"},
+    {"EncryptUnderUnknownKey", "Encrypt", R"({"KeyId":")" + kUnknownId + R"(","Plaintext":"aGk="})",
+     "NotFoundException", "Key '" + Arn(kUnknownId) + "' does not exist"},
     {"EncryptUnderNoKeyId", "Encrypt", R"({"KeyId":"fake-key-id","Plaintext":"aGk="})", "NotFoundException",
      "Invalid keyId 'fake-key-id'"},
     {"EncryptUnderUnknownAlias", "Encrypt", R"({"KeyId":"alias/b","Plaintext":"aGk="})", "NotFoundException",
@@ -49,8 +50,9 @@ const Row kRows[] = {
      "<DISABLED> is disabled."},
     {"EncryptPendingDeletion", "Encrypt", R"({"KeyId":"PENDING","Plaintext":"aGk="})", "KMSInvalidStateException",
      "<PENDING> is pending deletion."},
-    {"EncryptOtherAlgorithm", "Encrypt", R"({"KeyId":"KEY","Plaintext":"aGk=","EncryptionAlgorithm":"RSAES_OAEP_SHA_1"})",
-     "InvalidKeyUsageException", "Algorithm RSAES_OAEP_SHA_1 is incompatible with key spec SYMMETRIC_DEFAULT."},
+    {"EncryptOtherAlgorithm", "Encrypt",
+     R"({"KeyId":"KEY","Plaintext":"aGk=","EncryptionAlgorithm":"RSAES_OAEP_SHA_1"})", "InvalidKeyUsageException",
+     "Algorithm RSAES_OAEP_SHA_1 is incompatible with key spec SYMMETRIC_DEFAULT."},
     {"StateComesBeforeAlgorithm", "Encrypt",
      R"({"KeyId":"DISABLED","Plaintext":"aGk=","EncryptionAlgorithm":"RSAES_OAEP_SHA_1"})", "DisabledException",
      "<DISABLED> is disabled."},
@@ -61,8 +63,10 @@ const Row kRows[] = {
     {"EncryptForeignKey", "Encrypt",
      R"({"KeyId":"arn:aws:kms:eu-central-1:444455556666:key/)" + kUnknownId + R"(","Plaintext":"aGk="})",
      "AccessDeniedException",
-     "User: arn:aws:iam::111122223333:root is not authorized to perform: kms:Encrypt on this resource because the resource "
-     "does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies "
+     "User: arn:aws:iam::111122223333:root is not authorized to perform: kms:Encrypt on this resource because the "
+     "resource "
+     "does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly "
+     "denies "
      "access"},
     {"DataKeyAes256", "GenerateDataKey", R"({"KeyId":"KEY","KeySpec":"AES_256"})", "", ""},
     {"DataKeyOf1024", "GenerateDataKeyWithoutPlaintext", R"({"KeyId":"KEY","NumberOfBytes":1024})", "", ""},
@@ -91,7 +95,8 @@ const Row kRows[] = {
     {"RandomOfUnknownStore", "GenerateRandom", R"({"NumberOfBytes":8,"CustomKeyStoreId":"cks-0"})",
      "CustomKeyStoreNotFoundException", "Custom key store cks-0 was not found."},
     {"DecryptOfNothing", "Decrypt", "{}", "ValidationException",
-     "1 validation error detected: Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be null"},
+     "1 validation error detected: Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be "
+     "null"},
 };
 class CryptoTable : public ::testing::TestWithParam<Row> {};
 TEST_P(CryptoTable, AnswersAsTheRowSays) {
@@ -117,18 +122,19 @@ TEST_P(CryptoTable, AnswersAsTheRowSays) {
     EXPECT_EQ(answer.Text("KeyId"), Arn(key));
   }
 }
-INSTANTIATE_TEST_SUITE_P(Crypto, CryptoTable, ::testing::ValuesIn(kRows), [](const auto& row) { return row.param.name; });
+INSTANTIATE_TEST_SUITE_P(Crypto, CryptoTable, ::testing::ValuesIn(kRows),
+                         [](const auto& row) { return row.param.name; });
 
 TEST(Encrypt, RoundTripsWithAnyContextOrderAndEchoesNothing) {
   FakeService service;
   const std::string key = service.NewKey();
-  const Answer sealed = service.Call("Encrypt", {{"KeyId", key},
-                                                 {"Plaintext", B64(kMarker)},
-                                                 {"EncryptionContext", {{"b", "2"}, {"a", "1"}}}});
+  const Answer sealed = service.Call(
+      "Encrypt", {{"KeyId", key}, {"Plaintext", B64(kMarker)}, {"EncryptionContext", {{"b", "2"}, {"a", "1"}}}});
   ASSERT_TRUE(sealed.ok()) << sealed.raw;
   EXPECT_EQ(sealed.Text("EncryptionAlgorithm"), "SYMMETRIC_DEFAULT");
   for (const bool named : {false, true}) {
-    json::object body{{"CiphertextBlob", sealed.Text("CiphertextBlob")}, {"EncryptionContext", {{"a", "1"}, {"b", "2"}}}};
+    json::object body{{"CiphertextBlob", sealed.Text("CiphertextBlob")},
+                      {"EncryptionContext", {{"a", "1"}, {"b", "2"}}}};
     if (named) body["KeyId"] = key;
     const Answer opened = service.Call("Decrypt", body);
     ASSERT_TRUE(opened.ok()) << opened.raw;
@@ -139,8 +145,8 @@ TEST(Encrypt, RoundTripsWithAnyContextOrderAndEchoesNothing) {
   }
   // Refusals after which a careless server would quote what it was given.
   service.Call("Encrypt", {{"KeyId", "alias/none"}, {"Plaintext", B64(kMarker)}});
-  const Answer too_long = service.Call(
-      "Encrypt", {{"KeyId", key}, {"Plaintext", B64(std::string(kMarker) + std::string(4096, 'x'))}});
+  const Answer too_long =
+      service.Call("Encrypt", {{"KeyId", key}, {"Plaintext", B64(std::string(kMarker) + std::string(4096, 'x'))}});
   const Answer not_base64 = service.Call("Encrypt", {{"KeyId", key}, {"Plaintext", kMarker}});
   for (const std::string& text : {service.Log(), sealed.raw, too_long.raw, not_base64.raw}) {
     EXPECT_THAT(text, Not(HasSubstr(kMarker)));
@@ -151,7 +157,8 @@ TEST(Encrypt, RoundTripsWithAnyContextOrderAndEchoesNothing) {
 TEST(Encrypt, KeepsTheLargestPlaintextUnderTheCapAndNeverRepeats) {
   FakeService service;
   const std::string key = service.NewKey();
-  const Bytes one = service.Encrypted(key, std::string(4096, 'x')), two = service.Encrypted(key, std::string(4096, 'x'));
+  const Bytes one = service.Encrypted(key, std::string(4096, 'x')),
+              two = service.Encrypted(key, std::string(4096, 'x'));
   EXPECT_LE(one.size(), 6144u);
   EXPECT_EQ(one.size(), service.Encrypted(key, std::string(4096, 'x'), {{"a", "long context"}}).size());
   EXPECT_NE(one, two);
@@ -175,13 +182,15 @@ TEST(Decrypt, RefusesEveryDamageOfABlob) {
     // Another account's or key's name: a key that is not there. Everything else is noise.
     const bool names_a_key = i >= 4 && i < kMaterialAt && free.type == "AccessDeniedException";
     if (names_a_key) {
-      EXPECT_EQ(free.message,
-                "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you "
-                "are not allowed to access.");
+      EXPECT_EQ(
+          free.message,
+          "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you "
+          "are not allowed to access.");
       EXPECT_EQ(named.type, "IncorrectKeyException");
       EXPECT_EQ(named.message, "The key ID in the request does not identify a CMK that can perform this operation.");
     } else {
-      for (const Answer& answer : {free, named}) EXPECT_EQ(answer.raw, R"({"__type":"InvalidCiphertextException"})") << i;
+      for (const Answer& answer : {free, named})
+        EXPECT_EQ(answer.raw, R"({"__type":"InvalidCiphertextException"})") << i;
     }
   }
   for (std::size_t size = 1; size < blob.size(); ++size) {
@@ -198,9 +207,8 @@ TEST(Decrypt, NeedsTheVeryContext) {
   FakeService service;
   const std::string key = service.NewKey();
   const std::string blob = Base64(service.Encrypted(key, "hi", {{"Dept", "IT"}}));
-  for (const json::object& context :
-       {json::object{}, json::object{{"Dept", "it"}}, json::object{{"dept", "IT"}}, json::object{{"Dept", "IT"}, {"a", ""}},
-        json::object{{"DeptI", "T"}}}) {
+  for (const json::object& context : {json::object{}, json::object{{"Dept", "it"}}, json::object{{"dept", "IT"}},
+                                      json::object{{"Dept", "IT"}, {"a", ""}}, json::object{{"DeptI", "T"}}}) {
     const Answer answer = service.Call("Decrypt", {{"CiphertextBlob", blob}, {"EncryptionContext", context}});
     EXPECT_EQ(answer.raw, R"({"__type":"InvalidCiphertextException"})");
   }
@@ -211,7 +219,8 @@ TEST(Decrypt, TellsOtherKeysAccountsAndRegionsApartOnlyAsFarAsTheCallerMayKnow) 
   const std::string key = service.NewKey(), other = service.NewKey();
   const std::string blob = Base64(service.Encrypted(key, "hi"));
   const std::string not_yours =
-      "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not "
+      "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are "
+      "not "
       "allowed to access.";
   EXPECT_EQ(service.Call("Decrypt", {{"CiphertextBlob", blob}, {"KeyId", other}}).type, "IncorrectKeyException");
   // The key that cannot do it is named wrongly before its state matters.
@@ -222,7 +231,8 @@ TEST(Decrypt, TellsOtherKeysAccountsAndRegionsApartOnlyAsFarAsTheCallerMayKnow) 
   EXPECT_EQ(service.Call("Decrypt", {{"CiphertextBlob", blob}, {"DryRun", true}}).type, "DryRunOperationException");
   Bytes bad = FromB64(blob);
   bad.back() ^= 1;
-  EXPECT_EQ(service.Call("Decrypt", {{"CiphertextBlob", Base64(bad)}, {"DryRun", true}}).type, "InvalidCiphertextException");
+  EXPECT_EQ(service.Call("Decrypt", {{"CiphertextBlob", Base64(bad)}, {"DryRun", true}}).type,
+            "InvalidCiphertextException");
 }
 
 TEST(Decrypt, WorksForAnAccountThatThePolicyNames) {
@@ -248,11 +258,12 @@ TEST(GenerateDataKey, SealsWhatItShows) {
                                             {"KeySpec", "AES_128", 16},
                                             {"NumberOfBytes", 1, 1},
                                             {"NumberOfBytes", 1024, 1024}}) {
-    const Answer made = service.Call("GenerateDataKey", {{"KeyId", key}, {member, value}, {"EncryptionContext", {{"a", "b"}}}});
+    const Answer made =
+        service.Call("GenerateDataKey", {{"KeyId", key}, {member, value}, {"EncryptionContext", {{"a", "b"}}}});
     ASSERT_TRUE(made.ok()) << made.raw;
     EXPECT_EQ(FromB64(made.Text("Plaintext")).size(), size);
-    const Answer opened = service.Call(
-        "Decrypt", {{"CiphertextBlob", made.Text("CiphertextBlob")}, {"EncryptionContext", {{"a", "b"}}}});
+    const Answer opened =
+        service.Call("Decrypt", {{"CiphertextBlob", made.Text("CiphertextBlob")}, {"EncryptionContext", {{"a", "b"}}}});
     EXPECT_EQ(opened.Text("Plaintext"), made.Text("Plaintext"));
     EXPECT_EQ(service.Call("Decrypt", {{"CiphertextBlob", made.Text("CiphertextBlob")}}).raw,
               R"({"__type":"InvalidCiphertextException"})");
@@ -293,7 +304,8 @@ TEST(Domain, ASwappedTokenDoesNotOpen) {
   FakeService service;
   const std::string one = service.NewKey(), two = service.NewKey();
   const Bytes blob = service.Encrypted(one, "hi");
-  service.Sql("UPDATE kms_keys SET token = (SELECT token FROM kms_keys WHERE key_id = $1) WHERE key_id = $2", {two, one});
+  service.Sql("UPDATE kms_keys SET token = (SELECT token FROM kms_keys WHERE key_id = $1) WHERE key_id = $2",
+              {two, one});
   EXPECT_FALSE(service.Call("Decrypt", {{"CiphertextBlob", Base64(blob)}}).ok());
   EXPECT_FALSE(service.Call("Encrypt", {{"KeyId", one}, {"Plaintext", B64("hi")}}).ok());
 }

@@ -14,10 +14,10 @@ struct Request {
 Result<Request> Parse(const aws::Call& call) {
   Request r;
   if (!call.body.Has("CiphertextBlob"))
-    return Error(Errc::kInvalidArgument, "1 validation error detected: Value null at 'ciphertextBlob' failed to satisfy "
-                                         "constraint: Member must not be null");
-  if (call.body.Has("DryRunModifiers"))
-    return Error(Errc::kUnsupported, "This deployment knows no DryRunModifiers.");
+    return Error(Errc::kInvalidArgument,
+                 "1 validation error detected: Value null at 'ciphertextBlob' failed to satisfy "
+                 "constraint: Member must not be null");
+  if (call.body.Has("DryRunModifiers")) return Error(Errc::kUnsupported, "This deployment knows no DryRunModifiers.");
   SR_TRY(r.blob, call.body.RequiredBlob("CiphertextBlob"));
   SR_TRY(r.key_id, call.body.OptionalString("KeyId"));
   SR_TRY(r.options, ParseCryptoOptions(call));
@@ -25,8 +25,9 @@ Result<Request> Parse(const aws::Call& call) {
 }
 
 Error NotYours() {
-  return Error(Errc::kAccessDenied, "The ciphertext refers to a customer master key that does not exist, does not exist in "
-                                    "this region, or you are not allowed to access.");
+  return Error(Errc::kAccessDenied,
+               "The ciphertext refers to a customer master key that does not exist, does not exist in "
+               "this region, or you are not allowed to access.");
 }
 
 /// The key that made the blob: named by it, and by the request if that names one.

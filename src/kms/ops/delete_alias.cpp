@@ -24,7 +24,7 @@ Task<Result<aws::Reply>> DeleteAlias(Kms& kms, aws::Call& call) {
 
 }  // namespace
 
-constinit const aws::Operation op::delete_alias = {.target = "TrentService.DeleteAlias",
-    .iam_action = "kms:DeleteAlias", .handler = aws::Bind<Kms, &DeleteAlias>};
+constinit const aws::Operation op::delete_alias = {
+    .target = "TrentService.DeleteAlias", .iam_action = "kms:DeleteAlias", .handler = aws::Bind<Kms, &DeleteAlias>};
 
 }  // namespace strongroom::kms

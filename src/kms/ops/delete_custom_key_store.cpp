@@ -30,6 +30,7 @@ Task<Result<aws::Reply>> DeleteCustomKeyStore(Kms& kms, aws::Call& call) {
 }  // namespace
 
 constinit const aws::Operation op::delete_custom_key_store = {.target = "TrentService.DeleteCustomKeyStore",
-    .iam_action = "kms:DeleteCustomKeyStore", .handler = aws::Bind<Kms, &DeleteCustomKeyStore>};
+                                                              .iam_action = "kms:DeleteCustomKeyStore",
+                                                              .handler = aws::Bind<Kms, &DeleteCustomKeyStore>};
 
 }  // namespace strongroom::kms

@@ -2,8 +2,8 @@
 #include "kms/keys/metadata.h"
 #include "kms/keystore/requests.h"
 #include "kms/ops/all.h"
-#include "kms/pipeline.h"
 #include "kms/page.h"
+#include "kms/pipeline.h"
 
 namespace strongroom::kms {
 namespace {
@@ -15,7 +15,8 @@ aws::Reply Show(const CustomStoreRow& row) {
       .Text("CloudHsmClusterId", row.cluster_id)
       .Text("TrustAnchorCertificate", row.trust_anchor)
       .Text("ConnectionState", std::string(Name(row.state)));
-  if (row.state == ConnectionState::kFailed) entry.Text("ConnectionErrorCode", row.error_code.value_or("INTERNAL_ERROR"));
+  if (row.state == ConnectionState::kFailed)
+    entry.Text("ConnectionErrorCode", row.error_code.value_or("INTERNAL_ERROR"));
   entry.Timestamp("CreationDate", ToWallTime(row.created_millis)).Text("CustomKeyStoreType", row.type);
   return entry;
 }
@@ -49,6 +50,7 @@ Task<Result<aws::Reply>> DescribeCustomKeyStores(Kms& kms, aws::Call& call) {
 }  // namespace
 
 constinit const aws::Operation op::describe_custom_key_stores = {.target = "TrentService.DescribeCustomKeyStores",
-    .iam_action = "kms:DescribeCustomKeyStores", .handler = aws::Bind<Kms, &DescribeCustomKeyStores>};
+                                                                 .iam_action = "kms:DescribeCustomKeyStores",
+                                                                 .handler = aws::Bind<Kms, &DescribeCustomKeyStores>};
 
 }  // namespace strongroom::kms

@@ -16,7 +16,7 @@ Task<Result<aws::Reply>> DescribeKey(Kms& kms, aws::Call& call) {
 
 }  // namespace
 
-constinit const aws::Operation op::describe_key = {.target = "TrentService.DescribeKey",
-    .iam_action = "kms:DescribeKey", .handler = aws::Bind<Kms, &DescribeKey>};
+constinit const aws::Operation op::describe_key = {
+    .target = "TrentService.DescribeKey", .iam_action = "kms:DescribeKey", .handler = aws::Bind<Kms, &DescribeKey>};
 
 }  // namespace strongroom::kms

@@ -19,7 +19,7 @@ Task<Result<aws::Reply>> DisableKey(Kms& kms, aws::Call& call) {
 
 }  // namespace
 
-constinit const aws::Operation op::disable_key = {.target = "TrentService.DisableKey",
-    .iam_action = "kms:DisableKey", .handler = aws::Bind<Kms, &DisableKey>};
+constinit const aws::Operation op::disable_key = {
+    .target = "TrentService.DisableKey", .iam_action = "kms:DisableKey", .handler = aws::Bind<Kms, &DisableKey>};
 
 }  // namespace strongroom::kms

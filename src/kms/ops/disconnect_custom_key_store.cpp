@@ -27,6 +27,7 @@ Task<Result<aws::Reply>> DisconnectCustomKeyStore(Kms& kms, aws::Call& call) {
 }  // namespace
 
 constinit const aws::Operation op::disconnect_custom_key_store = {.target = "TrentService.DisconnectCustomKeyStore",
-    .iam_action = "kms:DisconnectCustomKeyStore", .handler = aws::Bind<Kms, &DisconnectCustomKeyStore>};
+                                                                  .iam_action = "kms:DisconnectCustomKeyStore",
+                                                                  .handler = aws::Bind<Kms, &DisconnectCustomKeyStore>};
 
 }  // namespace strongroom::kms

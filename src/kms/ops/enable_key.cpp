@@ -19,7 +19,7 @@ Task<Result<aws::Reply>> EnableKey(Kms& kms, aws::Call& call) {
 
 }  // namespace
 
-constinit const aws::Operation op::enable_key = {.target = "TrentService.EnableKey",
-    .iam_action = "kms:EnableKey", .handler = aws::Bind<Kms, &EnableKey>};
+constinit const aws::Operation op::enable_key = {
+    .target = "TrentService.EnableKey", .iam_action = "kms:EnableKey", .handler = aws::Bind<Kms, &EnableKey>};
 
 }  // namespace strongroom::kms

@@ -26,7 +26,8 @@ Task<Result<aws::Reply>> Encrypt(Kms& kms, aws::Call& call) {
   SR_CO_TRY(const std::string algorithm, call.body.StringOr("EncryptionAlgorithm", "SYMMETRIC_DEFAULT"));
   SR_CO_CHECK(RequireAlgorithm(*usable.key, algorithm));
   SR_CO_CHECK(StopIfDryRun(r.options));
-  SR_CO_TRY(Bytes blob, co_await usable.store(kms).Seal(*usable.key, r.options.canonical_context, std::move(r.plaintext)));
+  SR_CO_TRY(Bytes blob,
+            co_await usable.store(kms).Seal(*usable.key, r.options.canonical_context, std::move(r.plaintext)));
   aws::Reply reply;
   reply.Blob("CiphertextBlob", std::move(blob)).Text("KeyId", usable.key->arn).Text("EncryptionAlgorithm", algorithm);
   co_return reply;

@@ -10,6 +10,7 @@ Task<Result<aws::Reply>> GenerateDataKey(Kms& kms, aws::Call& call) { return Mak
 }  // namespace
 
 constinit const aws::Operation op::generate_data_key = {.target = "TrentService.GenerateDataKey",
-    .iam_action = "kms:GenerateDataKey", .handler = aws::Bind<Kms, &GenerateDataKey>};
+                                                        .iam_action = "kms:GenerateDataKey",
+                                                        .handler = aws::Bind<Kms, &GenerateDataKey>};
 
 }  // namespace strongroom::kms

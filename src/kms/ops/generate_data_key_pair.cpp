@@ -10,6 +10,7 @@ Task<Result<aws::Reply>> GenerateDataKeyPair(Kms& kms, aws::Call& call) { return
 }  // namespace
 
 constinit const aws::Operation op::generate_data_key_pair = {.target = "TrentService.GenerateDataKeyPair",
-    .iam_action = "kms:GenerateDataKeyPair", .handler = aws::Bind<Kms, &GenerateDataKeyPair>};
+                                                             .iam_action = "kms:GenerateDataKeyPair",
+                                                             .handler = aws::Bind<Kms, &GenerateDataKeyPair>};
 
 }  // namespace strongroom::kms

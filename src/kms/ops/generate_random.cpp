@@ -15,7 +15,8 @@ Task<Result<aws::Reply>> GenerateRandom(Kms& kms, aws::Call& call) {
   CustomStores::ViewPtr view;
   KeyStore* store = &kms.domain();
   if (store_id) {
-    SR_CO_TRY(view, co_await kms.custom_stores().Find(std::string(call.account()), std::string(call.region), *store_id));
+    SR_CO_TRY(view,
+              co_await kms.custom_stores().Find(std::string(call.account()), std::string(call.region), *store_id));
     if (view->keys == nullptr) co_return view->Unusable();
     store = view->keys.get();
   }
@@ -28,6 +29,7 @@ Task<Result<aws::Reply>> GenerateRandom(Kms& kms, aws::Call& call) {
 }  // namespace
 
 constinit const aws::Operation op::generate_random = {.target = "TrentService.GenerateRandom",
-    .iam_action = "kms:GenerateRandom", .handler = aws::Bind<Kms, &GenerateRandom>};
+                                                      .iam_action = "kms:GenerateRandom",
+                                                      .handler = aws::Bind<Kms, &GenerateRandom>};
 
 }  // namespace strongroom::kms

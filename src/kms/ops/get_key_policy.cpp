@@ -18,7 +18,7 @@ Task<Result<aws::Reply>> GetKeyPolicy(Kms& kms, aws::Call& call) {
 
 }  // namespace
 
-constinit const aws::Operation op::get_key_policy = {.target = "TrentService.GetKeyPolicy",
-    .iam_action = "kms:GetKeyPolicy", .handler = aws::Bind<Kms, &GetKeyPolicy>};
+constinit const aws::Operation op::get_key_policy = {
+    .target = "TrentService.GetKeyPolicy", .iam_action = "kms:GetKeyPolicy", .handler = aws::Bind<Kms, &GetKeyPolicy>};
 
 }  // namespace strongroom::kms

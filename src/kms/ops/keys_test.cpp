@@ -53,7 +53,8 @@ struct CreateRow {
 const std::string kLockedOut =
     R"({\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"kms:Encrypt\",\"Resource\":\"*\"}]})";
 const CreateRow kCreateRows[] = {
-    {"BothSpecs", R"({"KeySpec":"SYMMETRIC_DEFAULT","CustomerMasterKeySpec":"SYMMETRIC_DEFAULT"})", "ValidationException",
+    {"BothSpecs", R"({"KeySpec":"SYMMETRIC_DEFAULT","CustomerMasterKeySpec":"SYMMETRIC_DEFAULT"})",
+     "ValidationException",
      "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated."},
     {"OldSpecAlone", R"({"CustomerMasterKeySpec":"SYMMETRIC_DEFAULT"})", "", ""},
     {"HmacWithoutUsage", R"({"KeySpec":"HMAC_256"})", "ValidationException",
@@ -115,16 +116,26 @@ struct StateRow {
   std::string operation, enabled, disabled, pending;  // error code of table 2.5, or "ok"
 };
 const StateRow kStateRows[] = {
-    {"CancelKeyDeletion", "S4", "S4", "ok"},     {"CreateAlias", "ok", "ok", "S3"},
-    {"Encrypt", "ok", "S1", "S3"},               {"Decrypt", "ok", "S1", "S3"},
-    {"GenerateDataKey", "ok", "S1", "S3"},       {"GenerateDataKeyWithoutPlaintext", "ok", "S1", "S3"},
-    {"GenerateDataKeyPair", "ok", "S1", "S3"},   {"GenerateDataKeyPairWithoutPlaintext", "ok", "S1", "S3"},
-    {"DeleteAlias", "ok", "ok", "ok"},           {"UpdateAlias", "ok", "ok", "S3"},
-    {"DescribeKey", "ok", "ok", "ok"},           {"GetKeyPolicy", "ok", "ok", "ok"},
-    {"PutKeyPolicy", "ok", "ok", "ok"},          {"ListAliases", "ok", "ok", "ok"},
-    {"ListResourceTags", "ok", "ok", "ok"},      {"EnableKey", "ok", "ok", "S3"},
-    {"DisableKey", "ok", "ok", "S3"},            {"ScheduleKeyDeletion", "ok", "ok", "S3"},
-    {"TagResource", "ok", "ok", "S3"},           {"UntagResource", "ok", "ok", "S3"},
+    {"CancelKeyDeletion", "S4", "S4", "ok"},
+    {"CreateAlias", "ok", "ok", "S3"},
+    {"Encrypt", "ok", "S1", "S3"},
+    {"Decrypt", "ok", "S1", "S3"},
+    {"GenerateDataKey", "ok", "S1", "S3"},
+    {"GenerateDataKeyWithoutPlaintext", "ok", "S1", "S3"},
+    {"GenerateDataKeyPair", "ok", "S1", "S3"},
+    {"GenerateDataKeyPairWithoutPlaintext", "ok", "S1", "S3"},
+    {"DeleteAlias", "ok", "ok", "ok"},
+    {"UpdateAlias", "ok", "ok", "S3"},
+    {"DescribeKey", "ok", "ok", "ok"},
+    {"GetKeyPolicy", "ok", "ok", "ok"},
+    {"PutKeyPolicy", "ok", "ok", "ok"},
+    {"ListAliases", "ok", "ok", "ok"},
+    {"ListResourceTags", "ok", "ok", "ok"},
+    {"EnableKey", "ok", "ok", "S3"},
+    {"DisableKey", "ok", "ok", "S3"},
+    {"ScheduleKeyDeletion", "ok", "ok", "S3"},
+    {"TagResource", "ok", "ok", "S3"},
+    {"UntagResource", "ok", "ok", "S3"},
 };
 class StateTable : public ::testing::TestWithParam<StateRow> {};
 TEST_P(StateTable, AnswersAsTheRowSays) {
@@ -143,8 +154,10 @@ TEST_P(StateTable, AnswersAsTheRowSays) {
     json::object body{{"KeyId", key}};
     if (op == "Encrypt") body["Plaintext"] = B64("hi");
     if (op == "Decrypt") body["CiphertextBlob"] = Base64(blob);
-    if (op.starts_with("GenerateDataKeyPair")) body["KeyPairSpec"] = "ECC_NIST_P256";
-    else if (op.starts_with("GenerateDataKey")) body["KeySpec"] = "AES_256";
+    if (op.starts_with("GenerateDataKeyPair"))
+      body["KeyPairSpec"] = "ECC_NIST_P256";
+    else if (op.starts_with("GenerateDataKey"))
+      body["KeySpec"] = "AES_256";
     if (op == "CreateAlias") body = {{"AliasName", "alias/new"}, {"TargetKeyId", key}};
     if (op == "UpdateAlias") body = {{"AliasName", "alias/other"}, {"TargetKeyId", key}};
     if (op == "DeleteAlias") body = {{"AliasName", "alias/mine"}};
@@ -196,8 +209,9 @@ TEST(Policy, IsKeptAsGivenAndEnforcedAtOnce) {
   EXPECT_EQ(service.Call("GetKeyPolicy", {{"KeyId", key}, {"PolicyName", "default"}}).Text("Policy"), deny);
   const Answer refused = service.Call("Encrypt", {{"KeyId", key}, {"Plaintext", B64("hi")}});
   EXPECT_EQ(refused.type, "AccessDeniedException");
-  EXPECT_EQ(refused.message, "User: arn:aws:iam::111122223333:root is not authorized to perform: kms:Encrypt on resource: " +
-                                 Arn(key) + " with an explicit deny in a resource-based policy");
+  EXPECT_EQ(refused.message,
+            "User: arn:aws:iam::111122223333:root is not authorized to perform: kms:Encrypt on resource: " + Arn(key) +
+                " with an explicit deny in a resource-based policy");
   // Not allowed comes before the key's state.
   service.Call("DisableKey", {{"KeyId", key}});
   EXPECT_EQ(service.Call("Encrypt", {{"KeyId", key}, {"Plaintext", B64("hi")}}).type, "AccessDeniedException");
@@ -220,9 +234,8 @@ class PolicyTable : public ::testing::TestWithParam<PolicyRow> {};
 TEST_P(PolicyTable, AnswersAsTheRowSays) {
   FakeService service;
   const std::string key = service.NewKey();
-  const Answer answer = service.Call(GetParam().operation, {{"KeyId", key},
-                                                            {"PolicyName", GetParam().policy_name},
-                                                            {"Policy", GetParam().policy}});
+  const Answer answer = service.Call(
+      GetParam().operation, {{"KeyId", key}, {"PolicyName", GetParam().policy_name}, {"Policy", GetParam().policy}});
   EXPECT_EQ(answer.type, GetParam().type) << answer.raw;
   EXPECT_EQ(service.Call("GetKeyPolicy", {{"KeyId", key}}).Text("Policy"), DefaultPolicy(kAccount));
 }

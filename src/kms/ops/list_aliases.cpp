@@ -1,8 +1,8 @@
 // Source: AWS KMS API Reference, "ListAliases".
 #include "kms/keys/metadata.h"
 #include "kms/ops/all.h"
-#include "kms/pipeline.h"
 #include "kms/page.h"
+#include "kms/pipeline.h"
 
 namespace strongroom::kms {
 namespace {
@@ -28,7 +28,9 @@ Task<Result<aws::Reply>> ListAliases(Kms& kms, aws::Call& call) {
   }
   SR_CO_TRY(const Page page, ParsePage(kms, call, {.default_limit = 50, .max_limit = 100}, key_id));
   auto list = [account = std::string(call.account()), region = std::string(call.region), key_id,
-               page](store::Transaction& t) { return ListAliasRows(t, account, region, key_id, page.after, page.limit + 1); };
+               page](store::Transaction& t) {
+    return ListAliasRows(t, account, region, key_id, page.after, page.limit + 1);
+  };
   SR_CO_TRY(auto aliases, co_await kms.database().RunRead(std::move(list)));
   const bool more = CutPage(page, aliases);
   std::vector<aws::Reply> shown;
@@ -41,7 +43,7 @@ Task<Result<aws::Reply>> ListAliases(Kms& kms, aws::Call& call) {
 
 }  // namespace
 
-constinit const aws::Operation op::list_aliases = {.target = "TrentService.ListAliases",
-    .iam_action = "kms:ListAliases", .handler = aws::Bind<Kms, &ListAliases>};
+constinit const aws::Operation op::list_aliases = {
+    .target = "TrentService.ListAliases", .iam_action = "kms:ListAliases", .handler = aws::Bind<Kms, &ListAliases>};
 
 }  // namespace strongroom::kms

@@ -1,7 +1,7 @@
 // Source: AWS KMS API Reference, "ListKeys".
 #include "kms/ops/all.h"
-#include "kms/pipeline.h"
 #include "kms/page.h"
+#include "kms/pipeline.h"
 
 namespace strongroom::kms {
 namespace {
@@ -16,7 +16,8 @@ Task<Result<aws::Reply>> ListKeys(Kms& kms, aws::Call& call) {
   const bool more = CutPage(page, ids);
   std::vector<aws::Reply> shown;
   const std::string prefix = "arn:aws:kms:" + std::string(call.region) + ":" + std::string(call.account()) + ":key/";
-  for (const std::string& id : ids) shown.push_back(std::move(aws::Reply().Text("KeyId", id).Text("KeyArn", prefix + id)));
+  for (const std::string& id : ids)
+    shown.push_back(std::move(aws::Reply().Text("KeyId", id).Text("KeyArn", prefix + id)));
   aws::Reply reply;
   reply.Objects("Keys", std::move(shown));
   FinishPage(kms, page, more, more ? ids.back() : "", reply);
@@ -25,7 +26,7 @@ Task<Result<aws::Reply>> ListKeys(Kms& kms, aws::Call& call) {
 
 }  // namespace
 
-constinit const aws::Operation op::list_keys = {.target = "TrentService.ListKeys",
-    .iam_action = "kms:ListKeys", .handler = aws::Bind<Kms, &ListKeys>};
+constinit const aws::Operation op::list_keys = {
+    .target = "TrentService.ListKeys", .iam_action = "kms:ListKeys", .handler = aws::Bind<Kms, &ListKeys>};
 
 }  // namespace strongroom::kms

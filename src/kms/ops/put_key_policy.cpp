@@ -25,7 +25,7 @@ Task<Result<aws::Reply>> PutKeyPolicy(Kms& kms, aws::Call& call) {
 
 }  // namespace
 
-constinit const aws::Operation op::put_key_policy = {.target = "TrentService.PutKeyPolicy",
-    .iam_action = "kms:PutKeyPolicy", .handler = aws::Bind<Kms, &PutKeyPolicy>};
+constinit const aws::Operation op::put_key_policy = {
+    .target = "TrentService.PutKeyPolicy", .iam_action = "kms:PutKeyPolicy", .handler = aws::Bind<Kms, &PutKeyPolicy>};
 
 }  // namespace strongroom::kms

@@ -30,6 +30,7 @@ Task<Result<aws::Reply>> ScheduleKeyDeletion(Kms& kms, aws::Call& call) {
 }  // namespace
 
 constinit const aws::Operation op::schedule_key_deletion = {.target = "TrentService.ScheduleKeyDeletion",
-    .iam_action = "kms:ScheduleKeyDeletion", .handler = aws::Bind<Kms, &ScheduleKeyDeletion>};
+                                                            .iam_action = "kms:ScheduleKeyDeletion",
+                                                            .handler = aws::Bind<Kms, &ScheduleKeyDeletion>};
 
 }  // namespace strongroom::kms

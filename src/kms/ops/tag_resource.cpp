@@ -19,7 +19,7 @@ Task<Result<aws::Reply>> TagResource(Kms& kms, aws::Call& call) {
 
 }  // namespace
 
-constinit const aws::Operation op::tag_resource = {.target = "TrentService.TagResource",
-    .iam_action = "kms:TagResource", .handler = aws::Bind<Kms, &TagResource>};
+constinit const aws::Operation op::tag_resource = {
+    .target = "TrentService.TagResource", .iam_action = "kms:TagResource", .handler = aws::Bind<Kms, &TagResource>};
 
 }  // namespace strongroom::kms

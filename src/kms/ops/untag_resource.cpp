@@ -19,6 +19,7 @@ Task<Result<aws::Reply>> UntagResource(Kms& kms, aws::Call& call) {
 }  // namespace
 
 constinit const aws::Operation op::untag_resource = {.target = "TrentService.UntagResource",
-    .iam_action = "kms:UntagResource", .handler = aws::Bind<Kms, &UntagResource>};
+                                                     .iam_action = "kms:UntagResource",
+                                                     .handler = aws::Bind<Kms, &UntagResource>};
 
 }  // namespace strongroom::kms

@@ -18,7 +18,8 @@ Task<Result<aws::Reply>> UpdateAlias(Kms& kms, aws::Call& call) {
   const KeyRules rules{.forms = IdForms::kKeyOnly, .states = kNotPendingDeletion};
   SR_CO_TRY(const UsableKey usable, co_await UseKey(kms, call, std::move(target), rules));
   if (old != nullptr && old->row.usage != usable.key->row.usage)
-    co_return Error(Errc::kInvalidArgument, "The new key must have the same key usage as the key that the alias has now.");
+    co_return Error(Errc::kInvalidArgument,
+                    "The new key must have the same key usage as the key that the alias has now.");
   AliasRow alias{std::string(call.account()), std::string(call.region), name, usable.key->row.key_id};
   const std::int64_t limit = kms.limits().aliases_per_key;
   auto update = [alias, limit](store::Transaction& t) mutable -> Status {
@@ -38,7 +39,7 @@ Task<Result<aws::Reply>> UpdateAlias(Kms& kms, aws::Call& call) {
 
 }  // namespace
 
-constinit const aws::Operation op::update_alias = {.target = "TrentService.UpdateAlias",
-    .iam_action = "kms:UpdateAlias", .handler = aws::Bind<Kms, &UpdateAlias>};
+constinit const aws::Operation op::update_alias = {
+    .target = "TrentService.UpdateAlias", .iam_action = "kms:UpdateAlias", .handler = aws::Bind<Kms, &UpdateAlias>};
 
 }  // namespace strongroom::kms

@@ -76,6 +76,7 @@ Task<Result<aws::Reply>> UpdateCustomKeyStore(Kms& kms, aws::Call& call) {
 }  // namespace
 
 constinit const aws::Operation op::update_custom_key_store = {.target = "TrentService.UpdateCustomKeyStore",
-    .iam_action = "kms:UpdateCustomKeyStore", .handler = aws::Bind<Kms, &UpdateCustomKeyStore>};
+                                                              .iam_action = "kms:UpdateCustomKeyStore",
+                                                              .handler = aws::Bind<Kms, &UpdateCustomKeyStore>};
 
 }  // namespace strongroom::kms

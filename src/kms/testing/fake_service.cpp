@@ -83,7 +83,10 @@ struct SignedRequest {
       headers.push_back({line.substr(0, colon), line.substr(colon + 2)});
       at = end;
     }
-    request = {.method = "POST", .target = "/", .headers = headers, .body = all.substr(head_end + 4),
+    request = {.method = "POST",
+               .target = "/",
+               .headers = headers,
+               .body = all.substr(head_end + 4),
                .remote_address = "192.0.2.7"};
   }
 };
@@ -132,9 +135,7 @@ struct FakeService::Process {
 };
 
 FakeService::FakeService(Limits limits)
-    : limits_(limits),
-      domain_(std::make_shared<hsm_client::testing::DoubleCluster>()),
-      domain_hsm_(pki_, domain_) {
+    : limits_(limits), domain_(std::make_shared<hsm_client::testing::DoubleCluster>()), domain_hsm_(pki_, domain_) {
   LogCatcher::Instance();
   store::Config config;
   config.sqlite_path = directory_of_files_.path() / "store.db";

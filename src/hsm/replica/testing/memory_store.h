@@ -27,9 +27,9 @@ class MemoryLink final : public StoreLink {
  public:
   explicit MemoryLink(std::shared_ptr<MemoryStore> store) : store_(std::move(store)) {}
 
-  bool away = false;             // every question fails; an offer certainly did not arrive
-  bool silent = false;           // the same, but nobody can tell whether an offer arrived (it did not)
-  int lose_answers = 0;          // offers that are taken, and whose answer is lost
+  bool away = false;     // every question fails; an offer certainly did not arrive
+  bool silent = false;   // the same, but nobody can tell whether an offer arrived (it did not)
+  int lose_answers = 0;  // offers that are taken, and whose answer is lost
   int offers = 0;
 
   Task<Offer> Append(std::string cluster_id, std::uint64_t number, Bytes, Bytes record) override {
@@ -65,7 +65,8 @@ class MemoryLink final : public StoreLink {
     co_return rows;
   }
 
-  Task<Status> PutSnapshot(std::string cluster_id, std::uint64_t number, std::string, std::string, Bytes data) override {
+  Task<Status> PutSnapshot(std::string cluster_id, std::uint64_t number, std::string, std::string,
+                           Bytes data) override {
     co_await Yield();
     if (away || silent) co_return Error(Errc::kUnavailable, "The store is away.");
     auto& snapshot = store_->clusters[cluster_id].snapshot;

@@ -56,9 +56,7 @@ void RunUntil(Loop& loop, Condition condition) {
   }
 }
 
-inline SharedSecret RootKey(std::uint8_t fill = 7) {
-  return Share(std::move(*SecretBuffer::CopyOf(Bytes(32, fill))));
-}
+inline SharedSecret RootKey(std::uint8_t fill = 7) { return Share(std::move(*SecretBuffer::CopyOf(Bytes(32, fill)))); }
 
 inline Bytes FileBytes(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
@@ -103,8 +101,9 @@ struct TestHsm {
   std::string hsm_id;
   MemoryLink link;
   ReplicaOptions extra;
-  std::shared_ptr<std::int64_t> now_millis = std::make_shared<std::int64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
-      std::chrono::system_clock::now().time_since_epoch()).count());
+  std::shared_ptr<std::int64_t> now_millis = std::make_shared<std::int64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count());
   std::optional<Step> die_at;
   std::optional<Error> stopped;
   int membership_calls = 0, lifecycle_calls = 0;
@@ -145,7 +144,8 @@ inline Decide AddKey(std::string label) {
 }
 
 inline Task<Result<Bytes>> AddKeyTo(TestHsm& hsm, std::string label, std::optional<wire::ClientId> client = {}) {
-  co_return co_await hsm.replica->Change(client ? &*client : nullptr, wire::Command::kGenerateKey, AddKey(std::move(label)));
+  co_return co_await hsm.replica->Change(client ? &*client : nullptr, wire::Command::kGenerateKey,
+                                         AddKey(std::move(label)));
 }
 
 inline int CountLabel(const State& state, const std::string& label) {
@@ -155,7 +155,8 @@ inline int CountLabel(const State& state, const std::string& label) {
 }
 
 inline constexpr char kClusterId[] = "cluster-abcdefghijk";
-inline constexpr auto kCopy = std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing;
+inline constexpr auto kCopy =
+    std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing;
 
 /// Certifies, admits and joins `fresh` by way of `member` (of the domain cluster).
 inline Status Certify(Loop& loop, TestHsm& member, TestHsm& fresh) {

@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+"""The figures of script/bench: each against this machine's own limit, in the same run, on the same core.
+
+Servers are pinned to the first core and the load generator to the second; the load generator's own CPU time per request
+is printed, so that one sees whether it was the limit.
+"""
+
+import argparse
+import base64
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+from deployment import BIN, Deployment  # noqa: E402
+
+rows = []
+
+
+def row(what, ours, limit, ratio, note=""):
+    rows.append({"what": what, "strongroom": ours, "limit": limit, "ratio": ratio, "note": note})
+    print(f"  {what:<58} {ours:>22} {limit:>24} {ratio:>8}  {note}", flush=True)
+
+
+def load(host, port, seconds, *arguments, environment=None):
+    done = subprocess.run(["taskset", "-c", "1", str(BIN / "strongroom_loadgen"), "--host", host, "--port", str(port),
+                           "-c", "64", "-t", str(seconds), "--warmup", "2", *arguments], capture_output=True, text=True,
+                          env=environment)
+    found = re.search(r"requests/s (\d+).*failures (\d+).*p50 (\d+) us\s+p99 (\d+) us\s+client CPU ([\d.]+)", done.stdout)
+    if not found or found.group(2) != "0":
+        raise SystemExit(f"loadgen failed: {done.stdout}{done.stderr}")
+    return {"rate": int(found.group(1)), "p50": int(found.group(3)), "p99": int(found.group(4)),
+            "client": float(found.group(5))}
+
+
+def cpu_seconds(pids):
+    tick = os.sysconf("SC_CLK_TCK")
+    total = 0
+    for pid in pids:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / tick
+
+
+def pin(pids, core="0"):
+    for pid in pids:
+        for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+            subprocess.run(["taskset", "-cp", core, task.name], capture_output=True)
+
+
+class Nginx:
+    """One worker on the first core, the same TLS and answer size."""
+
+    def __init__(self, deployment, reply_bytes):
+        self.root = pathlib.Path(tempfile.mkdtemp(prefix="strongroom-nginx-"))
+        tls = deployment.data / "tls"
+        for name in ("server.crt", "server.key"):
+            shutil.copy(tls / name, self.root / name)
+        (self.root / "nginx.conf").write_text(f"""
+            daemon off; worker_processes 1; pid {self.root}/pid; error_log {self.root}/error.log;
+            events {{ worker_connections 1024; }}
+            http {{
+              access_log off; keepalive_requests 1000000000; keepalive_timeout 300s;
+              client_body_temp_path {self.root}/b; proxy_temp_path {self.root}/p; fastcgi_temp_path {self.root}/f;
+              uwsgi_temp_path {self.root}/u; scgi_temp_path {self.root}/s;
+              server {{
+                listen 127.0.0.1:18443 ssl; ssl_protocols TLSv1.3;
+                ssl_certificate {self.root}/server.crt; ssl_certificate_key {self.root}/server.key;
+                location / {{ default_type application/x-amz-json-1.1; return 200 "{'x' * reply_bytes}"; }}
+              }}
+            }}""")
+        self.process = subprocess.Popen(["taskset", "-c", "0", "nginx", "-c", str(self.root / "nginx.conf")])
+        time.sleep(1)
+
+    def pids(self):
+        out = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout.split()
+        return [self.process.pid, *map(int, out)]
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+def service_pids(d):
+    return [p["pid"] for p in d.status()["processes"] if p["name"] != "strongroom"]
+
+
+def decrypts(d, seconds, name, key):
+    """HTTPS Decrypt of a 32-byte data key, and nginx with the same sizes."""
+    made = d.ok("kms", "generate-data-key", "--key-id", key, "--key-spec", "AES_256")
+    body = json.dumps({"CiphertextBlob": made["CiphertextBlob"]})
+    reply = json.dumps({"KeyId": made["KeyId"], "Plaintext": made["Plaintext"], "EncryptionAlgorithm": "SYMMETRIC_DEFAULT",
+                        "KeyMaterialId": "0" * 64}, separators=(",", ":"))
+    host, port = d.endpoint.removeprefix("https://").rsplit(":", 1)
+    pids = service_pids(d)
+    pin(pids)
+    before, start = cpu_seconds(pids), time.monotonic()
+    ours = load(host, port, seconds, "--target", "TrentService.Decrypt", "--body", body, "--region",
+                d.environment["AWS_DEFAULT_REGION"], environment=d.environment)
+    took = time.monotonic() - start
+    cpu = (cpu_seconds(pids) - before) / (ours["rate"] * took) * 1e6
+    nginx = Nginx(d, len(reply))
+    try:
+        theirs = load("127.0.0.1", 18443, seconds, "--unsigned", "--body", body)
+    finally:
+        nginx.close()
+    row(f"HTTPS Decrypt, {name}, 64 connections, 1 core", f"{ours['rate']}/s", f"nginx {theirs['rate']}/s",
+        f"{ours['rate'] / theirs['rate']:.2f}",
+        f"p50 {ours['p50']} us, p99 {ours['p99']} us, {cpu:.1f} us CPU/request; load generator {ours['client']} us/request")
+
+
+def signatures(seconds):
+    for name, ours_name, theirs in (("RSA-2048", "Sign/RSA-2048", "rsa2048"), ("P-256", "Sign/P-256", "ecdsap256")):
+        for threads in (1, 2):
+            out = subprocess.run(["openssl", "speed", "-multi", str(threads), "-seconds", str(seconds), theirs],
+                                 capture_output=True, text=True).stdout
+            line = [text for text in out.splitlines() if re.search(r"rsa 2048 bits|256 bits ecdsa", text)][-1]
+            limit = float(re.findall(r"[\d.]+", line.split("s ", 1)[1])[-2])
+            done = subprocess.run([str(BIN / "strongroom_crypto_bench"), f"--benchmark_filter={ours_name}",
+                                   f"--benchmark_min_time={seconds}", "--benchmark_format=json"], capture_output=True, text=True)
+            results = [b for b in json.loads(done.stdout)["benchmarks"]
+                       if (f"threads:{threads}" in b["name"]) or (threads == 1 and "threads" not in b["name"])]
+            if not results:
+                continue
+            rate = 1e9 / results[0]["real_time"] if results[0]["time_unit"] == "ns" else 1e6 / results[0]["real_time"]
+            row(f"{name} sign, {threads} thread(s)", f"{rate:.0f}/s", f"openssl speed {limit:.0f}/s", f"{rate / limit:.2f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=int, default=5, help="measured time of each figure")
+    parser.add_argument("--json", metavar="FILE", help="write the table there too")
+    options = parser.parse_args()
+
+    print(f"  {'what':<58} {'Strongroom':>22} {'the machine':>24} {'ratio':>8}")
+    signatures(2)
+    print(subprocess.run([str(BIN / "strongroom_hsm_channel_bench")], capture_output=True, text=True).stdout)
+
+    d = Deployment().start()
+    try:
+        d.stop()
+        begun = time.monotonic()
+        d.start()
+        row("start to ready, directory already made", f"{time.monotonic() - begun:.2f} s", "-", "-")
+        time.sleep(2)
+        for process in d.status()["processes"]:
+            if process["name"] in ("strongroomd", "strongroom-hsm"):
+                row(f"memory of {process['name']}, idle", f"{process['residentMiB']:.1f} MiB", "aim 64 MiB", "-")
+        key = d.ok("kms", "create-key")["KeyMetadata"]["KeyId"]
+        decrypts(d, options.seconds, "default key store", key)
+        _, store = d.connected_store()
+        custom = d.ok("kms", "create-key", "--origin", "AWS_CLOUDHSM", "--custom-key-store-id", store)["KeyMetadata"]["KeyId"]
+        decrypts(d, options.seconds, "custom key store, 2 HSMs", custom)
+    finally:
+        d.close()
+    if options.json:
+        pathlib.Path(options.json).write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
