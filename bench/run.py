@@ -119,7 +119,7 @@ def decrypts(d, seconds, name, key):
 
 
 def signatures(seconds):
-    for name, ours_name, theirs in (("RSA-2048", "Sign/RSA-2048", "rsa2048"), ("P-256", "Sign/P-256", "ecdsap256")):
+    for name, ours_name, theirs in (("RSA-2048", "SignMessage/Rsa2048", "rsa2048"), ("P-256", "SignMessage/P256", "ecdsap256")):
         for threads in (1, 2):
             out = subprocess.run(["openssl", "speed", "-multi", str(threads), "-seconds", str(seconds), theirs],
                                  capture_output=True, text=True).stdout
@@ -127,11 +127,8 @@ def signatures(seconds):
             limit = float(re.findall(r"[\d.]+", line.split("s ", 1)[1])[-2])
             done = subprocess.run([str(BIN / "strongroom_crypto_bench"), f"--benchmark_filter={ours_name}",
                                    f"--benchmark_min_time={seconds}", "--benchmark_format=json"], capture_output=True, text=True)
-            results = [b for b in json.loads(done.stdout)["benchmarks"]
-                       if (f"threads:{threads}" in b["name"]) or (threads == 1 and "threads" not in b["name"])]
-            if not results:
-                continue
-            rate = 1e9 / results[0]["real_time"] if results[0]["time_unit"] == "ns" else 1e6 / results[0]["real_time"]
+            [result] = [b for b in json.loads(done.stdout)["benchmarks"] if b["threads"] == threads]
+            rate = result["items_per_second"]
             row(f"{name} sign, {threads} thread(s)", f"{rate:.0f}/s", f"openssl speed {limit:.0f}/s", f"{rate / limit:.2f}")
 
 

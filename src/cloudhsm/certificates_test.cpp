@@ -56,13 +56,17 @@ std::vector<Row> Rows() {
        "The TrustAnchor key must be RSA 2048 or RSA 4096."},
       {"OtherAnchorOfTheSameName", cert, File("anchor_same_name.crt"), kNow, not_issued},
       {"AnchorOfAnotherName", File("signed_by_ec.crt"), anchor, kNow, not_issued},
-      {"OtherKey", File("signed_other_key.crt"), anchor, kNow, "The SignedCert public key does not match the cluster CSR."},
+      {"OtherKey", File("signed_other_key.crt"), anchor, kNow,
+       "The SignedCert public key does not match the cluster CSR."},
       {"OtherSubject", File("signed_other_subject.crt"), anchor, kNow,
        "The SignedCert subject does not match the cluster CSR."},
-      {"CertExpired", File("signed_one_day.crt"), anchor, 2 * kDay, "The SignedCert is not within its validity period."},
-      {"AnchorExpired", cert, File("anchor_one_day.crt"), 2 * kDay, "The TrustAnchor is not within its validity period."},
+      {"CertExpired", File("signed_one_day.crt"), anchor, 2 * kDay,
+       "The SignedCert is not within its validity period."},
+      {"AnchorExpired", cert, File("anchor_one_day.crt"), 2 * kDay,
+       "The TrustAnchor is not within its validity period."},
       {"CertNotYetValid", cert, anchor, -kDay, "The SignedCert is not within its validity period."},
-      {"Sha1Signature", File("signed_sha1.crt"), anchor, kNow, "The SignedCert uses an unsupported signature algorithm."},
+      {"Sha1Signature", File("signed_sha1.crt"), anchor, kNow,
+       "The SignedCert uses an unsupported signature algorithm."},
   };
 }
 

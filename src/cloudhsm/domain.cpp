@@ -131,7 +131,9 @@ struct DomainCluster::State {
         made.client->Close();
         co_return std::move(answer).error();
       }
-      auto keep = [fresh = ToBytes(AsBytes(answer->reply.token()))](store::Transaction& t) { return KeepToken(t, fresh); };
+      auto keep = [fresh = ToBytes(AsBytes(answer->reply.token()))](store::Transaction& t) {
+        return KeepToken(t, fresh);
+      };
       SR_CO_TRY(token, co_await database.Run(std::move(keep)));
     }
     made.token = std::string(AsText(token));
@@ -155,14 +157,25 @@ Task<Status> DomainCluster::EnsureRows() {
   auto ensure = [&placement = state_->placement, zone = state_->options.zone](store::Transaction& t) -> Status {
     SR_TRY(const auto there, t.QueryOne("SELECT 1 FROM clusters WHERE kind = 'domain'"));
     if (there) return {};
-    ClusterRow row{.account = std::string(kDomainAccount), .region = std::string(kDomainRegion),
-                   .cluster_id = NewBase32Id("cluster-"), .kind = std::string(kDomainKind), .hsm_type = "hsm2m.medium",
-                   .mode = "FIPS", .state = ClusterState::kUninitialized, .network_type = "IPV4"};
+    ClusterRow row{.account = std::string(kDomainAccount),
+                   .region = std::string(kDomainRegion),
+                   .cluster_id = NewBase32Id("cluster-"),
+                   .kind = std::string(kDomainKind),
+                   .hsm_type = "hsm2m.medium",
+                   .mode = "FIPS",
+                   .state = ClusterState::kUninitialized,
+                   .network_type = "IPV4"};
     SR_TRY(row.created_at, t.NowMillis());
     SR_TRY(Place place, placement.Choose(t, row, std::nullopt));
-    HsmRow hsm{.account = row.account, .region = row.region, .hsm_id = NewBase32Id("hsm-"),
-               .cluster_id = row.cluster_id, .zone = zone, .eni_id = NewHexId("eni-"),
-               .eni_ip = std::move(place.address), .host_id = std::move(place.host_id), .created_at = row.created_at};
+    HsmRow hsm{.account = row.account,
+               .region = row.region,
+               .hsm_id = NewBase32Id("hsm-"),
+               .cluster_id = row.cluster_id,
+               .zone = zone,
+               .eni_id = NewHexId("eni-"),
+               .eni_ip = std::move(place.address),
+               .host_id = std::move(place.host_id),
+               .created_at = row.created_at};
     SR_CHECK(InsertCluster(t, row));
     return InsertHsm(t, hsm);
   };
@@ -222,7 +235,7 @@ Task<Result<Bytes>> DomainCluster::Seal(std::string purpose, std::string name, S
   std::vector<SecretBuffer> segments;
   segments.push_back(std::move(plaintext));
   auto answer = co_await connected.client->Call<proto::SealMessageReply>(wire::Command::kSealMessage, request,
-                                                                        std::move(segments));
+                                                                         std::move(segments));
   if (!answer.ok()) co_return std::move(answer).error();
   co_return ToBytes(AsBytes(answer->reply.sealed()));
 }

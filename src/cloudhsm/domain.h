@@ -25,11 +25,11 @@ namespace strongroom::cloudhsm {
 class DomainCluster final : public DeviceCertifier, public ports::Sealer {
  public:
   struct Options {
-    std::vector<Loop*> loops;                  // where its client may be used
-    channel::OuterClientOptions outer;         // hosts' certificates, default client certificate
-    channel::Identity front_end;               // shown on the inner layer; enrolled in the cluster
+    std::vector<Loop*> loops;           // where its client may be used
+    channel::OuterClientOptions outer;  // hosts' certificates, default client certificate
+    channel::Identity front_end;        // shown on the inner layer; enrolled in the cluster
     std::string zone = "local-1a";
-    std::chrono::milliseconds pause{250};      // between attempts, doubling up to 2 s
+    std::chrono::milliseconds pause{250};  // between attempts, doubling up to 2 s
   };
   DomainCluster(store::Database& database, const Placement& placement, Options options);
   ~DomainCluster() override;

@@ -65,7 +65,8 @@ struct ClusterRow {
   std::size_t Count(HsmState state) const noexcept;
 };
 
-/// Reading and writing, inside a transaction of the caller's. Errors: the transaction's; kCorrupted for an unknown state.
+/// Reading and writing, inside a transaction of the caller's. Errors: the transaction's; kCorrupted for an unknown
+/// state.
 Result<std::optional<ClusterRow>> LoadCluster(store::Transaction& t, std::string_view account, std::string_view region,
                                               std::string_view cluster_id);
 /// As LoadCluster for a background job, which knows the id only.

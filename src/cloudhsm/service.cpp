@@ -18,10 +18,8 @@ Result<std::optional<ports::ClusterInfo>> Shown(const std::optional<ClusterRow>&
   SR_TRY(info.trust_anchor, PemToDer(row->trust_anchor));
   SR_TRY(info.cluster_certificate, PemToDer(row->cluster_certificate));
   for (const HsmRow& hsm : row->hsms) {
-    info.hsms.push_back({.hsm_id = hsm.hsm_id,
-                         .address = hsm.eni_ip,
-                         .zone = hsm.zone,
-                         .active = hsm.state == HsmState::kActive});
+    info.hsms.push_back(
+        {.hsm_id = hsm.hsm_id, .address = hsm.eni_ip, .zone = hsm.zone, .active = hsm.state == HsmState::kActive});
   }
   return std::optional<ports::ClusterInfo>(std::move(info));
 }
@@ -39,20 +37,15 @@ Error WrongState(const ClusterRow& cluster, std::string_view operation, std::str
 }
 
 Status CloudHsm::Authorize(const aws::Call& call, std::string_view cluster_id) const {
-  const std::string arn =
-      cluster_id.empty() ? std::string("*") : ClusterArn(call.region, call.account(), cluster_id);
-  return parts_.authorizer.Authorize({.caller = call.caller,
-                                      .action = call.iam_action,
-                                      .resource = arn,
-                                      .resource_account = call.account()});
+  const std::string arn = cluster_id.empty() ? std::string("*") : ClusterArn(call.region, call.account(), cluster_id);
+  return parts_.authorizer.Authorize(
+      {.caller = call.caller, .action = call.iam_action, .resource = arn, .resource_account = call.account()});
 }
 
 Task<Result<std::optional<ports::ClusterInfo>>> CloudHsm::Find(std::string account, std::string region,
                                                                std::string cluster_id) {
-  auto load = [account = std::move(account), region = std::move(region),
-               cluster_id = std::move(cluster_id)](store::Transaction& t) {
-    return LoadCluster(t, account, region, cluster_id);
-  };
+  auto load = [account = std::move(account), region = std::move(region), cluster_id = std::move(cluster_id)](
+                  store::Transaction& t) { return LoadCluster(t, account, region, cluster_id); };
   SR_CO_TRY(const std::optional<ClusterRow> row, co_await database().RunRead(std::move(load)));
   co_return Shown(row);
 }

@@ -19,10 +19,10 @@ namespace strongroom::cloudhsm {
 
 /// Source: AWS CloudHSM User Guide, "Quotas".
 struct Limits {
-  std::int64_t clusters = 4;           // per account and region
-  std::int64_t hsms = 6;               // per account and region
+  std::int64_t clusters = 4;  // per account and region
+  std::int64_t hsms = 6;      // per account and region
   std::int64_t hsms_per_cluster = 28;
-  std::int64_t tags = 50;              // per resource
+  std::int64_t tags = 50;  // per resource
 };
 
 /// What the operations work with: they check, change rows and wake the background jobs, which do the rest.

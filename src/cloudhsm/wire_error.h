@@ -25,16 +25,29 @@ inline constexpr auto kOwnErrors = std::to_array<aws::WireError>({
 });
 
 inline constexpr auto kUnusedHere = std::to_array<Errc>({
-    Errc::kDisabled, Errc::kWrongKeyUsage, Errc::kIncorrectKey, Errc::kBadCiphertext, Errc::kBadSignature,
-    Errc::kMalformedPolicy, Errc::kInvalidAlias, Errc::kKeyUnavailable, Errc::kDryRun, Errc::kCustomKeyStoreNotFound,
-    Errc::kCustomKeyStoreNameInUse, Errc::kCustomKeyStoreInvalidState, Errc::kCustomKeyStoreHasKeys,
-    Errc::kClusterNotFound, Errc::kClusterNotActive, Errc::kClusterInUse, Errc::kClusterInvalidConfiguration,
-    Errc::kClusterNotRelated, Errc::kIncorrectTrustAnchor,
+    Errc::kDisabled,
+    Errc::kWrongKeyUsage,
+    Errc::kIncorrectKey,
+    Errc::kBadCiphertext,
+    Errc::kBadSignature,
+    Errc::kMalformedPolicy,
+    Errc::kInvalidAlias,
+    Errc::kKeyUnavailable,
+    Errc::kDryRun,
+    Errc::kCustomKeyStoreNotFound,
+    Errc::kCustomKeyStoreNameInUse,
+    Errc::kCustomKeyStoreInvalidState,
+    Errc::kCustomKeyStoreHasKeys,
+    Errc::kClusterNotFound,
+    Errc::kClusterNotActive,
+    Errc::kClusterInUse,
+    Errc::kClusterInvalidConfiguration,
+    Errc::kClusterNotRelated,
+    Errc::kIncorrectTrustAnchor,
 });
 
-inline constexpr aws::WireErrors kWireErrors =
-    aws::CompleteTable(kOwnErrors, aws::kCommonJsonErrors,
-                       {Errc::kInternal, "CloudHsmInternalFailureException", 500}, kUnusedHere);
+inline constexpr aws::WireErrors kWireErrors = aws::CompleteTable(
+    kOwnErrors, aws::kCommonJsonErrors, {Errc::kInternal, "CloudHsmInternalFailureException", 500}, kUnusedHere);
 static_assert(kWireErrors.size() == aws::kErrcCount);
 
 }  // namespace strongroom::cloudhsm

@@ -22,7 +22,11 @@ Result<std::string> Text(const boost::json::object& object, std::string_view mem
 }  // namespace
 
 Result<std::vector<Server>> ReadServers(const ClientHome& home, const std::filesystem::path& config) {
-  SR_TRY(const boost::json::object object, ReadJsonFile(config));
+  auto read = ReadJsonFile(config);
+  if (!read.ok() && read.error().code() == Errc::kNotFound)
+    return Error(Errc::kNotFound, config.string() + " is not there. Run `configure -a HSM_IP` with the address of one of the HSMs.");
+  if (!read.ok()) return std::move(read).error();
+  const boost::json::object& object = *read;
   const auto* list = object.if_contains("servers");
   if (list == nullptr || !list->is_array() || list->as_array().empty())
     return Error(Errc::kInvalidArgument,

@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <toml++/toml.h>
 #include <algorithm>
 #include <array>
 #include <boost/asio/ip/address.hpp>
 #include <limits>
-#include <toml++/toml.h>
 
 namespace strongroom::service {
 namespace {
@@ -16,7 +16,8 @@ namespace fs = std::filesystem;
 /// Reads one table: each known key once, with its type and bounds; what is left over is unknown.
 class Reader {
  public:
-  Reader(const fs::path& file, const toml::table& table, std::string name) : file_(file), table_(table), name_(std::move(name)) {}
+  Reader(const fs::path& file, const toml::table& table, std::string name)
+      : file_(file), table_(table), name_(std::move(name)) {}
 
   Status Text(std::string_view key, std::string& out, bool required = false) {
     const toml::node* node = Take(key);
@@ -77,7 +78,9 @@ class Reader {
   }
 
  private:
-  std::string Full(std::string_view key) const { return name_.empty() ? std::string(key) : name_ + "." + std::string(key); }
+  std::string Full(std::string_view key) const {
+    return name_.empty() ? std::string(key) : name_ + "." + std::string(key);
+  }
 
   const fs::path& file_;
   const toml::table& table_;
@@ -157,7 +160,8 @@ Status ReadHosts(const fs::path& file, const toml::node& node, Reader& root, Con
     SR_CHECK(in.NothingElse());
     if (host.network.empty()) host.network = c.network_prefix;
     if (!IsPrefix(host.network)) return in.Bad(*table, "'host.network' must be like 127.81.4");
-    const bool again = std::any_of(c.hosts.begin(), c.hosts.end(), [&](const HostEntry& other) { return other.id == host.id; });
+    const bool again =
+        std::any_of(c.hosts.begin(), c.hosts.end(), [&](const HostEntry& other) { return other.id == host.id; });
     if (again) return in.Bad(*table, fmt::format("host '{}' is listed twice", host.id));
     c.hosts.push_back(std::move(host));
   }
@@ -183,8 +187,9 @@ Status Check(const fs::path& file, const Config& c) {
 }
 
 void MakeAbsolute(Config& c, const fs::path& data) {
-  for (fs::path* path : {&c.https.certificate, &c.https.key, &c.store.sqlite, &c.front_end.certificate, &c.front_end.key,
-                         &c.client.certificate, &c.client.key, &c.recovery_public_key, &c.account.root_access_key}) {
+  for (fs::path* path :
+       {&c.https.certificate, &c.https.key, &c.store.sqlite, &c.front_end.certificate, &c.front_end.key,
+        &c.client.certificate, &c.client.key, &c.recovery_public_key, &c.account.root_access_key}) {
     *path = data / *path;
   }
   if (!c.client.hosts.empty()) c.client.hosts = data / c.client.hosts;

@@ -62,8 +62,8 @@ struct Config {
   std::string log_level = "info";
 };
 
-/// Errors: kNotFound no such file; kInvalidArgument, as "file:line: text", for what is not TOML, unknown keys, wrong types,
-/// values out of range and missing ones.
+/// Errors: kNotFound no such file; kInvalidArgument, as "file:line: text", for what is not TOML, unknown keys, wrong
+/// types, values out of range and missing ones.
 Result<Config> LoadConfig(const std::filesystem::path& file, const std::filesystem::path& data);
 
 }  // namespace strongroom::service

@@ -61,7 +61,8 @@ const Row kRows[] = {
     {"UnknownSection", With("[colour]\nx = 1\n"), "FILE:13: unknown key 'colour'"},
     {"UnknownKey", With("[log]\nlevle = \"info\"\n"), "FILE:14: unknown key 'log.levle'"},
     {"UnknownTopLevelKey", "port = 1\n" + std::string(kComplete), "FILE:1: unknown key 'port'"},
-    {"TextForNumber", With("[limits]\nhsms = \"six\"\n"), "FILE:14: 'limits.hsms' must be a whole number from 1 to 1000000"},
+    {"TextForNumber", With("[limits]\nhsms = \"six\"\n"),
+     "FILE:14: 'limits.hsms' must be a whole number from 1 to 1000000"},
     {"NumberForText", With("[log]\nlevel = 3\n"), "FILE:14: 'log.level' must be a text that is not empty"},
     {"OutOfRange", With("[limits]\nhsms_per_cluster = 29\n"),
      "FILE:14: 'limits.hsms_per_cluster' must be a whole number from 1 to 28"},
@@ -100,9 +101,7 @@ TEST_P(ConfigRefusals, NameTheLine) {
 INSTANTIATE_TEST_SUITE_P(Strongroomd, ConfigRefusals, ::testing::ValuesIn(kRows),
                          [](const auto& tested) { return tested.param.name; });
 
-TEST(Config, MissingFileIsSaid) {
-  EXPECT_EQ(LoadConfig("/nowhere/c.toml", "/data").error().code(), Errc::kNotFound);
-}
+TEST(Config, MissingFileIsSaid) { EXPECT_EQ(LoadConfig("/nowhere/c.toml", "/data").error().code(), Errc::kNotFound); }
 
 }  // namespace
 }  // namespace strongroom::service

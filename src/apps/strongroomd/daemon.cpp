@@ -148,12 +148,12 @@ Status Daemon::Parts::MakeControlPlane() {
   outer.identity = std::move(client);
   options.outer = outer;
   domain = std::make_unique<cloudhsm::DomainCluster>(*database, placement, std::move(options));
-  jobs = std::make_unique<cloudhsm::JobContext>(cloudhsm::JobContext{
-      .database = *database,
-      .hosts = hosts,
-      .certifier = *domain,
-      .domain = {identity.key.public_key().ToSpki(), config.front_end.name, std::move(recovery)},
-      .owner = Hex(crypto::Sha256(identity.key.public_key().ToSpki()))});
+  jobs = std::make_unique<cloudhsm::JobContext>(
+      cloudhsm::JobContext{.database = *database,
+                           .hosts = hosts,
+                           .certifier = *domain,
+                           .domain = {identity.key.public_key().ToSpki(), config.front_end.name, std::move(recovery)},
+                           .owner = Hex(crypto::Sha256(identity.key.public_key().ToSpki()))});
   log = std::make_unique<cloudhsm::LogServer>(
       *database, [this](const std::string& host_id, const std::string& hsm_id, const proto::Control& notice) {
         if (cloudhsm::Host* host = hosts.Find(host_id)) host->Notify(hsm_id, notice);
@@ -175,14 +175,14 @@ Status Daemon::Parts::Health() const {
 }
 
 Status Daemon::Parts::MakeServices() {
-  cloudhsm = std::make_unique<cloudhsm::CloudHsm>(cloudhsm::CloudHsm::Parts{
-      .database = *database,
-      .authorizer = authorizer,
-      .placement = placement,
-      .limits = {.clusters = config.limits.clusters,
-                 .hsms = config.limits.hsms,
-                 .hsms_per_cluster = config.limits.hsms_per_cluster},
-      .wake = [this] { lifecycle->Wake(); }});
+  cloudhsm = std::make_unique<cloudhsm::CloudHsm>(
+      cloudhsm::CloudHsm::Parts{.database = *database,
+                                .authorizer = authorizer,
+                                .placement = placement,
+                                .limits = {.clusters = config.limits.clusters,
+                                           .hsms = config.limits.hsms,
+                                           .hsms_per_cluster = config.limits.hsms_per_cluster},
+                                .wake = [this] { lifecycle->Wake(); }});
   aws::DispatcherConfig options;
   options.regions = config.account.regions;
   if (options.regions.empty()) options.regions.assign(std::begin(kRegions), std::end(kRegions));

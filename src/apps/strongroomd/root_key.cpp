@@ -35,8 +35,7 @@ Status RootKeyFile::Write(const std::filesystem::path& file, const iam::NewAcces
 Task<Status> EnsureAccount(store::Database& database, iam::AccessKeys& keys, std::string account_id, std::string name,
                            std::filesystem::path file) {
   auto look = [account_id](store::Transaction& t) -> Result<bool> {
-    SR_TRY(const auto row,
-           t.QueryOne("SELECT 1 FROM deployment WHERE name = $1", {store::Text(Marker(account_id))}));
+    SR_TRY(const auto row, t.QueryOne("SELECT 1 FROM deployment WHERE name = $1", {store::Text(Marker(account_id))}));
     return row.has_value();
   };
   SR_CO_TRY(const bool delivered, co_await database.RunRead(std::move(look)));

@@ -60,14 +60,10 @@ void Fill(google::protobuf::RepeatedPtrField<proto::LogRow>& to, const std::vect
 Task<Result<proto::Control>> LogServer::Answer(std::string host_id, proto::Control question) {
   const proto::Control::BodyCase which = question.body_case();
   switch (which) {
-    case proto::Control::kLogAppend:
-      co_return co_await Append(std::move(host_id), std::move(question));
-    case proto::Control::kLogRead:
-      co_return co_await Read(std::move(host_id), std::move(question));
-    case proto::Control::kSnapshotPut:
-      co_return co_await PutSnapshot(std::move(host_id), std::move(question));
-    case proto::Control::kSnapshotGet:
-      co_return co_await GetSnapshot(std::move(host_id), std::move(question));
+    case proto::Control::kLogAppend: co_return co_await Append(std::move(host_id), std::move(question));
+    case proto::Control::kLogRead: co_return co_await Read(std::move(host_id), std::move(question));
+    case proto::Control::kSnapshotPut: co_return co_await PutSnapshot(std::move(host_id), std::move(question));
+    case proto::Control::kSnapshotGet: co_return co_await GetSnapshot(std::move(host_id), std::move(question));
     default:
       co_return Error(Errc::kUnsupported, "A front end does not answer this question.")
           .WithDetail("body " + std::to_string(static_cast<int>(which)));

@@ -11,7 +11,8 @@ namespace strongroom::cloudhsm {
 
 /// Answers the HSMs' questions about their cluster's log and backups, neither of which it can read.
 ///
-/// Promise   an HSM reaches the log of the cluster that the store says it belongs to, through the host that houses it, and
+/// Promise   an HSM reaches the log of the cluster that the store says it belongs to, through the host that houses it,
+/// and
 ///           no other; an append that is answered as done is durable.
 /// Errors    kPermission  the HSM is not one of that host or cluster; kInvalidArgument  sizes and numbers;
 ///           kUnsupported  any other question; the store's.
@@ -20,7 +21,8 @@ namespace strongroom::cloudhsm {
 class LogServer {
  public:
   /// `notice` is called for each other HSM of a cluster whose log has grown.
-  using Notice = std::function<void(const std::string& host_id, const std::string& hsm_id, const proto::Control& notice)>;
+  using Notice =
+      std::function<void(const std::string& host_id, const std::string& hsm_id, const proto::Control& notice)>;
   LogServer(store::Database& database, Notice notice) : database_(database), notice_(std::move(notice)) {}
 
   Task<Result<proto::Control>> Answer(std::string host_id, proto::Control question);

@@ -6,7 +6,8 @@ namespace {
 Task<Result<proto::Control>> Ask(JobContext& context, const HsmRow& hsm, std::string hsm_id, proto::Control question) {
   Host* host = context.hosts.Find(hsm.host_id);
   if (host == nullptr) {
-    co_return Error(Errc::kUnavailable, "The host of HSM " + hsm.hsm_id + " is not configured.").WithDetail(hsm.host_id);
+    co_return Error(Errc::kUnavailable, "The host of HSM " + hsm.hsm_id + " is not configured.")
+        .WithDetail(hsm.host_id);
   }
   co_return co_await host->Ask(std::move(hsm_id), std::move(question), context.ask);
 }

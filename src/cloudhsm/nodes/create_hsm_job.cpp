@@ -84,7 +84,8 @@ Task<Status> CreateFirst(JobContext& context, const ClusterRow& cluster, const H
     status = made.hsm_status();
   }
   if (status.cluster_id() != cluster.cluster_id) {
-    co_return Error(Errc::kCorrupted, "HSM " + hsm.hsm_id + " belongs to another cluster.").WithDetail(status.cluster_id());
+    co_return Error(Errc::kCorrupted, "HSM " + hsm.hsm_id + " belongs to another cluster.")
+        .WithDetail(status.cluster_id());
   }
   auto take = [status, hsm_id = hsm.hsm_id](store::Transaction& t, ClusterRow& row) -> Status {
     if (row.domain()) {
@@ -99,7 +100,8 @@ Task<Status> CreateFirst(JobContext& context, const ClusterRow& cluster, const H
 }
 
 Task<Result<bool>> HasBackup(JobContext& context, std::string cluster_id, std::string backup_id) {
-  auto look = [cluster_id = std::move(cluster_id), backup_id = std::move(backup_id)](store::Transaction& t) -> Result<bool> {
+  auto look = [cluster_id = std::move(cluster_id),
+               backup_id = std::move(backup_id)](store::Transaction& t) -> Result<bool> {
     SR_TRY(const auto row, t.QueryOne("SELECT 1 FROM cluster_snapshots WHERE cluster_id = $1 AND backup_id = $2",
                                       {store::Text(cluster_id), store::Text(backup_id)}));
     return row.has_value();
@@ -113,7 +115,8 @@ Task<Status> Join(JobContext& context, const ClusterRow& cluster, const HsmRow& 
     if (other.state == HsmState::kActive && other.hsm_id != hsm.hsm_id) member = &other;
   }
   if (member == nullptr) {
-    co_return Error(Errc::kUnavailable, "Cluster " + cluster.cluster_id + " has no ACTIVE HSM that could admit another.");
+    co_return Error(Errc::kUnavailable,
+                    "Cluster " + cluster.cluster_id + " has no ACTIVE HSM that could admit another.");
   }
   SR_CO_TRY(std::string device, co_await EnsureDevice(context, hsm, status));
   const std::string backup_id = BackupIdFor("join", hsm.hsm_id);
@@ -177,7 +180,8 @@ Task<Status> FinishCreateHsm(JobContext& context, ClusterRow cluster, HsmRow hsm
     co_return co_await CreateFirst(context, cluster, hsm, std::move(status));
   }
   if (status.lifecycle() != proto::EMPTY && status.cluster_id() != cluster.cluster_id) {
-    co_return Error(Errc::kCorrupted, "HSM " + hsm.hsm_id + " belongs to another cluster.").WithDetail(status.cluster_id());
+    co_return Error(Errc::kCorrupted, "HSM " + hsm.hsm_id + " belongs to another cluster.")
+        .WithDetail(status.cluster_id());
   }
   if (status.lifecycle() == proto::EMPTY) SR_CO_CHECK(co_await Join(context, cluster, hsm, status));
   auto mark = [hsm_id = hsm.hsm_id](store::Transaction& t, ClusterRow& row) { return MarkActive(t, row, hsm_id); };

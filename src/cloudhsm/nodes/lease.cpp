@@ -15,8 +15,7 @@ std::string RowName(std::string_view name) { return "lease/" + std::string(name)
 
 // Kept as "<until> <owner>".
 Result<std::optional<Lease>> Load(store::Transaction& t, std::string_view name) {
-  SR_TRY(const auto row,
-         t.QueryOne("SELECT value FROM deployment WHERE name = $1", {store::Text(RowName(name))}));
+  SR_TRY(const auto row, t.QueryOne("SELECT value FROM deployment WHERE name = $1", {store::Text(RowName(name))}));
   if (!row) return std::optional<Lease>();
   const std::string text(AsText(row->Blob(0)));
   Lease lease;

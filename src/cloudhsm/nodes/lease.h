@@ -9,8 +9,8 @@
 
 namespace strongroom::cloudhsm {
 
-/// Who works on a cluster's background jobs, so that two front ends do not do so at once. By the database's clock; kept in
-/// table `deployment`. A lease that ran out is anybody's.
+/// Who works on a cluster's background jobs, so that two front ends do not do so at once. By the database's clock; kept
+/// in table `deployment`. A lease that ran out is anybody's.
 
 /// Takes the lease or prolongs one's own. False: another one has it.
 Result<bool> TakeLease(store::Transaction& t, std::string_view name, std::string_view owner,

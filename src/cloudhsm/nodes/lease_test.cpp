@@ -21,7 +21,8 @@ class LeaseTest : public ::testing::Test {
     return status.ok() ? Errc::kCount_ : status.error().code();
   }
   void Renew(std::string_view owner, milliseconds duration) {
-    EXPECT_TRUE(world_.database->Transact([&](store::Transaction& t) { return RenewLease(t, "c", owner, duration); }).ok());
+    EXPECT_TRUE(
+        world_.database->Transact([&](store::Transaction& t) { return RenewLease(t, "c", owner, duration); }).ok());
   }
   void Release(std::string_view owner) {
     EXPECT_TRUE(world_.database->Transact([&](store::Transaction& t) { return ReleaseLease(t, "c", owner); }).ok());

@@ -91,8 +91,8 @@ Result<Loaded> LoadLeased(store::Transaction& t, const std::string& cluster_id, 
   SR_TRY(loaded.leased, TakeLease(t, cluster_id, owner, duration));
   if (!loaded.leased) return loaded;
   SR_TRY(loaded.cluster, LoadClusterById(t, cluster_id));
-  SR_TRY(const auto backup, t.QueryOne("SELECT 1 FROM cluster_snapshots WHERE cluster_id = $1 LIMIT 1",
-                                       {store::Text(cluster_id)}));
+  SR_TRY(const auto backup,
+         t.QueryOne("SELECT 1 FROM cluster_snapshots WHERE cluster_id = $1 LIMIT 1", {store::Text(cluster_id)}));
   loaded.backed_up = backup.has_value();
   return loaded;
 }
@@ -257,7 +257,8 @@ struct Lifecycle::State {
   static Task<void> KeepLeases(std::shared_ptr<State> state) {
     const std::set<std::string> running = state->running;
     if (running.empty()) co_return;
-    auto renew = [running, owner = state->context.owner, lease = state->context.lease](store::Transaction& t) -> Status {
+    auto renew = [running, owner = state->context.owner,
+                  lease = state->context.lease](store::Transaction& t) -> Status {
       for (const std::string& id : running) SR_CHECK(RenewLease(t, id, owner, lease));
       return {};
     };
@@ -329,9 +330,10 @@ namespace {
 Task<Status> NoteStatus(JobContext& context, std::string host_id, std::string hsm_id, proto::StatusChanged changed) {
   if (changed.lifecycle() != proto::ACTIVE) co_return Status();
   auto check = [host_id, hsm_id, cluster_id = changed.cluster_id()](store::Transaction& t) -> Result<bool> {
-    SR_TRY(const auto row,
-           t.QueryOne("SELECT 1 FROM hsms WHERE hsm_id = $1 AND cluster_id = $2 AND host_id = $3 AND state <> 'DELETED'",
-                      {store::Text(hsm_id), store::Text(cluster_id), store::Text(host_id)}));
+    SR_TRY(
+        const auto row,
+        t.QueryOne("SELECT 1 FROM hsms WHERE hsm_id = $1 AND cluster_id = $2 AND host_id = $3 AND state <> 'DELETED'",
+                   {store::Text(hsm_id), store::Text(cluster_id), store::Text(host_id)}));
     return row.has_value();
   };
   SR_CO_TRY(const bool known, co_await context.database.RunRead(std::move(check)));

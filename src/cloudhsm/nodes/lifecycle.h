@@ -18,8 +18,8 @@ namespace strongroom::cloudhsm {
 class Lifecycle {
  public:
   struct Options {
-    std::chrono::milliseconds poll{2000};          // how often the store is looked at unasked
-    std::chrono::milliseconds first_pause{200};    // after a failure; doubles up to longest_pause
+    std::chrono::milliseconds poll{2000};        // how often the store is looked at unasked
+    std::chrono::milliseconds first_pause{200};  // after a failure; doubles up to longest_pause
     std::chrono::milliseconds longest_pause{10000};
   };
   Lifecycle(Loop& loop, JobContext& context, Options options);

@@ -11,8 +11,8 @@ namespace strongroom::cloudhsm {
 namespace {
 
 using testing::Answer;
-using testing::FakeHardware;
 using testing::Await;
+using testing::FakeHardware;
 using testing::World;
 
 std::string State(const boost::json::object& cluster) { return std::string(cluster.at("State").as_string()); }
@@ -46,7 +46,8 @@ TEST(Lifecycle, FirstHsmBringsTheClustersCertificates) {
                                                           "ManufacturerHardwareCertificate"}));
   // The owner's check of spec 3.5: the HSM's certificate leads to the root, and is for the key of the request.
   const auto hsm = crypto::Certificate::FromPem(certificates.at("HsmCertificate").as_string()).value();
-  const auto device = crypto::Certificate::FromPem(certificates.at("ManufacturerHardwareCertificate").as_string()).value();
+  const auto device =
+      crypto::Certificate::FromPem(certificates.at("ManufacturerHardwareCertificate").as_string()).value();
   EXPECT_TRUE(hsm.VerifyIssuedBy(device).ok());
   EXPECT_TRUE(device.VerifyIssuedBy(*world.hardware.manufacturer_root).ok());
   EXPECT_EQ(crypto::ParseCsr(certificates.at("ClusterCsr").as_string()).value().public_key_spki, hsm.public_key_spki());
@@ -78,7 +79,8 @@ TEST(Lifecycle, InitializationAndActivation) {
   changed.set_lifecycle(proto::INITIALIZED);
   EXPECT_TRUE(Await(world.loop, world.lifecycle->Note("host-1", hsm, changed)).ok());
   changed.set_lifecycle(proto::ACTIVE);
-  EXPECT_EQ(Await(world.loop, world.lifecycle->Note("host-1", "hsm-aaaaaaaaaaa", changed)).error().code(), Errc::kPermission);
+  EXPECT_EQ(Await(world.loop, world.lifecycle->Note("host-1", "hsm-aaaaaaaaaaa", changed)).error().code(),
+            Errc::kPermission);
   EXPECT_EQ(Await(world.loop, world.lifecycle->Note("host-2", hsm, changed)).error().code(), Errc::kPermission);
   EXPECT_EQ(State(world.Cluster(cluster)), "INITIALIZED");
 
@@ -101,8 +103,9 @@ TEST(Lifecycle, RefusedCertificatesLeadBackToUninitialized) {
   ASSERT_TRUE(world.Work().ok());
   const auto made = world.Sign(cluster);
   world.hardware.refuse_install = {"not this one"};
-  ASSERT_TRUE(world.Call("InitializeCluster",
-                         {{"ClusterId", cluster}, {"SignedCert", made.certificate}, {"TrustAnchor", made.anchor}})
+  ASSERT_TRUE(world
+                  .Call("InitializeCluster",
+                        {{"ClusterId", cluster}, {"SignedCert", made.certificate}, {"TrustAnchor", made.anchor}})
                   .ok());
   ASSERT_TRUE(world.Work().ok());
   const auto shown = world.Cluster(cluster);
@@ -118,8 +121,9 @@ TEST(Lifecycle, ActivationIsFoundWhenAHostComesBack) {
   const std::string hsm = world.NewHsm(cluster);
   ASSERT_TRUE(world.Work().ok());
   const auto made = world.Sign(cluster);
-  ASSERT_TRUE(world.Call("InitializeCluster",
-                         {{"ClusterId", cluster}, {"SignedCert", made.certificate}, {"TrustAnchor", made.anchor}})
+  ASSERT_TRUE(world
+                  .Call("InitializeCluster",
+                        {{"ClusterId", cluster}, {"SignedCert", made.certificate}, {"TrustAnchor", made.anchor}})
                   .ok());
   ASSERT_TRUE(world.Work().ok());
   world.hardware.hsms.at(hsm).status.set_lifecycle(proto::ACTIVE);
@@ -137,9 +141,8 @@ TEST(Lifecycle, LaterHsmJoinsFromABackup) {
   const std::string second = world.NewHsm(cluster, "us-east-1b");
   world.hardware.asked.clear();
   ASSERT_TRUE(world.Work().ok());
-  EXPECT_EQ(world.hardware.asked,
-            (std::vector<std::string>{"start", "trust", "status", "device-request", "certify", "install-device",
-                                      "snapshot-join", "admit", "join"}));
+  EXPECT_EQ(world.hardware.asked, (std::vector<std::string>{"start", "trust", "status", "device-request", "certify",
+                                                            "install-device", "snapshot-join", "admit", "join"}));
   const auto shown = world.Cluster(cluster);
   ASSERT_EQ(HsmsOf(shown).size(), 2U);
   EXPECT_EQ(HsmState(shown, 1), "ACTIVE");
@@ -265,8 +268,8 @@ std::vector<CrashRow> CrashRows(int questions) {
 }
 
 std::string CrashName(const ::testing::TestParamInfo<CrashRow>& tested) {
-  return (tested.param.crash == FakeHardware::Crash::kBefore ? "Before" : "After") +
-         std::string("Question") + std::to_string(tested.param.question);
+  return (tested.param.crash == FakeHardware::Crash::kBefore ? "Before" : "After") + std::string("Question") +
+         std::to_string(tested.param.question);
 }
 
 class Crash : public ::testing::TestWithParam<CrashRow> {
@@ -282,7 +285,8 @@ class Crash : public ::testing::TestWithParam<CrashRow> {
   std::int64_t Count(const std::string& table, const std::string& cluster) {
     return world_.database
         ->Read([&](store::Transaction& t) -> Result<std::int64_t> {
-          SR_TRY(const auto row, t.QueryOne("SELECT COUNT(*) FROM " + table + " WHERE cluster_id = $1", {store::Text(cluster)}));
+          SR_TRY(const auto row,
+                 t.QueryOne("SELECT COUNT(*) FROM " + table + " WHERE cluster_id = $1", {store::Text(cluster)}));
           return row->Int(0);
         })
         .value();
@@ -322,8 +326,9 @@ TEST_P(CrashInInitialization, EndsWell) {
   const std::string hsm = world_.NewHsm(cluster);
   ASSERT_TRUE(world_.Work().ok());
   const auto made = world_.Sign(cluster);
-  ASSERT_TRUE(world_.Call("InitializeCluster",
-                          {{"ClusterId", cluster}, {"SignedCert", made.certificate}, {"TrustAnchor", made.anchor}})
+  ASSERT_TRUE(world_
+                  .Call("InitializeCluster",
+                        {{"ClusterId", cluster}, {"SignedCert", made.certificate}, {"TrustAnchor", made.anchor}})
                   .ok());
   CrashAndGoOn();
   EXPECT_EQ(State(world_.Cluster(cluster)), "INITIALIZED");

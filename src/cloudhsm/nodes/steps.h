@@ -22,7 +22,7 @@ class DeviceCertifier {
 struct DomainKeys {
   Bytes front_end_public_key;  // DER SubjectPublicKeyInfo
   std::string front_end_name;
-  Bytes recovery_public_key;   // DER SubjectPublicKeyInfo
+  Bytes recovery_public_key;  // DER SubjectPublicKeyInfo
 };
 
 /// What the background jobs share. Lives as long as any of them.
@@ -36,10 +36,10 @@ struct JobContext {
   std::chrono::milliseconds lease{std::chrono::seconds(15)};  // prolonged while a job runs
 };
 
-/// The jobs. Each drives one row from what it says now to what it shall be, asking first what is done already: a job that
-/// was cut off anywhere is run again from its start and ends the same. The last step is one transaction that changes the
-/// row, under the cluster's lease.
-/// Errors: those of hosts, HSMs and store; the row is unchanged and the job is run again later.
+/// The jobs. Each drives one row from what it says now to what it shall be, asking first what is done already: a job
+/// that was cut off anywhere is run again from its start and ends the same. The last step is one transaction that
+/// changes the row, under the cluster's lease. Errors: those of hosts, HSMs and store; the row is unchanged and the job
+/// is run again later.
 Task<Status> FinishCreateCluster(JobContext& context, ClusterRow cluster);
 Task<Status> FinishCreateHsm(JobContext& context, ClusterRow cluster, HsmRow hsm);
 Task<Status> FinishDeleteHsm(JobContext& context, ClusterRow cluster, HsmRow hsm);

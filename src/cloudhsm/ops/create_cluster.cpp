@@ -47,7 +47,8 @@ Result<Request> Parse(const aws::Call& call) {
   }
   SR_TRY(r.network_type, call.body.StringOr("NetworkType", "IPV4"));
   if (r.network_type != "IPV4") {
-    return Error(Errc::kInvalidArgument, "NetworkType " + r.network_type + " is not supported: HSMs have IPv4 addresses.");
+    return Error(Errc::kInvalidArgument,
+                 "NetworkType " + r.network_type + " is not supported: HSMs have IPv4 addresses.");
   }
   SR_TRY(r.subnets, call.body.StringList("SubnetIds"));
   SR_TRY(r.retention_days, Retention(call.body));
@@ -74,11 +75,17 @@ Result<ClusterRow> Create(store::Transaction& t, const Request& r, const Limits&
          t.QueryOne("SELECT COUNT(*) FROM clusters WHERE account_id = $1 AND region = $2 AND state <> 'DELETED'",
                     {store::Text(r.account), store::Text(r.region)}));
   if (count->Int(0) >= limits.clusters) {
-    return Error(Errc::kResourceExhausted, "You have reached the limit of " + std::to_string(limits.clusters) + " clusters.");
+    return Error(Errc::kResourceExhausted,
+                 "You have reached the limit of " + std::to_string(limits.clusters) + " clusters.");
   }
-  ClusterRow row{.account = r.account, .region = r.region, .cluster_id = NewBase32Id("cluster-"),
-                 .hsm_type = r.hsm_type, .mode = r.mode, .security_group = NewHexId("sg-"),
-                 .retention_days = r.retention_days, .network_type = r.network_type};
+  ClusterRow row{.account = r.account,
+                 .region = r.region,
+                 .cluster_id = NewBase32Id("cluster-"),
+                 .hsm_type = r.hsm_type,
+                 .mode = r.mode,
+                 .security_group = NewHexId("sg-"),
+                 .retention_days = r.retention_days,
+                 .network_type = r.network_type};
   SR_TRY(row.subnets, ZonesOf(t, r.account, r.region, r.subnets));
   SR_TRY(row.vpc_id, VpcOf(t, r.account, r.region));
   SR_TRY(row.created_at, t.NowMillis());

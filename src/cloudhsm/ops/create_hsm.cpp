@@ -17,11 +17,13 @@ Status CheckState(const ClusterRow& cluster) {
     case ClusterState::kInitialized:
     case ClusterState::kActive:
       if (cluster.hsms.empty()) {
-        return Error(Errc::kUnsupported, "Cluster " + cluster.cluster_id +
-                                             " has no HSM left. This deployment does not restore a cluster from its backup.");
+        return Error(Errc::kUnsupported,
+                     "Cluster " + cluster.cluster_id +
+                         " has no HSM left. This deployment does not restore a cluster from its backup.");
       }
       if (cluster.Count(HsmState::kActive) == 0) {
-        return Error(Errc::kInvalidState, "Cluster " + cluster.cluster_id + " has no ACTIVE HSM that could admit another.");
+        return Error(Errc::kInvalidState,
+                     "Cluster " + cluster.cluster_id + " has no ACTIVE HSM that could admit another.");
       }
       return {};
     case ClusterState::kUninitialized:
@@ -31,8 +33,7 @@ Status CheckState(const ClusterRow& cluster) {
     case ClusterState::kInitializeInProgress:
       return Error(Errc::kInvalidState,
                    "Cluster " + cluster.cluster_id + " must be initialized before another HSM can be created.");
-    default:
-      return WrongState(cluster, "CreateHsm", "UNINITIALIZED, INITIALIZED or ACTIVE");
+    default: return WrongState(cluster, "CreateHsm", "UNINITIALIZED, INITIALIZED or ACTIVE");
   }
 }
 
@@ -60,9 +61,15 @@ Result<Made> Create(store::Transaction& t, const Request& r, const Limits& limit
     return Error(Errc::kResourceExhausted, "You have reached the limit of " + std::to_string(limits.hsms) + " HSMs.");
   }
   SR_TRY(Place place, placement.Choose(t, cluster, r.address));
-  HsmRow hsm{.account = r.account, .region = r.region, .hsm_id = NewBase32Id("hsm-"), .cluster_id = r.cluster_id,
-             .zone = r.zone, .subnet_id = subnet->second, .eni_id = NewHexId("eni-"),
-             .eni_ip = std::move(place.address), .host_id = std::move(place.host_id)};
+  HsmRow hsm{.account = r.account,
+             .region = r.region,
+             .hsm_id = NewBase32Id("hsm-"),
+             .cluster_id = r.cluster_id,
+             .zone = r.zone,
+             .subnet_id = subnet->second,
+             .eni_id = NewHexId("eni-"),
+             .eni_ip = std::move(place.address),
+             .host_id = std::move(place.host_id)};
   SR_TRY(hsm.created_at, t.NowMillis());
   SR_CHECK(InsertHsm(t, hsm));
   return Made{std::move(cluster), std::move(hsm)};
@@ -75,10 +82,8 @@ Task<Result<aws::Reply>> CreateHsm(CloudHsm& service, aws::Call& call) {
   SR_CO_TRY(request.address, call.body.OptionalString("IpAddress"));
   SR_CO_CHECK(service.Authorize(call, request.cluster_id));
   call.AuditResource(ClusterArn(call.region, call.account(), request.cluster_id));
-  auto create = [request = std::move(request), limits = service.limits(),
-                 &placement = service.placement()](store::Transaction& t) {
-    return Create(t, request, limits, placement);
-  };
+  auto create = [request = std::move(request), limits = service.limits(), &placement = service.placement()](
+                    store::Transaction& t) { return Create(t, request, limits, placement); };
   SR_CO_TRY(const Made made, co_await service.database().Run(std::move(create)));
   service.Wake();
   aws::Reply reply;

@@ -15,17 +15,15 @@ Result<Marked> Delete(store::Transaction& t, std::string_view account, std::stri
                       std::string_view cluster_id) {
   SR_TRY(ClusterRow cluster, RequireCluster(t, account, region, cluster_id));
   if (!cluster.hsms.empty()) {
-    return Error(Errc::kInvalidState, "Cluster " + cluster.cluster_id +
-                                          " contains HSMs. Delete all HSMs before deleting the cluster.");
+    return Error(Errc::kInvalidState,
+                 "Cluster " + cluster.cluster_id + " contains HSMs. Delete all HSMs before deleting the cluster.");
   }
   switch (cluster.state) {
     case ClusterState::kUninitialized:
     case ClusterState::kInitialized:
     case ClusterState::kActive:
-    case ClusterState::kDegraded:
-      break;
-    default:
-      return WrongState(cluster, "DeleteCluster", "UNINITIALIZED, INITIALIZED, ACTIVE or DEGRADED");
+    case ClusterState::kDegraded: break;
+    default: return WrongState(cluster, "DeleteCluster", "UNINITIALIZED, INITIALIZED, ACTIVE or DEGRADED");
   }
   cluster.state = ClusterState::kDeleteInProgress;
   cluster.state_message = "The cluster is being deleted.";

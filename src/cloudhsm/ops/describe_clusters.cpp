@@ -26,10 +26,15 @@ Result<Request> Parse(const aws::Call& call) {
   Request r{.account = std::string(call.account()), .region = std::string(call.region)};
   SR_TRY(auto filters, call.body.StringListMap("Filters"));
   for (auto& [name, values] : filters) {
-    if (name == "clusterIds") r.ids = std::move(values);
-    else if (name == "vpcIds") r.vpcs = std::move(values);
-    else if (name == "states") r.states = std::move(values);
-    else return Error(Errc::kInvalidArgument, "The filter " + name + " is not supported. Use clusterIds, vpcIds or states.");
+    if (name == "clusterIds")
+      r.ids = std::move(values);
+    else if (name == "vpcIds")
+      r.vpcs = std::move(values);
+    else if (name == "states")
+      r.states = std::move(values);
+    else
+      return Error(Errc::kInvalidArgument,
+                   "The filter " + name + " is not supported. Use clusterIds, vpcIds or states.");
   }
   SR_TRY(const std::int64_t limit, call.body.IntOr("MaxResults", 25));
   r.limit = static_cast<std::size_t>(limit);

@@ -39,7 +39,6 @@ Task<Result<aws::Reply>> ListTags(CloudHsm& service, aws::Call& call) {
 
 }  // namespace
 
-constinit const aws::Operation op::list_tags = {.target = "BaldrApiService.ListTags",
-                                                .iam_action = "cloudhsm:ListTags",
-                                                .handler = aws::Bind<CloudHsm, &ListTags>};
+constinit const aws::Operation op::list_tags = {
+    .target = "BaldrApiService.ListTags", .iam_action = "cloudhsm:ListTags", .handler = aws::Bind<CloudHsm, &ListTags>};
 }  // namespace strongroom::cloudhsm

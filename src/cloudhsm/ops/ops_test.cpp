@@ -29,18 +29,23 @@ struct Row {
 const Row kRows[] = {
     {"UnknownType", "CreateCluster", R"({"HsmType":"hsm3.large","SubnetIds":["subnet-00000001"]})", kInvalid,
      "Provided HsmType is not supported."},
-    {"OldTypeHasFipsOnly", "CreateCluster", R"({"HsmType":"hsm1.medium","Mode":"NON_FIPS","SubnetIds":["subnet-00000001"]})",
-     kInvalid, "Mode NON_FIPS is not supported by HsmType hsm1.medium."},
-    {"DualStack", "CreateCluster", R"({"HsmType":"hsm1.medium","NetworkType":"DUALSTACK","SubnetIds":["subnet-00000001"]})",
-     kInvalid, "NetworkType DUALSTACK is not supported: HSMs have IPv4 addresses."},
-    {"SameSubnetTwice", "CreateCluster", R"({"HsmType":"hsm1.medium","SubnetIds":["subnet-00000001","subnet-00000001"]})",
-     kInvalid, "Only one subnet per Availability Zone may be specified."},
-    {"KnownSubnetTwice", "CreateCluster", R"({"HsmType":"hsm1.medium","SubnetIds":["subnet-0a0a0a0a","subnet-0a0a0a0a"]})",
-     kInvalid, "Only one subnet per Availability Zone may be specified."},
+    {"OldTypeHasFipsOnly", "CreateCluster",
+     R"({"HsmType":"hsm1.medium","Mode":"NON_FIPS","SubnetIds":["subnet-00000001"]})", kInvalid,
+     "Mode NON_FIPS is not supported by HsmType hsm1.medium."},
+    {"DualStack", "CreateCluster",
+     R"({"HsmType":"hsm1.medium","NetworkType":"DUALSTACK","SubnetIds":["subnet-00000001"]})", kInvalid,
+     "NetworkType DUALSTACK is not supported: HSMs have IPv4 addresses."},
+    {"SameSubnetTwice", "CreateCluster",
+     R"({"HsmType":"hsm1.medium","SubnetIds":["subnet-00000001","subnet-00000001"]})", kInvalid,
+     "Only one subnet per Availability Zone may be specified."},
+    {"KnownSubnetTwice", "CreateCluster",
+     R"({"HsmType":"hsm1.medium","SubnetIds":["subnet-0a0a0a0a","subnet-0a0a0a0a"]})", kInvalid,
+     "Only one subnet per Availability Zone may be specified."},
     {"FourSubnets", "CreateCluster",
      R"({"HsmType":"hsm1.medium","SubnetIds":["subnet-00000001","subnet-00000002","subnet-00000003","subnet-00000004"]})",
      kInvalid,
-     "Subnet subnet-00000004 cannot be placed: the Availability Zones us-east-1a, us-east-1b and us-east-1c each have a "
+     "Subnet subnet-00000004 cannot be placed: the Availability Zones us-east-1a, us-east-1b and us-east-1c each have "
+     "a "
      "subnet in this request already."},
     {"RetentionTooShort", "CreateCluster",
      R"({"HsmType":"hsm1.medium","SubnetIds":["subnet-00000001"],"BackupRetentionPolicy":{"Type":"DAYS","Value":"6"}})",
@@ -68,24 +73,24 @@ const Row kRows[] = {
     {"AddressOfTheHost", "CreateHsm",
      R"({"ClusterId":"CLUSTER","AvailabilityZone":"us-east-1a","IpAddress":"127.9.9.1"})", kInvalid,
      "IP address 127.9.9.1 is not available."},
-    {"NoSelector", "DeleteHsm", R"({"ClusterId":"CLUSTER"})", kInvalid, "Specify exactly one of HsmId, EniId, or EniIp."},
+    {"NoSelector", "DeleteHsm", R"({"ClusterId":"CLUSTER"})", kInvalid,
+     "Specify exactly one of HsmId, EniId, or EniIp."},
     {"TwoSelectors", "DeleteHsm", R"({"ClusterId":"CLUSTER","HsmId":"hsm-aaaaaaaaaaa","EniIp":"127.9.9.10"})", kInvalid,
      "Specify exactly one of HsmId, EniId, or EniIp."},
     {"UnknownHsm", "DeleteHsm", R"({"ClusterId":"CLUSTER","HsmId":"hsm-aaaaaaaaaaa"})", kNotFound,
      "HSM hsm-aaaaaaaaaaa was not found."},
-    {"InitializeWithoutHsm", "InitializeCluster", R"({"ClusterId":"CLUSTER","SignedCert":"x","TrustAnchor":"x"})", kInvalid,
-     "Cluster CLUSTER has no HSM. Create an HSM before initializing the cluster."},
+    {"InitializeWithoutHsm", "InitializeCluster", R"({"ClusterId":"CLUSTER","SignedCert":"x","TrustAnchor":"x"})",
+     kInvalid, "Cluster CLUSTER has no HSM. Create an HSM before initializing the cluster."},
     {"InitializeTwice", "InitializeCluster", R"({"ClusterId":"CLUSTER","SignedCert":"x","TrustAnchor":"x"})", kInvalid,
      "Cluster CLUSTER is in state ACTIVE. InitializeCluster requires state UNINITIALIZED.", true},
-    {"AddressTaken", "CreateHsm",
-     R"({"ClusterId":"CLUSTER","AvailabilityZone":"us-east-1b","IpAddress":"127.9.9.10"})", kInvalid,
-     "IP address 127.9.9.10 is not available.", true},
+    {"AddressTaken", "CreateHsm", R"({"ClusterId":"CLUSTER","AvailabilityZone":"us-east-1b","IpAddress":"127.9.9.10"})",
+     kInvalid, "IP address 127.9.9.10 is not available.", true},
     {"DeleteWithHsms", "DeleteCluster", R"({"ClusterId":"CLUSTER"})", kInvalid,
      "Cluster CLUSTER contains HSMs. Delete all HSMs before deleting the cluster.", true},
     {"DeleteUnknown", "DeleteCluster", R"({"ClusterId":"cluster-aaaaaaaaaaa"})", kNotFound,
      "Cluster cluster-aaaaaaaaaaa was not found."},
-    {"TagUnknown", "TagResource", R"({"ResourceId":"cluster-aaaaaaaaaaa","TagList":[{"Key":"k","Value":"v"}]})", kNotFound,
-     "Cluster cluster-aaaaaaaaaaa was not found."},
+    {"TagUnknown", "TagResource", R"({"ResourceId":"cluster-aaaaaaaaaaa","TagList":[{"Key":"k","Value":"v"}]})",
+     kNotFound, "Cluster cluster-aaaaaaaaaaa was not found."},
     {"TagsOfABackup", "ListTags", R"({"ResourceId":"backup-aaaaaaaaaaa"})", kNotFound,
      "Backup backup-aaaaaaaaaaa was not found."},
 };
@@ -139,7 +144,8 @@ TEST(CreateCluster, KeepsKnownSubnetsInTheirZones) {
   const std::string second = world.NewCluster(R"(["subnet-00000009","subnet-00000001"])");
   EXPECT_EQ(world.Cluster(second).at("SubnetMapping"),
             (boost::json::object{{"us-east-1a", "subnet-00000001"}, {"us-east-1b", "subnet-00000009"}}));
-  const Answer both = world.Call("CreateCluster", R"({"HsmType":"hsm1.medium","SubnetIds":["subnet-00000002","subnet-00000009"]})");
+  const Answer both =
+      world.Call("CreateCluster", R"({"HsmType":"hsm1.medium","SubnetIds":["subnet-00000002","subnet-00000009"]})");
   EXPECT_EQ(both.message, "Only one subnet per Availability Zone may be specified.");
 }
 
@@ -231,7 +237,8 @@ TEST(Tags, AreReplacedRemovedAndPaged) {
   const auto tag = [&](boost::json::array list) {
     return world.Call("TagResource", {{"ResourceId", cluster}, {"TagList", std::move(list)}});
   };
-  ASSERT_TRUE(tag({{{"Key", "a"}, {"Value", "1"}}, {{"Key", "b"}, {"Value", "2"}}, {{"Key", "c"}, {"Value", ""}}}).ok());
+  ASSERT_TRUE(
+      tag({{{"Key", "a"}, {"Value", "1"}}, {{"Key", "b"}, {"Value", "2"}}, {{"Key", "c"}, {"Value", ""}}}).ok());
   ASSERT_TRUE(tag({{{"Key", "a"}, {"Value", "9"}}}).ok());
   ASSERT_TRUE(world.Call("UntagResource", {{"ResourceId", cluster}, {"TagKeyList", {"b", "unknown"}}}).ok());
   const Answer first = world.Call("ListTags", {{"ResourceId", cluster}, {"MaxResults", 1}});

@@ -14,9 +14,10 @@ struct Request {
 Status Apply(store::Transaction& t, const Request& r) {
   SR_CHECK(RequireTaggable(t, r.account, r.region, r.resource_id));
   for (const std::string& key : r.keys) {
-    SR_CHECK(t.Execute("DELETE FROM resource_tags WHERE account_id = $1 AND region = $2 AND resource_id = $3 AND "
-                       "tag_key = $4",
-                       {store::Text(r.account), store::Text(r.region), store::Text(r.resource_id), store::Text(key)}));
+    SR_CHECK(
+        t.Execute("DELETE FROM resource_tags WHERE account_id = $1 AND region = $2 AND resource_id = $3 AND "
+                  "tag_key = $4",
+                  {store::Text(r.account), store::Text(r.region), store::Text(r.resource_id), store::Text(key)}));
   }
   return {};
 }

@@ -27,8 +27,10 @@ Bytes CsrDer(const std::string& pem) {
     const auto end = std::min(pem.find('\n', at), pem.size());
     const std::string line = pem.substr(at, end - at);
     at = end + 1;
-    if (line.starts_with("-----")) inside = !inside;
-    else if (inside) base64 += line;
+    if (line.starts_with("-----"))
+      inside = !inside;
+    else if (inside)
+      base64 += line;
   }
   return FromBase64(base64).value();
 }
@@ -50,8 +52,7 @@ Task<Result<proto::CertifyDeviceReply>> FakeHardware::Certify(Bytes device_csr, 
   asked.push_back("certify");
   SR_CO_TRY(const auto request, crypto::ParseCsr(CsrToPem(device_csr)));
   SR_CO_TRY(const auto key, crypto::PublicKey::FromSpki(request.public_key_spki));
-  SR_CO_TRY(const auto made,
-            crypto::Issue(Subject("HSM:" + hsm_id), key, *manufacturer_root, *manufacturer_key, Ca()));
+  SR_CO_TRY(const auto made, crypto::Issue(Subject("HSM:" + hsm_id), key, *manufacturer_root, *manufacturer_key, Ca()));
   proto::CertifyDeviceReply reply;
   reply.set_aws_hardware_certificate(Text(made.ToDer()));
   reply.set_manufacturer_hardware_certificate(Text(made.ToDer()));
@@ -160,7 +161,8 @@ Task<Result<proto::Control>> FakeHost::ToHsm(FakeHsm& hsm, std::string hsm_id, p
         status.set_lifecycle(proto::UNINITIALIZED);
         const auto subject = Subject("HSM:" + hsm_id.substr(4) + ":PARTN:3, for FIPS mode");
         status.set_csr(Text(CsrDer(crypto::MakeCsr(subject, ClusterKey()).value())));
-        const auto device = crypto::Certificate::FromDer(AsBytes(hsm.device.manufacturer_hardware_certificate())).value();
+        const auto device =
+            crypto::Certificate::FromDer(AsBytes(hsm.device.manufacturer_hardware_certificate())).value();
         status.set_hsm_certificate(
             Text(crypto::Issue(subject, ClusterKey().public_key(), device, *hsm.device_key, {}).value().ToDer()));
       }
@@ -204,8 +206,7 @@ Task<Result<proto::Control>> FakeHost::ToHsm(FakeHsm& hsm, std::string hsm_id, p
       ++hsm.zeroized;
       status.Clear();
       break;
-    default:
-      co_return Error(Errc::kUnsupported, "The fake HSM does not know this question.");
+    default: co_return Error(Errc::kUnsupported, "The fake HSM does not know this question.");
   }
   co_return answer;
 }

@@ -1,7 +1,7 @@
 #pragma once
 
-// A region of clusters for tests: a real store in a temporary directory, the service's operations, the background jobs, and
-// hosts and HSMs that answer as real ones do, with real certificates.
+// A region of clusters for tests: a real store in a temporary directory, the service's operations, the background jobs,
+// and hosts and HSMs that answer as real ones do, with real certificates.
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
