@@ -79,13 +79,18 @@ cloudhsm::Placement MakePlacement(const Config& config) {
 struct Daemon::Parts {
   Parts(Config c, std::unique_ptr<store::Database> d, channel::Identity i)
       : config(std::move(c)),
+        loops(config.https.threads),
         database(std::move(d)),
         identity(std::move(i)),
         placement(MakePlacement(config)),
-        feed(*database),
-        loops(config.https.threads) {}
+        feed(*database) {}
 
   Config config;
+  // Before the store: its threads may still be handing an answer to a loop when everything else has stopped.
+  aws::LoopGroup loops;  // requests
+  Loop control{1};       // links, jobs and caches: never in the way of a request
+  boost::asio::executor_work_guard<LoopExecutor> control_work{control.get_executor()};
+  std::thread control_thread;
   std::unique_ptr<store::Database> database;
   channel::Identity identity;
   channel::OuterClientOptions outer;  // towards every HSM's host
@@ -93,11 +98,6 @@ struct Daemon::Parts {
   store::ChangeFeed feed;
   aws::BasicAuthorizer authorizer;
   ports::LogAuditSink audit;
-
-  aws::LoopGroup loops;  // requests
-  Loop control{1};       // links, jobs and caches: never in the way of a request
-  boost::asio::executor_work_guard<LoopExecutor> control_work{control.get_executor()};
-  std::thread control_thread;
 
   cloudhsm::Hosts hosts;
   std::vector<std::shared_ptr<cloudhsm::ControlHost>> links;

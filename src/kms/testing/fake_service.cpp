@@ -114,7 +114,8 @@ std::string Answer::Text(std::string_view path) const {
 
 /// What lives and dies with strongroomd.
 struct FakeService::Process {
-  Loop loop{1};
+  explicit Process(Loop& l) : loop(l) {}
+  Loop& loop;  // outlives the database, whose threads may be about to hand it an answer
   asio::executor_work_guard<LoopExecutor> work{loop.get_executor()};
   aws::BasicAuthorizer authorizer;
   std::shared_ptr<hsm_client::ClusterClient> domain;
@@ -145,7 +146,8 @@ FakeService::FakeService(Limits limits)
 FakeService::~FakeService() = default;
 
 void FakeService::StartProcess(bool start) {
-  process_ = std::make_unique<Process>();
+  loops_.push_back(std::make_unique<Loop>(1));
+  process_ = std::make_unique<Process>(*loops_.back());
   Process& p = *process_;
   hsm_client::ClusterOptions options;
   options.seeds = {domain_hsm_.endpoint()};

@@ -85,6 +85,7 @@ class FakeService {
   FakeSealer sealer_;
   FakeCredentials credentials_;
   std::unique_ptr<FakeCluster> cluster_;
+  std::vector<std::unique_ptr<Loop>> loops_;  // one per start
   std::unique_ptr<store::Database> database_;
   std::unique_ptr<Process> process_;
 };
