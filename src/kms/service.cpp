@@ -1,11 +1,18 @@
 #include "kms/service.h"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include "crypto/random.h"
 #include "kms/keys/deletion.h"
 #include "kms/ops/all.h"
 #include "kms/wire_error.h"
 
 namespace strongroom::kms {
+namespace asio = boost::asio;
 
 namespace {
 
@@ -16,17 +23,16 @@ constexpr aws::ConstraintOverride kOverrides[] = {
     {.operation = "ScheduleKeyDeletion", .member = "PendingWindowInDays", .min = 7, .max = 30},
 };
 
-CustomStores::Parts CustomStoreParts(const Kms::Parts& parts, Background& background) {
-  return {parts.database, parts.sealer, parts.clusters, background, parts.loops, parts.cluster_trust};
+CustomStores::Parts CustomStoreParts(const Kms::Parts& parts) {
+  return {parts.database, parts.sealer, parts.clusters, parts.loops, parts.cluster_trust};
 }
 
 }  // namespace
 
 Kms::Kms(Parts parts, SecretBuffer marker_key)
     : parts_(std::move(parts)),
-      background_(*parts_.loops[0]),
       keys_(parts_.database, parts_.authorizer, parts_.stale_limit),
-      custom_stores_(CustomStoreParts(parts_, background_)),
+      custom_stores_(CustomStoreParts(parts_)),
       domain_(StoreKind::kDomain, parts_.domain),
       markers_(std::move(marker_key)) {}
 
@@ -47,12 +53,12 @@ Result<std::unique_ptr<Kms>> Kms::Make(Parts parts) {
 
 void Kms::Start() {
   custom_stores_.Start();
-  background_.Start(Housekeeping());
+  asio::co_spawn(parts_.loops[0]->get_executor(), Housekeeping(), asio::detached);
 }
 
 void Kms::Stop() {
+  stopped_ = true;
   custom_stores_.Stop();
-  background_.Stop();
 }
 
 void Kms::OnChanges(std::span<const store::FeedEntry> entries) {
@@ -61,11 +67,15 @@ void Kms::OnChanges(std::span<const store::FeedEntry> entries) {
 }
 
 Task<void> Kms::Housekeeping() {
-  for (;;) {
+  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>
+      timer(parts_.loops[0]->get_executor());
+  constexpr asio::use_awaitable_t<LoopExecutor> await{};
+  while (!stopped_) {
     co_await DeleteDueKeys(*this);
     co_await RemoveHalfMadeKeys(*this);
-    const bool go_on = co_await background_.Pause(kHousekeepingInterval);
-    if (!go_on) co_return;
+    timer.expires_after(kHousekeepingInterval);
+    boost::system::error_code ignored;
+    co_await timer.async_wait(asio::redirect_error(await, ignored));
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -8,7 +9,6 @@
 
 #include "aws/dispatch/service.h"
 #include "hsm_client/cluster_client.h"
-#include "kms/background.h"
 #include "kms/keys/cache.h"
 #include "kms/keystore/custom_stores.h"
 #include "kms/keystore/hsm_key_store.h"
@@ -50,8 +50,6 @@ class Kms {
 
   /// Starts the background work: unfinished connects, deletions that are due.
   void Start();
-  /// Waits for what runs in the background: not on a loop, and while the loops run. Requests and the change feed must
-  /// have come to their end before.
   void Stop();
   /// For the change feed.
   void OnChanges(std::span<const store::FeedEntry> entries);
@@ -71,11 +69,11 @@ class Kms {
   Task<void> Housekeeping();
 
   Parts parts_;
-  Background background_;
   KeyCache keys_;
   CustomStores custom_stores_;
   HsmKeyStore domain_;
   Markers markers_;
+  std::atomic<bool> stopped_{false};
 };
 
 /// The service's table for the dispatcher; `service` outlives it.

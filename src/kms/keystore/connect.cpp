@@ -53,7 +53,6 @@ Task<Result<CustomStores::Outcome>> CustomStores::Connect(CustomStoreRow row) {
     SR_CO_TRY(SecretBuffer password, co_await parts_.sealer.Open("kmsuser", row.store_id, sealed));
     SR_CO_TRY(working, password.Clone());
     SR_CO_TRY(client, MakeClient(row, *cluster, std::move(password), one_loop));
-    if (!KeepForStop(client)) co_return Error(Errc::kCancelled, "The service is stopping.");
     reached = co_await client->Probe(hsm_client::Clock::now() + kConnectTimeout);
     if (reached.ok()) break;
     client->Close();

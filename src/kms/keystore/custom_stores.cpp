@@ -1,17 +1,26 @@
 #include "kms/keystore/custom_stores.h"
 
 #include <array>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include "base/ids.h"
 #include "base/log.h"
 
 namespace strongroom::kms {
+namespace asio = boost::asio;
 
 namespace {
 constexpr std::chrono::seconds kRecheck{60};
 constexpr std::chrono::seconds kWatchInterval{5};
-constexpr std::chrono::seconds kTimeToHear{1};
 constexpr std::array kUnfinished{ConnectionState::kConnecting, ConnectionState::kDisconnecting};
+
+using LoopTimer =
+    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>;
+constexpr asio::use_awaitable_t<LoopExecutor> kAwait{};
 }  // namespace
 
 std::string CustomStores::Id(std::string_view account, std::string_view region, std::string_view store_id) {
@@ -70,7 +79,7 @@ Task<Result<CustomStores::ViewPtr>> CustomStores::Find(std::string account, std:
   }
   ViewPtr made = view;
   std::unique_lock lock(mutex_);
-  if (seen == changes_ && !stopped_) {
+  if (seen == changes_) {
     entries_.insert_or_assign(id, Entry{made, Clock::now()});
   }
   co_return made;
@@ -145,7 +154,7 @@ void CustomStores::OnChanges(std::span<const store::FeedEntry> entries) {
         stale.state = ConnectionState::kDisconnected;
         self->Forget(stale);
       };
-      parts_.background.Start(check(this, std::move(row)));
+      asio::co_spawn(parts_.loops[0]->get_executor(), check(this, std::move(row)), asio::detached);
     }
   }
 }
@@ -153,39 +162,29 @@ void CustomStores::OnChanges(std::span<const store::FeedEntry> entries) {
 void CustomStores::Begin(const CustomStoreRow& row) {
   Forget(row);
   if (row.state == ConnectionState::kConnecting) {
-    parts_.background.Start(RunConnect(row));
+    asio::co_spawn(parts_.loops[0]->get_executor(), RunConnect(row), asio::detached);
   } else if (row.state == ConnectionState::kDisconnecting) {
-    parts_.background.Start(RunDisconnect(row));
+    asio::co_spawn(parts_.loops[0]->get_executor(), RunDisconnect(row), asio::detached);
   }
 }
 
-void CustomStores::Start() { parts_.background.Start(Watch()); }
+void CustomStores::Start() { asio::co_spawn(parts_.loops[0]->get_executor(), Watch(), asio::detached); }
 
 void CustomStores::Stop() {
+  stopped_ = true;
   std::unordered_map<std::string, Entry> entries;
-  std::vector<std::weak_ptr<hsm_client::ClusterClient>> connecting;
   {
     std::unique_lock lock(mutex_);
-    stopped_ = true;
+    ++changes_;  // what is being read now is not kept any more
     entries.swap(entries_);
-    connecting.swap(connecting_);
   }
   for (auto& [id, entry] : entries)
     if (entry.view->keys) entry.view->keys->cluster()->Close();
-  for (const auto& client : connecting)
-    if (const auto alive = client.lock()) alive->Close();
-}
-
-bool CustomStores::KeepForStop(const std::shared_ptr<hsm_client::ClusterClient>& client) {
-  std::unique_lock lock(mutex_);
-  if (stopped_) return false;
-  std::erase_if(connecting_, [](const auto& known) { return known.expired(); });
-  connecting_.push_back(client);
-  return true;
 }
 
 Task<void> CustomStores::Watch() {
-  for (;;) {
+  LoopTimer timer(parts_.loops[0]->get_executor());
+  while (!stopped_) {
     for (const ConnectionState state : kUnfinished) {
       // The lease moves to us in the same transaction that finds it expired, so only one front end takes over. The new
       // attempt id makes the old owner, should it still be at work, change nothing more.
@@ -206,15 +205,14 @@ Task<void> CustomStores::Watch() {
       if (!rows.ok()) continue;
       for (const CustomStoreRow& row : *rows) Begin(row);
     }
-    const bool go_on = co_await parts_.background.Pause(kWatchInterval);
-    if (!go_on) co_return;
+    timer.expires_after(kWatchInterval);
+    boost::system::error_code ignored;
+    co_await timer.async_wait(asio::redirect_error(kAwait, ignored));
   }
 }
 
 Task<void> CustomStores::RunConnect(CustomStoreRow row) {
   auto outcome = co_await Connect(row);
-  // Cut short by our own end: the attempt stays as it is, and whoever finds its lease expired goes on with it.
-  if (parts_.background.stopping()) co_return;
   std::optional<std::string> code;
   if (!outcome.ok()) {
     LogError("connecting custom key store " + row.store_id, outcome.error());
@@ -229,8 +227,10 @@ Task<void> CustomStores::RunConnect(CustomStoreRow row) {
 Task<void> CustomStores::RunDisconnect(CustomStoreRow row) {
   Forget(row);
   // Other front ends hear of it through the change feed and close theirs; the state says DISCONNECTED once they have.
-  const bool go_on = co_await parts_.background.Pause(kTimeToHear);
-  if (!go_on) co_return;
+  LoopTimer timer(parts_.loops[0]->get_executor());
+  timer.expires_after(std::chrono::seconds(1));
+  boost::system::error_code ignored;
+  co_await timer.async_wait(asio::redirect_error(kAwait, ignored));
   co_await Finish(std::move(row), ConnectionState::kDisconnected, std::nullopt);
 }
 

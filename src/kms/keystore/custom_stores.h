@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -12,7 +13,6 @@
 
 #include "base/task.h"
 #include "crypto/certificate.h"
-#include "kms/background.h"
 #include "kms/keystore/custom_store_rows.h"
 #include "kms/keystore/hsm_key_store.h"
 #include "ports/cluster_directory.h"
@@ -30,7 +30,6 @@ class CustomStores {
     store::Database& database;
     ports::Sealer& sealer;
     ports::ClusterDirectory& clusters;
-    Background& background;  // on loops[0]
     std::vector<Loop*> loops;
     /// Both TLS layers towards a cluster whose certificate `owner` issued.
     std::function<Result<hsm_client::ClientTrust>(const crypto::Certificate& owner)> trust;
@@ -58,7 +57,6 @@ class CustomStores {
   /// Takes over what another front end, or this one before a restart, left unfinished; then looks again from time to
   /// time.
   void Start();
-  /// Ends all connections. The background tasks then end soon, but are for Background to wait for.
   void Stop();
   void OnChanges(std::span<const store::FeedEntry> entries);
   void Forget(const CustomStoreRow& row);
@@ -81,8 +79,6 @@ class CustomStores {
                                                                 const ports::ClusterInfo& cluster,
                                                                 SecretBuffer password, std::vector<Loop*> loops) const;
   Task<Result<std::shared_ptr<HsmKeyStore>>> OpenKeys(const CustomStoreRow& row);
-  /// Remembers the client of a connect under way, so that Stop() can end it. False: too late.
-  bool KeepForStop(const std::shared_ptr<hsm_client::ClusterClient>& client);
   Task<void> RunConnect(CustomStoreRow row);
   Task<void> RunDisconnect(CustomStoreRow row);
   Task<void> Watch();
@@ -94,9 +90,8 @@ class CustomStores {
   Parts parts_;
   mutable std::shared_mutex mutex_;
   std::unordered_map<std::string, Entry> entries_;
-  std::uint64_t changes_ = 0;                                         // under mutex_
-  bool stopped_ = false;                                              // under mutex_
-  std::vector<std::weak_ptr<hsm_client::ClusterClient>> connecting_;  // under mutex_
+  std::uint64_t changes_ = 0;  // under mutex_
+  std::atomic<bool> stopped_{false};
 };
 
 /// The CustomKeyStore ConnectionErrorCode for a failure to reach or log in to a cluster. Source: spec/kms.md 7.4.

@@ -374,22 +374,6 @@ TEST(Connect, EndsWithoutEffectWhenItIsDisconnectedMeanwhile) {
   EXPECT_EQ(service.Connect(id), "CONNECTED");
 }
 
-TEST(Connect, ThatAStopCutsShortIsLeftForTheNextProcess) {
-  FakeService service;
-  FakeCluster& cluster = service.MakeCluster();
-  const std::string id = service.NewStore();
-  cluster.hsm(0).Hold(true);
-  cluster.hsm(1).Hold(true);
-  ASSERT_TRUE(service.Call("ConnectCustomKeyStore", {{"CustomKeyStoreId", id}}).ok());
-  service.Restart(false);
-  EXPECT_EQ(service.Count("SELECT COUNT(*) FROM custom_key_stores WHERE state = 'CONNECTING'"), 1);
-  cluster.hsm(0).Hold(false);
-  cluster.hsm(1).Hold(false);
-  service.Sql("UPDATE custom_key_stores SET lease_until = 0");
-  service.Restart(true);
-  EXPECT_EQ(service.Settled(id), "CONNECTED");
-}
-
 TEST(Update, TakesARelatedClusterAndNoOther) {
   FakeService service;
   service.MakeCluster();
