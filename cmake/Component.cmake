@@ -13,6 +13,21 @@ foreach(kind IN ITEMS std asio aws)
   target_precompile_headers(strongroom_pch_${kind} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch_${kind}.h)
 endforeach()
 
+# Tests share one too, with GoogleTest in it. A precompiled header is only taken when every macro is the same, so the
+# paths that tests are told are set for all of them. Tests are compiled quickly rather than made fast: what they test is
+# compiled as it is shipped.
+add_library(strongroom_test_flags INTERFACE)
+# At -O0 whatever the header names is linked, used or not.
+target_link_libraries(strongroom_test_flags INTERFACE strongroom_flags GTest::gtest GTest::gmock OpenSSL::SSL Threads::Threads)
+target_compile_options(strongroom_test_flags INTERFACE -O0 -U_FORTIFY_SOURCE -Wno-mismatched-new-delete)
+target_compile_definitions(strongroom_test_flags INTERFACE
+  STRONGROOM_VECTORS="${CMAKE_SOURCE_DIR}/tests/vectors" STRONGROOM_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+  STRONGROOM_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
+file(WRITE ${CMAKE_BINARY_DIR}/pch/test.cpp "// compiled once; tests reuse its precompiled header\n")
+add_library(strongroom_pch_test OBJECT ${CMAKE_BINARY_DIR}/pch/test.cpp)
+target_link_libraries(strongroom_pch_test PRIVATE strongroom_test_flags)
+target_precompile_headers(strongroom_pch_test PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch_test.h)
+
 function(strongroom_component name)
   cmake_parse_arguments(C "" "LAYER;ONE_FILE_DIR;ROW_TYPE;ROW_HEADER;PCH" "SOURCES;HEADERS;DEPS;LIBS;TEST_DEPS" ${ARGN})
   if(NOT DEFINED C_LAYER)
@@ -45,11 +60,11 @@ function(strongroom_component name)
   file(GLOB_RECURSE tests CONFIGURE_DEPENDS *_test.cpp)
   if(tests)
     add_executable(${target}_test ${tests})
-    target_link_libraries(${target}_test PRIVATE ${target} ${C_TEST_DEPS} GTest::gtest GTest::gmock GTest::gtest_main)
-    target_compile_definitions(${target}_test PRIVATE
-      STRONGROOM_VECTORS="${CMAKE_SOURCE_DIR}/tests/vectors" STRONGROOM_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
-      STRONGROOM_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
-    gtest_discover_tests(${target}_test DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS unit)
+    set_target_properties(${target}_test PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${target}_test PRIVATE -fPIC)
+    target_link_libraries(${target}_test PRIVATE ${target} ${C_TEST_DEPS} strongroom_test_flags GTest::gtest_main)
+    target_precompile_headers(${target}_test REUSE_FROM strongroom_pch_test)
+    gtest_discover_tests(${target}_test NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS unit)
   endif()
 endfunction()
 
