@@ -89,6 +89,7 @@ void Session::OnFrame(wire::Frame& frame) {
     Reply(entry.row, call, admitted);
     return;
   }
+  engine_.pairs.NoteCommand();
   if (entry.row->run_now != nullptr && engine_.replica.HasReached(frame.position)) {
     const Status status = entry.row->run_now(call);
     if (status.ok() || status.error().code() != Errc::kNotFound) {

@@ -27,8 +27,9 @@ std::optional<crypto::KeySpec> KeySpecOfKms(std::string_view name) noexcept {
   return std::nullopt;
 }
 
-KeyPairPool::KeyPairPool(Stock target, Maker make)
+KeyPairPool::KeyPairPool(Stock target, Maker make, std::chrono::milliseconds quiet)
     : make_(std::move(make)),
+      quiet_(quiet),
       shelves_{Shelf{crypto::KeySpec::kRsa2048, target.rsa2048, false, {}},
                Shelf{crypto::KeySpec::kRsa3072, target.rsa3072, false, {}},
                Shelf{crypto::KeySpec::kRsa4096, target.rsa4096, false, {}}},
@@ -85,6 +86,14 @@ KeyPairPool::Shelf* KeyPairPool::NextToFill() {
   return next;
 }
 
+bool KeyPairPool::WaitForQuiet(std::unique_lock<std::mutex>& lock) {
+  for (;;) {
+    const std::uint64_t before = commands_.load(std::memory_order_relaxed);
+    if (wake_.wait_for(lock, quiet_, [this] { return stopping_; })) return false;
+    if (commands_.load(std::memory_order_relaxed) - before <= kFewCommands) return true;
+  }
+}
+
 void KeyPairPool::Work() {
   // Idle priority: it may only use time that nobody else wants. If the sandbox refuses, it works at normal priority.
   const sched_param none{};
@@ -94,7 +103,9 @@ void KeyPairPool::Work() {
   for (;;) {
     Shelf* shelf = nullptr;
     wake_.wait(lock, [&] { return stopping_ || (shelf = NextToFill()) != nullptr; });
-    if (stopping_) return;
+    if (stopping_ || !WaitForQuiet(lock)) return;
+    shelf = NextToFill();  // others may have been asked for in the meantime
+    if (shelf == nullptr) continue;
     const crypto::KeySpec spec = shelf->spec;
     lock.unlock();
     auto pair = make_(spec);

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -19,7 +22,8 @@ namespace strongroom::hsm {
 std::optional<crypto::KeySpec> KeySpecOfKms(std::string_view name) noexcept;
 
 /// RSA key pairs made ahead by one idle-priority thread, since one takes 0.1 s to a second. Elliptic curve pairs take
-/// microseconds and are not kept.
+/// microseconds and are not kept. The priority alone would not do: with each process in a group of its own (containers,
+/// sessions) the kernel divides the core between the groups first. So the thread also waits while commands are served.
 ///
 /// Promise   a pair is handed out once and to one caller.
 /// Threads   any.
@@ -30,7 +34,9 @@ class KeyPairPool {
   };
   /// Tests put a maker of their own in place of crypto::PrivateKey::Generate.
   using Maker = std::function<Result<crypto::PrivateKey>(crypto::KeySpec)>;
-  explicit KeyPairPool(Stock target, Maker make = &crypto::PrivateKey::Generate);
+  /// No pair is begun until at most kFewCommands came within `quiet`.
+  explicit KeyPairPool(Stock target, Maker make = &crypto::PrivateKey::Generate,
+                       std::chrono::milliseconds quiet = std::chrono::milliseconds(250));
   ~KeyPairPool();
   KeyPairPool(const KeyPairPool&) = delete;
   KeyPairPool& operator=(const KeyPairPool&) = delete;
@@ -40,9 +46,12 @@ class KeyPairPool {
   /// One from the stock; empty when there is none (the caller then makes one on a worker).
   std::optional<crypto::PrivateKey> Take(crypto::KeySpec spec);
   std::size_t InStock(crypto::KeySpec spec) const;
+  /// A command is being served: the pool keeps out of its way.
+  void NoteCommand() noexcept { commands_.fetch_add(1, std::memory_order_relaxed); }
   void Stop();
 
  private:
+  static constexpr std::uint64_t kFewCommands = 25;
   struct Shelf {
     crypto::KeySpec spec;
     std::size_t target = 0;
@@ -51,8 +60,12 @@ class KeyPairPool {
   };
   void Work();
   Shelf* NextToFill();
+  /// False when it is time to stop.
+  bool WaitForQuiet(std::unique_lock<std::mutex>& lock);
 
   const Maker make_;
+  const std::chrono::milliseconds quiet_;
+  std::atomic<std::uint64_t> commands_{0};
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::array<Shelf, 3> shelves_;
