@@ -1,4 +1,5 @@
 // The first of the two passes over a request's body: JSON types.
+#include <array>
 #include <boost/json.hpp>
 #include <cmath>
 #include <limits>
@@ -93,6 +94,24 @@ Status Check(const json::value& value, const Shape& shape, const Path& path) {
   return {};
 }
 
+/// 1 for a character that is no digit of base64, else 0.
+constexpr std::uint8_t IsNotBase64(char character) noexcept {
+  const auto c = static_cast<std::uint8_t>(character);
+  const auto in = [c](char low, char high) -> std::uint8_t {
+    return static_cast<std::uint8_t>(c - low) <= static_cast<std::uint8_t>(high - low);
+  };
+  return static_cast<std::uint8_t>((in('A', 'Z') | in('a', 'z') | in('0', '9') | in('+', '+') | in('/', '/')) ^ 1);
+}
+
+/// The value of a digit of base64 (RFC 4648, section 4); of anything else, some number.
+constexpr unsigned Base64Digit(char character) noexcept {
+  const auto c = static_cast<unsigned>(static_cast<unsigned char>(character));
+  // All ones where the character is in the range.
+  const auto in = [c](unsigned low, unsigned high) { return 0u - (((low - 1 - c) & (c - high - 1)) >> 31); };
+  return (in('A', 'Z') & (c - 'A')) | (in('a', 'z') & (c - 'a' + 26)) | (in('0', '9') & (c - '0' + 52)) |
+         (in('+', '+') & 62) | (in('/', '/') & 63);
+}
+
 }  // namespace
 
 std::int64_t Base64Size(std::string_view text) noexcept {
@@ -100,20 +119,21 @@ std::int64_t Base64Size(std::string_view text) noexcept {
   if (text.empty()) return 0;
   const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with("=") ? 1 : 0;
   const std::size_t data = text.size() - padding;
-  unsigned bad = 0;
-  unsigned last = 0;
-  for (std::size_t i = 0; i < data; ++i) {
-    const auto c = static_cast<unsigned>(static_cast<unsigned char>(text[i]));
-    // All ones where the character is in the range, without a branch or a table.
-    const auto in = [c](unsigned low, unsigned high) { return 0u - (((low - 1 - c) & (c - high - 1)) >> 31); };
-    const unsigned upper = in('A', 'Z'), lower = in('a', 'z'), digit = in('0', '9'), plus = in('+', '+'),
-                   slash = in('/', '/');
-    bad |= ~(upper | lower | digit | plus | slash);
-    last = (upper & (c - 'A')) | (lower & (c - 'a' + 26)) | (digit & (c - '0' + 52)) | (plus & 62) | (slash & 63);
+  // The text may be a plaintext: which characters it has is found without a branch or a table. Sixteen at a time, as the
+  // compiler then takes a vector for them.
+  constexpr std::size_t kLane = 16;
+  std::array<std::uint8_t, kLane> bad{};
+  std::array<char, kLane> rest;
+  rest.fill('A');
+  std::copy_n(text.data() + data / kLane * kLane, data % kLane, rest.data());
+  for (std::size_t start = 0; start <= data; start += kLane) {
+    const char* lane = start + kLane <= data ? text.data() + start : rest.data();
+    for (std::size_t i = 0; i < kLane; ++i) bad[i] = static_cast<std::uint8_t>(bad[i] | IsNotBase64(lane[i]));
   }
-  if (padding == 2) bad |= last & 15;
-  if (padding == 1) bad |= last & 3;
-  return bad != 0 ? -1 : static_cast<std::int64_t>(text.size() / 4 * 3 - padding);
+  unsigned wrong = 0;
+  for (const std::uint8_t one : bad) wrong |= one;
+  if (padding > 0) wrong |= Base64Digit(text[data - 1]) & (padding == 2 ? 15u : 3u);
+  return wrong != 0 ? -1 : static_cast<std::int64_t>(text.size() / 4 * 3 - padding);
 }
 
 Status CheckTypes(const json::object& body, const Shape& input) {

@@ -127,13 +127,26 @@ const Base64Row kBase64Rows[] = {{"Empty", "", 0},
                                  {"PaddingInside", "a=Gk", -1},
                                  {"OnlyPadding", "====", -1},
                                  {"HighBytes", "aG\xC3\xA4", -1}};
-class Base64Sizes : public testing::TestWithParam<Base64Row> {};
-TEST_P(Base64Sizes, AreExactOrRefused) {
+class Base64Texts : public testing::TestWithParam<Base64Row> {};
+TEST_P(Base64Texts, AreExactOrRefused) {
   EXPECT_EQ(Base64Size(GetParam().text), GetParam().size);
   EXPECT_EQ(FromBase64(GetParam().text).ok(), GetParam().size >= 0);
 }
-INSTANTIATE_TEST_SUITE_P(Model, Base64Sizes, testing::ValuesIn(kBase64Rows),
+INSTANTIATE_TEST_SUITE_P(Model, Base64Texts, testing::ValuesIn(kBase64Rows),
                          [](const auto& row) { return row.param.name; });
+
+TEST(Base64Sizes, AWrongCharacterIsSeenAtEveryPlace) {
+  for (const std::size_t length : {4u, 12u, 16u, 20u, 32u, 48u, 52u}) {
+    const std::string good(length, 'Q');
+    EXPECT_EQ(Base64Size(good), static_cast<std::int64_t>(length / 4 * 3));
+    for (std::size_t at = 0; at < length; ++at)
+      for (const char wrong : {'-', '@', '[', '`', '{', '.', ':', ' ', '\0', '\x80', '\xff'}) {
+        std::string text = good;
+        text[at] = wrong;
+        EXPECT_EQ(Base64Size(text), -1) << at << " of " << length;
+      }
+  }
+}
 
 }  // namespace
 }  // namespace strongroom::aws::model
