@@ -63,7 +63,7 @@ Result<boost::json::object> ReadJsonFile(const std::filesystem::path& file) {
     return Error(Errc::kInvalidArgument,
                  fmt::format("{} is not a JSON object{}{}.", file.string(), failed ? ": " : "",
                              failed ? failed.message() : ""));
-  return std::move(value.as_object());
+  return std::move(value.as_object());  // cppcheck-suppress returnStdMoveLocal
 }
 
 Status WriteJsonFile(const std::filesystem::path& file, const boost::json::object& content) {

@@ -28,6 +28,7 @@ struct UsableKey {
   KeyState state = KeyState::kEnabled;
   /// Set for keys of a custom key store that is connected and can be used. Rules with `symmetric` require it.
   std::shared_ptr<HsmKeyStore> custom;
+  // cppcheck-suppress returnTempReference
   KeyStore& store(Kms& kms) const noexcept { return custom ? static_cast<KeyStore&>(*custom) : kms.domain(); }
 };
 

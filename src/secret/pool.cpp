@@ -341,7 +341,7 @@ void Give(Block given) noexcept {
   Wipe(given.data, given.capacity);
   // After a fork, a block of the parent's region: its bytes are gone and its region is out of use.
   if (!TheCentral().Owns(given.data)) return;
-  FreeBlock* block = ::new (given.data) FreeBlock{nullptr};
+  FreeBlock* block = ::new (given.data) FreeBlock{nullptr};  // cppcheck-suppress legacyUninitvar
   SR_POISON(given.data + sizeof(FreeBlock), given.capacity - sizeof(FreeBlock));
   const std::size_t size_class = ClassOf(given.capacity);
   if (size_class < kCachedClasses && cache.ready && !cache.ended && cache.count[size_class] < CacheLimit(size_class)) {

@@ -30,7 +30,7 @@ void* Arena::do_allocate(std::size_t size, std::size_t alignment) {
   Block block{std::unique_ptr<std::byte[]>(new std::byte[capacity]), capacity, size};
   void* start = block.memory.get();  // aligned for everything, as operator new[] gives it
   blocks_.push_back(std::move(block));
-  return start;
+  return start;  // cppcheck-suppress returnDanglingLifetime
 }
 
 void Arena::Reset() noexcept {

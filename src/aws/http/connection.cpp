@@ -226,7 +226,7 @@ std::string_view Connection::PutHead(const HttpResponse& response, bool keep_ali
   }
   put("\r\n\r\n");
   char* start = out_.data() + kHeadRoom - used;
-  std::memcpy(start, head, used);
+  std::memcpy(start, head, used);  // cppcheck-suppress uninitvar
   return {start, used + out_.size() - kHeadRoom};
 }
 

@@ -74,7 +74,7 @@ class Session : public std::enable_shared_from_this<Session> {
  private:
   Session(Engine& engine, ReplySink& sink, Bytes front_end_key);
 
-  Status Admit(const wire::CommandRow& row, const CommandRow& command, const wire::Frame& frame) const;
+  Status Admit(const wire::CommandRow& rules, const CommandRow& row, const wire::Frame& frame) const;
   Status StillPermitted(wire::Needs needs);
   static Task<void> RunLater(std::shared_ptr<Session> self, const CommandRow* command, wire::Frame frame);
   void Reply(const CommandRow* command, Call& call, const Status& status);

@@ -167,9 +167,10 @@ TEST(Messages, SizesAreBounded) {
 }
 
 TEST(KeyPairPool, KeepsAStockAndHandsEachPairOutOnce) {
-  KeyPairPool pool({.rsa2048 = 3, .rsa3072 = 0, .rsa4096 = 0},
-                   [](crypto::KeySpec) { return crypto::PrivateKey::Generate(crypto::KeySpec::kP256); },
-                   std::chrono::milliseconds(1));
+  KeyPairPool pool(
+      {.rsa2048 = 3, .rsa3072 = 0, .rsa4096 = 0},
+      [](crypto::KeySpec) { return crypto::PrivateKey::Generate(crypto::KeySpec::kP256); },
+      std::chrono::milliseconds(1));
   EXPECT_FALSE(pool.Take(crypto::KeySpec::kRsa2048).has_value());  // nothing is made before somebody asks
   std::vector<Bytes> seen;
   while (seen.size() < 10) {
@@ -184,18 +185,19 @@ TEST(KeyPairPool, KeepsAStockAndHandsEachPairOutOnce) {
   EXPECT_FALSE(pool.Take(crypto::KeySpec::kP256).has_value());
 }
 TEST(KeyPairPool, FillsOnceTheCommandsCease) {
-  KeyPairPool pool({.rsa2048 = 1, .rsa3072 = 0, .rsa4096 = 0},
-                   [](crypto::KeySpec) { return crypto::PrivateKey::Generate(crypto::KeySpec::kP256); },
-                   std::chrono::milliseconds(20));
+  KeyPairPool pool(
+      {.rsa2048 = 1, .rsa3072 = 0, .rsa4096 = 0},
+      [](crypto::KeySpec) { return crypto::PrivateKey::Generate(crypto::KeySpec::kP256); },
+      std::chrono::milliseconds(20));
   for (int i = 0; i < 1000; ++i) pool.NoteCommand();
   pool.FillAll();
   for (int i = 0; i < 1000; ++i) pool.NoteCommand();
   while (pool.InStock(crypto::KeySpec::kRsa2048) == 0) std::this_thread::yield();
 }
 TEST(KeyPairPool, StopsWhileCommandsKeepComing) {
-  KeyPairPool pool({.rsa2048 = 1, .rsa3072 = 0, .rsa4096 = 0},
-                   [](crypto::KeySpec) { return crypto::PrivateKey::Generate(crypto::KeySpec::kP256); },
-                   std::chrono::hours(1));
+  KeyPairPool pool(
+      {.rsa2048 = 1, .rsa3072 = 0, .rsa4096 = 0},
+      [](crypto::KeySpec) { return crypto::PrivateKey::Generate(crypto::KeySpec::kP256); }, std::chrono::hours(1));
   pool.FillAll();
   pool.Stop();
   EXPECT_EQ(pool.InStock(crypto::KeySpec::kRsa2048), 0u);
