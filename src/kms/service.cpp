@@ -1,38 +1,35 @@
 #include "kms/service.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
+#include "base/log.h"
 #include "crypto/random.h"
 #include "kms/keys/deletion.h"
 #include "kms/ops/all.h"
 #include "kms/wire_error.h"
 
 namespace strongroom::kms {
-namespace asio = boost::asio;
 
 namespace {
 
 constexpr std::chrono::seconds kHousekeepingInterval{30};
+/// For giving up. With the patience before it, less than what a process is given to stop.
+constexpr std::chrono::milliseconds kGiveUpPatience{5000};
 constexpr std::string_view kMarkerKeyName = "kms-marker-key";
 
 constexpr aws::ConstraintOverride kOverrides[] = {
     {.operation = "ScheduleKeyDeletion", .member = "PendingWindowInDays", .min = 7, .max = 30},
 };
 
-CustomStores::Parts CustomStoreParts(const Kms::Parts& parts) {
-  return {parts.database, parts.sealer, parts.clusters, parts.loops, parts.cluster_trust};
+CustomStores::Parts CustomStoreParts(const Kms::Parts& parts, Background& background) {
+  return {parts.database, parts.sealer, parts.clusters, background, parts.loops, parts.cluster_trust};
 }
 
 }  // namespace
 
 Kms::Kms(Parts parts, SecretBuffer marker_key)
     : parts_(std::move(parts)),
+      background_(*parts_.loops[0]),
       keys_(parts_.database, parts_.authorizer, parts_.stale_limit),
-      custom_stores_(CustomStoreParts(parts_)),
+      custom_stores_(CustomStoreParts(parts_, background_)),
       domain_(StoreKind::kDomain, parts_.domain),
       markers_(std::move(marker_key)) {}
 
@@ -53,13 +50,17 @@ Result<std::unique_ptr<Kms>> Kms::Make(Parts parts) {
 
 void Kms::Start() {
   custom_stores_.Start();
-  asio::co_spawn(parts_.loops[0]->get_executor(), Housekeeping(), asio::detached);
+  background_.Spawn("housekeeping", Housekeeping());
 }
 
 void Kms::Stop() {
-  stopped_ = true;
+  // The stores' clients are closed last: what is being finished works through them.
+  for (const std::string& name : background_.Stop(parts_.stop_patience, kGiveUpPatience))
+    spdlog::error("stopping although this has not ended: {}", name);
   custom_stores_.Stop();
 }
+
+Kms::~Kms() { Stop(); }
 
 void Kms::OnChanges(std::span<const store::FeedEntry> entries) {
   keys_.OnChanges(entries);
@@ -67,15 +68,10 @@ void Kms::OnChanges(std::span<const store::FeedEntry> entries) {
 }
 
 Task<void> Kms::Housekeeping() {
-  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>
-      timer(parts_.loops[0]->get_executor());
-  constexpr asio::use_awaitable_t<LoopExecutor> await{};
-  while (!stopped_) {
+  for (bool go_on = true; go_on;) {
     co_await DeleteDueKeys(*this);
     co_await RemoveHalfMadeKeys(*this);
-    timer.expires_after(kHousekeepingInterval);
-    boost::system::error_code ignored;
-    co_await timer.async_wait(asio::redirect_error(await, ignored));
+    go_on = co_await background_.Sleep(kHousekeepingInterval);
   }
 }
 

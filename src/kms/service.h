@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -9,6 +8,7 @@
 
 #include "aws/dispatch/service.h"
 #include "hsm_client/cluster_client.h"
+#include "kms/background.h"
 #include "kms/keys/cache.h"
 #include "kms/keystore/custom_stores.h"
 #include "kms/keystore/hsm_key_store.h"
@@ -44,13 +44,20 @@ class Kms {
     std::function<Result<hsm_client::ClientTrust>(const crypto::Certificate& owner)> cluster_trust;
     std::chrono::seconds stale_limit{300};
     Limits limits{};
+    /// How long Stop waits for what is under way before that is told to give up.
+    std::chrono::milliseconds stop_patience{5000};
   };
   /// Reads or makes what the service keeps for itself (the key of pagination markers). Blocks; for start-up.
   static Result<std::unique_ptr<Kms>> Make(Parts parts);
 
   /// Starts the background work: unfinished connects, deletions that are due.
   void Start();
+  /// Ends all background work: what is under way is finished within some seconds or left for the next process to find.
+  /// Not from one of the loops. Idempotent.
   void Stop();
+  ~Kms();
+  Kms(const Kms&) = delete;
+  Kms& operator=(const Kms&) = delete;
   /// For the change feed.
   void OnChanges(std::span<const store::FeedEntry> entries);
 
@@ -61,6 +68,7 @@ class Kms {
   KeyCache& keys() noexcept { return keys_; }
   CustomStores& custom_stores() noexcept { return custom_stores_; }
   HsmKeyStore& domain() noexcept { return domain_; }
+  Background& background() noexcept { return background_; }
   const Markers& markers() const noexcept { return markers_; }
   const Limits& limits() const noexcept { return parts_.limits; }
 
@@ -69,11 +77,11 @@ class Kms {
   Task<void> Housekeeping();
 
   Parts parts_;
+  Background background_;
   KeyCache keys_;
   CustomStores custom_stores_;
   HsmKeyStore domain_;
   Markers markers_;
-  std::atomic<bool> stopped_{false};
 };
 
 /// The service's table for the dispatcher; `service` outlives it.

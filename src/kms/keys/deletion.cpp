@@ -15,6 +15,8 @@ Task<bool> DestroyMaterial(Kms& kms, const KeyRow& row) {
   auto view = co_await kms.custom_stores().Find(row.account, row.region, *row.custom_key_store_id);
   if (!view.ok() || (*view)->keys == nullptr) co_return false;
   const auto keys = (*view)->keys;
+  std::function<void()> close = [keys] { keys->cluster()->Close(); };
+  const Background::Cut cut(kms.background(), std::move(close));
   const Status destroyed = co_await keys->Destroy(row);
   if (!destroyed.ok()) LogError("destroying the HSM key of " + row.Arn(), destroyed.error());
   co_return destroyed.ok();
@@ -30,6 +32,7 @@ Task<void> DeleteDueKeys(Kms& kms) {
   auto rows = co_await kms.database().RunRead(std::move(due));
   if (!rows.ok()) co_return;
   for (const KeyRow& row : *rows) {
+    if (kms.background().stopping()) co_return;
     // The row goes first: whoever commits this is the one who destroys the material.
     auto remove = [row](store::Transaction& t) -> Result<bool> {
       SR_TRY(const std::int64_t now, t.NowMillis());
@@ -54,6 +57,7 @@ Task<void> RemoveHalfMadeKeys(Kms& kms) {
   auto rows = co_await kms.database().RunRead(std::move(find));
   if (!rows.ok()) co_return;
   for (const KeyRow& row : *rows) {
+    if (kms.background().stopping()) co_return;
     const bool destroyed = co_await DestroyMaterial(kms, row);
     if (!destroyed) continue;
     auto remove = [row](store::Transaction& t) { return DeleteKey(t, row); };

@@ -53,18 +53,24 @@ Task<Result<CustomStores::Outcome>> CustomStores::Connect(CustomStoreRow row) {
     SR_CO_TRY(SecretBuffer password, co_await parts_.sealer.Open("kmsuser", row.store_id, sealed));
     SR_CO_TRY(working, password.Clone());
     SR_CO_TRY(client, MakeClient(row, *cluster, std::move(password), one_loop));
+    std::function<void()> close = [client] { client->Close(); };
+    const Background::Cut cut(parts_.background, std::move(close));
     reached = co_await client->Probe(hsm_client::Clock::now() + kConnectTimeout);
     if (reached.ok()) break;
     client->Close();
     if (reached.error().code() != Errc::kLoginFailed) break;
   }
   if (!reached.ok()) {
+    if (reached.error().code() == Errc::kCancelled) co_return reached.error();
     LogError("custom key store " + row.store_id + ": reaching cluster " + row.cluster_id, reached.error());
     co_return failed(ConnectionErrorCode(reached.error()));
   }
+  std::function<void()> close = [client] { client->Close(); };
+  const Background::Cut cut(parts_.background, std::move(close));
   const Status rotated = co_await Rotate(row, client, std::move(working));
   client->Close();
   if (!rotated.ok()) {
+    if (rotated.error().code() == Errc::kCancelled) co_return rotated.error();
     LogError("custom key store " + row.store_id + ": rotating kmsuser's password", rotated.error());
     co_return failed(ConnectionErrorCode(rotated.error()));
   }

@@ -1,26 +1,16 @@
 #include "kms/keystore/custom_stores.h"
 
 #include <array>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include "base/ids.h"
 #include "base/log.h"
 
 namespace strongroom::kms {
-namespace asio = boost::asio;
 
 namespace {
 constexpr std::chrono::seconds kRecheck{60};
 constexpr std::chrono::seconds kWatchInterval{5};
 constexpr std::array kUnfinished{ConnectionState::kConnecting, ConnectionState::kDisconnecting};
-
-using LoopTimer =
-    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>;
-constexpr asio::use_awaitable_t<LoopExecutor> kAwait{};
 }  // namespace
 
 std::string CustomStores::Id(std::string_view account, std::string_view region, std::string_view store_id) {
@@ -154,7 +144,8 @@ void CustomStores::OnChanges(std::span<const store::FeedEntry> entries) {
         stale.state = ConnectionState::kDisconnected;
         self->Forget(stale);
       };
-      asio::co_spawn(parts_.loops[0]->get_executor(), check(this, std::move(row)), asio::detached);
+      const std::string name = "looking at custom key store " + row.store_id;
+      parts_.background.Spawn(name, check(this, std::move(row)));
     }
   }
 }
@@ -162,16 +153,15 @@ void CustomStores::OnChanges(std::span<const store::FeedEntry> entries) {
 void CustomStores::Begin(const CustomStoreRow& row) {
   Forget(row);
   if (row.state == ConnectionState::kConnecting) {
-    asio::co_spawn(parts_.loops[0]->get_executor(), RunConnect(row), asio::detached);
+    parts_.background.Spawn("connecting custom key store " + row.store_id, RunConnect(row));
   } else if (row.state == ConnectionState::kDisconnecting) {
-    asio::co_spawn(parts_.loops[0]->get_executor(), RunDisconnect(row), asio::detached);
+    parts_.background.Spawn("disconnecting custom key store " + row.store_id, RunDisconnect(row));
   }
 }
 
-void CustomStores::Start() { asio::co_spawn(parts_.loops[0]->get_executor(), Watch(), asio::detached); }
+void CustomStores::Start() { parts_.background.Spawn("looking for unfinished connections", Watch()); }
 
 void CustomStores::Stop() {
-  stopped_ = true;
   std::unordered_map<std::string, Entry> entries;
   {
     std::unique_lock lock(mutex_);
@@ -183,8 +173,7 @@ void CustomStores::Stop() {
 }
 
 Task<void> CustomStores::Watch() {
-  LoopTimer timer(parts_.loops[0]->get_executor());
-  while (!stopped_) {
+  for (bool go_on = true; go_on;) {
     for (const ConnectionState state : kUnfinished) {
       // The lease moves to us in the same transaction that finds it expired, so only one front end takes over. The new
       // attempt id makes the old owner, should it still be at work, change nothing more.
@@ -205,15 +194,17 @@ Task<void> CustomStores::Watch() {
       if (!rows.ok()) continue;
       for (const CustomStoreRow& row : *rows) Begin(row);
     }
-    timer.expires_after(kWatchInterval);
-    boost::system::error_code ignored;
-    co_await timer.async_wait(asio::redirect_error(kAwait, ignored));
+    go_on = co_await parts_.background.Sleep(kWatchInterval);
   }
 }
 
 Task<void> CustomStores::RunConnect(CustomStoreRow row) {
   auto outcome = co_await Connect(row);
   std::optional<std::string> code;
+  if (!outcome.ok() && outcome.error().code() == Errc::kCancelled && parts_.background.stopping()) {
+    co_await GiveBack(std::move(row));
+    co_return;
+  }
   if (!outcome.ok()) {
     LogError("connecting custom key store " + row.store_id, outcome.error());
     code = "INTERNAL_ERROR";
@@ -227,11 +218,21 @@ Task<void> CustomStores::RunConnect(CustomStoreRow row) {
 Task<void> CustomStores::RunDisconnect(CustomStoreRow row) {
   Forget(row);
   // Other front ends hear of it through the change feed and close theirs; the state says DISCONNECTED once they have.
-  LoopTimer timer(parts_.loops[0]->get_executor());
-  timer.expires_after(std::chrono::seconds(1));
-  boost::system::error_code ignored;
-  co_await timer.async_wait(asio::redirect_error(kAwait, ignored));
+  // At a stop this one closes all of its own anyway.
+  co_await parts_.background.Sleep(std::chrono::seconds(1));
   co_await Finish(std::move(row), ConnectionState::kDisconnected, std::nullopt);
+}
+
+/// An attempt that cannot be finished here: any front end may take it over at once.
+Task<void> CustomStores::GiveBack(CustomStoreRow row) {
+  auto give = [row](store::Transaction& t) -> Status {
+    SR_TRY(auto now, LoadCustomStore(t, row.account, row.region, row.store_id));
+    if (!now || now->attempt_id != row.attempt_id || now->state != row.state) return {};
+    now->lease_until = 0;
+    return UpdateCustomStore(t, *now);
+  };
+  const Status given = co_await parts_.database.Run(std::move(give));
+  if (!given.ok()) LogError("giving back the attempt on custom key store " + row.store_id, given.error());
 }
 
 Task<void> CustomStores::Finish(CustomStoreRow row, ConnectionState state, std::optional<std::string> error_code) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -13,6 +12,7 @@
 
 #include "base/task.h"
 #include "crypto/certificate.h"
+#include "kms/background.h"
 #include "kms/keystore/custom_store_rows.h"
 #include "kms/keystore/hsm_key_store.h"
 #include "ports/cluster_directory.h"
@@ -30,6 +30,7 @@ class CustomStores {
     store::Database& database;
     ports::Sealer& sealer;
     ports::ClusterDirectory& clusters;
+    Background& background;  // runs the jobs; stopped before Stop
     std::vector<Loop*> loops;
     /// Both TLS layers towards a cluster whose certificate `owner` issued.
     std::function<Result<hsm_client::ClientTrust>(const crypto::Certificate& owner)> trust;
@@ -57,6 +58,7 @@ class CustomStores {
   /// Takes over what another front end, or this one before a restart, left unfinished; then looks again from time to
   /// time.
   void Start();
+  /// Closes all clients.
   void Stop();
   void OnChanges(std::span<const store::FeedEntry> entries);
   void Forget(const CustomStoreRow& row);
@@ -84,6 +86,7 @@ class CustomStores {
   Task<void> Watch();
   Task<Result<Outcome>> Connect(CustomStoreRow row);
   Task<Status> Rotate(CustomStoreRow row, std::shared_ptr<hsm_client::ClusterClient> client, SecretBuffer working);
+  Task<void> GiveBack(CustomStoreRow row);
   Task<void> Finish(CustomStoreRow row, ConnectionState state, std::optional<std::string> error_code);
   Task<Status> SavePasswords(CustomStoreRow row, Bytes current, std::optional<Bytes> previous);
 
@@ -91,7 +94,6 @@ class CustomStores {
   mutable std::shared_mutex mutex_;
   std::unordered_map<std::string, Entry> entries_;
   std::uint64_t changes_ = 0;  // under mutex_
-  std::atomic<bool> stopped_{false};
 };
 
 /// The CustomKeyStore ConnectionErrorCode for a failure to reach or log in to a cluster. Source: spec/kms.md 7.4.

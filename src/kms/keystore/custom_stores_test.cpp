@@ -374,6 +374,35 @@ TEST(Connect, EndsWithoutEffectWhenItIsDisconnectedMeanwhile) {
   EXPECT_EQ(service.Connect(id), "CONNECTED");
 }
 
+TEST(Connect, IsFinishedByAProcessThatIsToldToStop) {
+  FakeService service;
+  FakeCluster& cluster = service.MakeCluster();
+  const std::string id = service.NewStore();
+  ASSERT_TRUE(service.Call("ConnectCustomKeyStore", {{"CustomKeyStoreId", id}}).ok());
+  service.Restart(false);
+  EXPECT_EQ(service.Settled(id), "CONNECTED");
+  EXPECT_FALSE(cluster.KmsUserHas(FakeService::kInitialPassword));
+  ASSERT_TRUE(service.Call("DisconnectCustomKeyStore", {{"CustomKeyStoreId", id}}).ok());
+  service.Restart(false);
+  EXPECT_EQ(service.Settled(id), "DISCONNECTED");
+}
+
+TEST(Connect, IsGivenBackByAProcessThatCannotFinishIt) {
+  FakeService service;
+  FakeCluster& cluster = service.MakeCluster();
+  const std::string id = service.NewStore();
+  service.SetStopPatience(std::chrono::milliseconds(50));
+  service.Restart(false);
+  service.SetStopPatience(std::chrono::seconds(20));
+  for (std::size_t i = 0; i < 2; ++i) cluster.hsm(i).Hold(true);
+  ASSERT_TRUE(service.Call("ConnectCustomKeyStore", {{"CustomKeyStoreId", id}}).ok());
+  service.Restart(false);
+  EXPECT_EQ(service.Count("SELECT COUNT(*) FROM custom_key_stores WHERE state = 'CONNECTING' AND lease_until = 0"), 1);
+  for (std::size_t i = 0; i < 2; ++i) cluster.hsm(i).Hold(false);
+  service.Restart(true);
+  EXPECT_EQ(service.Settled(id), "CONNECTED");
+}
+
 TEST(Update, TakesARelatedClusterAndNoOther) {
   FakeService service;
   service.MakeCluster();

@@ -165,7 +165,8 @@ void FakeService::StartProcess(bool start) {
                             SR_TRY(auto context, channel::InnerClient(inner));
                             return hsm_client::ClientTrust{pki_.OuterClientContext(), std::move(context)};
                           },
-                          .limits = limits_}));
+                          .limits = limits_,
+                          .stop_patience = stop_patience_}));
   aws::DispatcherConfig config;
   config.regions = {std::string(kRegion), std::string(kOtherRegion)};
   config.credentials = &credentials_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/json/value.hpp>
+#include <chrono>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -67,6 +68,9 @@ class FakeService {
   /// Runs a task on the service's loop.
   void RunTask(Task<void> task);
 
+  /// How long the processes started from now on wait at their end for what is under way.
+  void SetStopPatience(std::chrono::milliseconds patience) { stop_patience_ = patience; }
+
   /// Everything that was logged.
   std::string Log() const;
 
@@ -77,6 +81,7 @@ class FakeService {
   void StartProcess(bool start);
 
   Limits limits_;
+  std::chrono::milliseconds stop_patience_{20'000};
   channel::testing::TestPki pki_;
   channel::testing::TempDir directory_of_files_;
   std::shared_ptr<hsm_client::testing::DoubleCluster> domain_;
