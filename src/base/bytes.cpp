@@ -2,7 +2,31 @@
 
 #include <sodium.h>
 
+#include <algorithm>
+#include <array>
+
 namespace strongroom {
+namespace {
+
+// Base64 (RFC 4648, section 4) may be of a plaintext, so it is read without a branch or a table, which libsodium does
+// too, but a character at a time: a tenth of what a request cost. A lane is what the compiler takes a vector for.
+constexpr std::size_t kLane = 16;
+
+/// The value of a digit; for anything else some value, and `wrong` becomes other than 0.
+constexpr std::uint8_t Base64Digit(char character, std::uint8_t& wrong) noexcept {
+  const auto c = static_cast<std::uint8_t>(character);
+  const auto in = [c](char low, char high) {  // all ones, or zero
+    return static_cast<std::uint8_t>(
+        -static_cast<int>(static_cast<std::uint8_t>(c - low) <= static_cast<std::uint8_t>(high - low)));
+  };
+  const std::uint8_t upper = in('A', 'Z'), lower = in('a', 'z'), digit = in('0', '9'), plus = in('+', '+'),
+                     slash = in('/', '/');
+  wrong = static_cast<std::uint8_t>(wrong | ~(upper | lower | digit | plus | slash));
+  return static_cast<std::uint8_t>((upper & (c - 'A')) | (lower & (c - 'a' + 26)) | (digit & (c - '0' + 52)) |
+                                   (plus & 62) | (slash & 63));
+}
+
+}  // namespace
 
 std::string Hex(ByteView bytes) {
   std::string out(bytes.size() * 2 + 1, '\0');
@@ -31,17 +55,39 @@ std::string Base64(ByteView bytes) {
 }
 
 Result<std::size_t> FromBase64Into(std::string_view text, std::span<std::uint8_t> out) {
-  std::size_t used = 0;
-  const char* end = nullptr;
-  // libsodium compares characters as signed numbers, so that it takes some bytes beyond ASCII for digits.
-  unsigned beyond_ascii = 0;
-  for (const char c : text) beyond_ascii |= static_cast<unsigned char>(c) & 0x80u;
-  if (text.size() % 4 != 0 || beyond_ascii != 0 ||
-      sodium_base642bin(out.data(), out.size(), text.data(), text.size(), nullptr, &used, &end,
-                        sodium_base64_VARIANT_ORIGINAL) != 0 ||
-      end != text.data() + text.size())
-    return Error(Errc::kInvalidArgument, "not a base64 text");
-  return used;
+  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
+  const std::size_t size = text.size() / 4 * 3 - std::min(padding, text.size() / 4 * 3);
+  if (text.size() % 4 != 0 || size > out.size()) return Error(Errc::kInvalidArgument, "not a base64 text");
+  const std::size_t digits = text.size() - padding;
+  std::array<std::uint8_t, kLane> values, wrong{};
+  std::array<std::uint8_t, kLane / 4 * 3> bytes;
+  std::array<char, kLane> rest;
+  std::uint8_t bad = 0;
+  for (std::size_t at = 0, done = 0; at < digits; at += kLane, done += bytes.size()) {
+    const char* lane = text.data() + at;
+    if (digits - at < kLane) {
+      rest.fill('A');
+      std::copy_n(lane, digits - at, rest.data());
+      lane = rest.data();
+    }
+    for (std::size_t i = 0; i < kLane; ++i) values[i] = Base64Digit(lane[i], wrong[i]);
+    for (std::size_t i = 0; i < kLane / 4; ++i) {
+      const std::uint8_t* four = &values[4 * i];
+      bytes[3 * i] = static_cast<std::uint8_t>(four[0] << 2 | four[1] >> 4);
+      bytes[3 * i + 1] = static_cast<std::uint8_t>(four[1] << 4 | four[2] >> 2);
+      bytes[3 * i + 2] = static_cast<std::uint8_t>(four[2] << 6 | four[3]);
+    }
+    const std::size_t take = std::min(bytes.size(), size - done);
+    std::copy_n(bytes.data(), take, out.data() + done);
+    // What the padding says is not there has to be zero.
+    if (take < bytes.size()) bad |= bytes[take];
+  }
+  for (const std::uint8_t one : wrong) bad |= one;
+  ::sodium_memzero(values.data(), values.size());
+  ::sodium_memzero(bytes.data(), bytes.size());
+  ::sodium_memzero(rest.data(), rest.size());
+  if (bad != 0) return Error(Errc::kInvalidArgument, "not a base64 text");
+  return size;
 }
 
 Result<Bytes> FromBase64(std::string_view text) {

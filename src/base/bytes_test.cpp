@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "base/ids.h"
 
 namespace strongroom {
@@ -28,6 +30,30 @@ INSTANTIATE_TEST_SUITE_P(Base64, Base64Table,
                                          Row{"PaddingOnlyIsRefused", "====", false},
                                          Row{"BeyondAsciiIsRefused", "aG\xC3\xA4", false}),
                          [](const auto& info) { return info.param.name; });
+
+TEST(Base64, EveryLengthRoundTripsAndAForeignCharacterIsSeenAtEveryPlace) {
+  Bytes bytes;
+  for (std::size_t size = 0; size < 70; ++size) {
+    std::string text = Base64(bytes);
+    const auto decoded = FromBase64(text);
+    ASSERT_TRUE(decoded.ok()) << text;
+    EXPECT_EQ(*decoded, bytes);
+    Bytes tight(size);
+    EXPECT_EQ(*FromBase64Into(text, tight), size);
+    EXPECT_EQ(tight, bytes);
+    if (size > 0) {
+      EXPECT_FALSE(FromBase64Into(text, std::span(tight).first(size - 1)).ok());
+    }
+    for (char& place : text) {
+      for (const char wrong : {'-', '@', '[', '`', '{', '.', ':', '\0', '\x80', '\xff'}) {
+        const char right = std::exchange(place, wrong);
+        EXPECT_FALSE(FromBase64(text).ok());
+        place = right;
+      }
+    }
+    bytes.push_back(static_cast<std::uint8_t>(size * 151 + 7));
+  }
+}
 
 TEST(Hex, RoundTripsAndRefusesOddAndForeign) {
   EXPECT_EQ(Hex(*FromHex("00ffA5")), "00ffa5");
