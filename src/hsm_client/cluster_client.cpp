@@ -66,6 +66,7 @@ Task<Result<wire::Frame>> ClusterClient::CallWithRetries(std::shared_ptr<Shared>
   if (row->repeat == wire::Repeat::kDeduplicated) SR_CO_CHECK(crypto::Random(call.client_id.emplace()));
   Executed executed = Executed::kNo;
   call.executed = &executed;
+  call.leaves_when_silent = row->repeat != wire::Repeat::kNever;
 
   std::vector<Endpoint> tried;
   bool logged_in_again = false;
@@ -80,7 +81,8 @@ Task<Result<wire::Frame>> ClusterClient::CallWithRetries(std::shared_ptr<Shared>
     HsmConnection& on = **connection;
     const bool others = shared->Up(at) > 1;
     const auto now = Clock::now();
-    // A member that is stuck costs half of the time, not all of it, as long as there is another to ask.
+    // A member that is silent is left at once. One that answers, but not this, costs half of the time, not all of it,
+    // as long as there is another to ask.
     call.deadline =
         others && row->repeat != wire::Repeat::kNever && tried.empty() ? now + (deadline - now) / 2 : deadline;
     auto result = co_await on.CallKeeping(command, request, segments, call);

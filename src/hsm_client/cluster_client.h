@@ -44,7 +44,7 @@ struct MemberState {
 struct LoopState;
 
 /// The HSMs of one cluster as one: a connection per HSM and loop, opened when first needed, kept open, opened again
-/// after a loss; calls go to the member with the fewest outstanding, and to another one when a member is lost.
+/// after a loss; calls go to the member with the fewest outstanding, and to another one when a member is lost or hangs.
 ///
 /// Promise   repeatable commands are retried until the deadline; changes too, under a client id made here, so that
 ///           nothing is done twice; commands that belong to a connection are never retried. What one HSM has

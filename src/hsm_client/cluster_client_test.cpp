@@ -33,6 +33,7 @@ class ClusterTest : public ::testing::Test {
     options.seeds = std::move(seeds);
     options.port = options.seeds.front().port;
     options.max_backoff = 100ms;
+    options.connect_timeout = connect_timeout_;
     if (password) options.credentials.emplace(Credentials{proto::CU, "kmsuser", Secret(*password)});
     client_ = ClusterClient::Create({&loop_}, std::move(trust), std::move(options));
   }
@@ -62,6 +63,7 @@ class ClusterTest : public ::testing::Test {
   std::shared_ptr<DoubleCluster> cluster_ = NewCluster();
   HsmDouble first_{Pki(), cluster_};
   Loop loop_{1};
+  std::chrono::milliseconds connect_timeout_{5000};
   std::shared_ptr<ClusterClient> client_;
 };
 
@@ -160,6 +162,77 @@ TEST_F(ClusterTest, AStuckMemberCostsHalfOfTheTime) {
   second->Hold(true);
   for (int i = 0; i < 4; ++i) ASSERT_TRUE(Call(wire::Command::kEcho, EchoOf("x"), 1000ms).ok());
   EXPECT_GT(client_->Counters().retries, 0u);
+}
+
+// ---- a member that hangs
+
+/// Two members, both connected; `second_` hangs and comes back.
+class HangTest : public ClusterTest {
+ protected:
+  void SetUp() override {
+    Use({first_.endpoint(), second_->endpoint()});
+    ASSERT_TRUE(Echo().ok());
+    ASSERT_TRUE(WaitForConnections(2));
+  }
+  ~HangTest() override { second_->Thaw(); }
+  Result<wire::Frame> Patient(wire::Command command, const google::protobuf::MessageLite& request) {
+    return Call(command, request, 60s);
+  }
+  std::unique_ptr<HsmDouble> second_ = Second(first_);
+};
+
+TEST_F(HangTest, IsLeftLongBeforeTheDeadlineAndAskedNothingMore) {
+  second_->Freeze();
+  const auto begin = Clock::now();
+  while (client_->Counters().retries == 0) ASSERT_TRUE(Patient(wire::Command::kEcho, EchoOf("x")).ok());
+  EXPECT_LT(Clock::now() - begin, 15s);
+  const std::uint64_t retries = client_->Counters().retries;
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(Patient(wire::Command::kEcho, EchoOf("x")).ok());
+  EXPECT_EQ(client_->Counters().retries, retries);
+}
+
+TEST_F(HangTest, IsUsedAgainOnceItAnswers) {
+  second_->Freeze();
+  while (client_->Counters().retries == 0) ASSERT_TRUE(Patient(wire::Command::kEcho, EchoOf("x")).ok());
+  second_->Thaw();
+  const std::size_t before = second_->executed(wire::Command::kFindKeys);
+  const auto used = [&] {
+    return Patient(wire::Command::kFindKeys, proto::FindKeysRequest()).ok() &&
+           second_->executed(wire::Command::kFindKeys) > before;
+  };
+  const auto deadline = Clock::now() + 20s;
+  bool again = false;
+  while (!again && Clock::now() < deadline) again = used();
+  EXPECT_TRUE(again);
+  EXPECT_EQ(client_->Counters().connections_lost, 0u);
+}
+
+TEST_F(HangTest, AChangeThatBothExecuteIsMadeOnce) {
+  second_->Freeze();
+  std::size_t made = 0;
+  while (client_->Counters().retries == 0) {
+    ASSERT_TRUE(Patient(wire::Command::kGenerateKey, AesKey()).ok());
+    ++made;
+  }
+  second_->Thaw();
+  // The one that was left is executed late; its place in the connection is before this.
+  while (second_->executed(wire::Command::kFindKeys) == 0)
+    ASSERT_TRUE(Patient(wire::Command::kFindKeys, proto::FindKeysRequest()).ok());
+  EXPECT_EQ(cluster_->keys.size(), made);
+}
+
+TEST_F(HangTest, WhenBothHangTheCallWaits) {
+  second_->Freeze();
+  first_.Freeze();
+  std::optional<Result<wire::Frame>> answer;  // it comes in any case: at the call's deadline
+  const proto::EchoRequest echo = EchoOf("x");
+  asio::co_spawn(loop_, channel::testing::Keep(client_->Call(wire::Command::kEcho, echo), answer), asio::detached);
+  const auto later = Clock::now() + 4 * HsmConnection::kSilentAfter;
+  RunUntil(loop_, [&] { return Clock::now() > later; });
+  EXPECT_FALSE(answer.has_value());
+  first_.Thaw();
+  ASSERT_TRUE(RunUntil(loop_, [&] { return answer.has_value(); }));
+  EXPECT_TRUE(answer->ok());
 }
 
 TEST_F(ClusterTest, AMemberThatCannotNowIsPassedOver) {
@@ -287,6 +360,30 @@ TEST_F(ClusterTest, AClosedClientRefusesCallsAndEndsThoseUnderWay) {
   EXPECT_EQ(under_way->error().code(), Errc::kCancelled);
   EXPECT_EQ(Echo().error().code(), Errc::kCancelled);
 }
+
+enum class Stuck { kHandshake, kLogin };
+class AttemptTable : public ClusterTest, public ::testing::WithParamInterface<Stuck> {};
+TEST_P(AttemptTable, IsGivenUpWhenTheClientIsClosed) {
+  if (GetParam() == Stuck::kHandshake) first_.Freeze();
+  if (GetParam() == Stuck::kLogin) first_.Hold(true);
+  connect_timeout_ = 60s;
+  Use({first_.endpoint()});
+  std::optional<Result<wire::Frame>> under_way;
+  const proto::EchoRequest echo = EchoOf("x");
+  asio::co_spawn(loop_, channel::testing::Keep(client_->Call(wire::Command::kEcho, echo), under_way), asio::detached);
+  const auto later = Clock::now() + 200ms;  // so that it is where the row says, mostly
+  RunUntil(loop_, [&] { return Clock::now() > later; });
+  ASSERT_FALSE(under_way.has_value());
+  client_->Close();
+  EXPECT_TRUE(RunUntil(loop_, [&] { return loop_.stopped(); }));  // nothing is left to wait for
+  first_.Thaw();
+  ASSERT_TRUE(under_way.has_value());
+  EXPECT_EQ(under_way->error().code(), Errc::kCancelled);
+}
+INSTANTIATE_TEST_SUITE_P(Cluster, AttemptTable, ::testing::Values(Stuck::kHandshake, Stuck::kLogin),
+                         [](const auto& param) {
+                           return param.param == Stuck::kLogin ? "InItsLogin" : "InItsHandshake";
+                         });
 
 TEST_F(ClusterTest, AFrontEndComesWithItsCertificateInsteadOfALogin) {
   Use({first_.endpoint()}, std::nullopt, TrustFor(Pki(), true));

@@ -44,10 +44,12 @@ Task<void> ClusterClient::Shared::Run(LoopState& at, std::shared_ptr<Link> link)
         if (!weak.expired()) raw->ended.Set(true);
       });
       link->connection->OnMembership([this](const proto::MembershipEvent& event) { Learn(event); });
+      link->connection->OnSilence([this, &at, raw = link->connection.get()] { return OthersAnswer(at, *raw); });
       Refresh(at);
       if (link->connection->open() && !link->dropped) co_await link->ended.Wait();
       link->connection->OnMembership(nullptr);
       link->connection->OnClosed(nullptr);
+      link->connection->OnSilence(nullptr);
       link->connection.reset();
       link->down_since = Clock::now();
       {
@@ -74,14 +76,17 @@ Task<void> ClusterClient::Shared::Run(LoopState& at, std::shared_ptr<Link> link)
 Task<Result<std::shared_ptr<HsmConnection>>> ClusterClient::Shared::Connect(LoopState&, std::shared_ptr<Link> link) {
   const auto self = shared_from_this();
   const auto deadline = Clock::now() + options.connect_timeout;
-  auto opened = co_await HsmConnection::Open(link->endpoint, trust, deadline, position);
+  auto opened = co_await HsmConnection::Open(link->endpoint, trust, deadline, position, link->attempt);
   if (!opened.ok()) {
     counters.connect_failures.fetch_add(1, std::memory_order_relaxed);
     co_return std::move(opened).error();
   }
   counters.connects.fetch_add(1, std::memory_order_relaxed);
   if (gate.needed()) {
+    std::function<void()> close = [connection = *opened] { connection->Close(); };
+    link->attempt->Step(std::move(close));
     Status in = co_await LogIn(*opened, deadline);
+    link->attempt->Step(nullptr);
     if (!in.ok()) {
       (*opened)->Close();
       co_return std::move(in).error();
@@ -107,6 +112,7 @@ Task<Status> ClusterClient::Shared::LogIn(std::shared_ptr<HsmConnection> connect
       (outcome.ok() ? counters.logins : counters.login_failures).fetch_add(1, std::memory_order_relaxed);
       co_return outcome;
     }
+    if (closed) co_return Error(Errc::kCancelled, "The cluster's client is closed.");
     if (Clock::now() >= deadline) co_return Error(Errc::kTimeout, "No login within the time.");
     const LoopExecutor executor = co_await asio::this_coro::executor;
     channel::LoopTimer pause(executor, kGateWait);
@@ -144,8 +150,7 @@ void ClusterClient::Shared::Refresh(LoopState& at) {
     }
     const std::shared_ptr<Link> gone = std::move(it->second);
     it = at.links.erase(it);
-    gone->dropped = true;
-    gone->pause.cancel();
+    gone->Drop();
     gone->ended.Set(true);  // calls under way hold the connection until they are answered
   }
   at.active = true;
@@ -205,15 +210,14 @@ void ClusterClient::Shared::StartTick(LoopState& at) {
 
 void ClusterClient::Shared::Shut(LoopState& at) {
   at.tick.cancel();
-  for (auto& [endpoint, link] : at.links) {
-    link->dropped = true;
-    link->pause.cancel();
+  const auto links = std::exchange(at.links, {});  // what ends here may look at them
+  for (const auto& [endpoint, link] : links) {
+    link->Drop();
     if (const auto connection = link->connection) {
       connection->Close();
       link->ended.Set(true);
     }
   }
-  at.links.clear();
   Notify(at);
 }
 

@@ -91,6 +91,13 @@ std::size_t ClusterClient::Shared::Up(const LoopState& at) const noexcept {
   return up;
 }
 
+bool ClusterClient::Shared::OthersAnswer(const LoopState& at, const HsmConnection& silent) const noexcept {
+  return std::ranges::any_of(at.links, [&](const auto& entry) {
+    const auto& connection = entry.second->connection;
+    return connection && connection.get() != &silent && connection->open() && !connection->silent();
+  });
+}
+
 std::size_t ClusterClient::Shared::UpBeside(const LoopState& at, const std::vector<Endpoint>& tried) const noexcept {
   std::size_t up = 0;
   for (const auto& [endpoint, link] : at.links)
@@ -101,7 +108,7 @@ std::size_t ClusterClient::Shared::UpBeside(const LoopState& at, const std::vect
 std::shared_ptr<HsmConnection> ClusterClient::Shared::Pick(LoopState& at, const std::vector<Endpoint>& avoid) {
   Link* best = nullptr;
   std::size_t fewest = 0;
-  bool best_avoided = false;
+  int worst = 0;
   // Starting elsewhere each time spreads the calls of an idle client.
   const std::size_t count = at.links.size();
   const std::size_t start = count == 0 ? 0 : at.turn++ % count;
@@ -112,11 +119,12 @@ std::shared_ptr<HsmConnection> ClusterClient::Shared::Pick(LoopState& at, const 
       if ((position_in_map++ < start) != before_start) continue;
       if (!link->connection || !link->connection->open()) continue;
       const bool avoided = !avoid.empty() && std::ranges::find(avoid, endpoint) != avoid.end();
+      const int against = (link->connection->silent() ? 2 : 0) + (avoided ? 1 : 0);
       const std::size_t outstanding = link->connection->outstanding();
-      if (best != nullptr && (avoided > best_avoided || (avoided == best_avoided && outstanding >= fewest))) continue;
+      if (best != nullptr && (against > worst || (against == worst && outstanding >= fewest))) continue;
       best = link.get();
       fewest = outstanding;
-      best_avoided = avoided;
+      worst = against;
     }
   };
   look(false);

@@ -18,8 +18,15 @@ struct Link {
   Endpoint endpoint;
   std::shared_ptr<HsmConnection> connection;  // null while it is down
   channel::LoopTimer pause;                   // the back-off; cancelling it tries again at once
-  channel::Waiter<bool> ended;                // set when the connection is lost or the link dropped
+  std::shared_ptr<channel::ConnectAttempt> attempt = std::make_shared<channel::ConnectAttempt>();
+  channel::Waiter<bool> ended;  // set when the connection is lost or the link dropped
   bool dropped = false;
+  /// No more attempts; the one under way ends.
+  void Drop() {
+    dropped = true;
+    pause.cancel();
+    attempt->Cancel();
+  }
   Clock::time_point down_since = Clock::now();
   std::optional<Error> last_error;  // of the last attempt, until one succeeds
 };
@@ -98,13 +105,14 @@ struct ClusterClient::Shared : std::enable_shared_from_this<ClusterClient::Share
   void Shut(LoopState& at);
 
   // cluster_state.cpp: choosing one
-  /// A connection that is up, not in `avoid` if there is another; waits until `deadline`, and no longer than `patience`
-  /// once every member has been tried in vain.
+  /// A connection that is up, rather not silent and not in `avoid`; waits until `deadline`, and no longer than
+  /// `patience` once every member has been tried in vain.
   Task<Result<std::shared_ptr<HsmConnection>>> Acquire(LoopState& at, Clock::time_point deadline,
                                                        std::chrono::milliseconds patience,
                                                        const std::vector<Endpoint>& avoid);
   std::shared_ptr<HsmConnection> Pick(LoopState& at, const std::vector<Endpoint>& avoid);
   std::size_t Up(const LoopState& at) const noexcept;
+  bool OthersAnswer(const LoopState& at, const HsmConnection& silent) const noexcept;
   std::size_t UpBeside(const LoopState& at, const std::vector<Endpoint>& tried) const noexcept;
   std::optional<Error> WhyNone(const LoopState& at, std::chrono::milliseconds patience) const;
 

@@ -4,6 +4,7 @@
 
 #include "base/ids.h"
 #include "channel/waiter.h"
+#include "messages.pb.h"
 #include "wire/status.h"
 
 namespace strongroom::hsm_client {
@@ -11,7 +12,8 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t kMostOutstanding = 65'536;
-constexpr std::chrono::milliseconds kTick(25);  // how coarse deadlines are
+constexpr std::chrono::milliseconds kTick(25);        // how coarse deadlines are
+constexpr std::uint64_t kPingId = ~std::uint64_t{0};  // of no slot
 
 using Token = asio::use_awaitable_t<LoopExecutor>;
 using Outcome = Result<wire::Frame>;
@@ -22,6 +24,7 @@ struct Slot {
   std::optional<Handler> handler;
   Clock::time_point deadline;
   Executed* executed = nullptr;
+  bool leaves_when_silent = false;
   std::uint32_t generation = 0;
 };
 
@@ -42,6 +45,8 @@ struct HsmConnection::Impl final : channel::PipeEvents, std::enable_shared_from_
   ~Impl() { pipe->Close(); }
 
   void OnFrame(wire::Frame& frame) override {
+    unheard = {};
+    asked = silent = false;
     switch (frame.kind) {
       case wire::FrameKind::kReply: return OnReply(frame);
       case wire::FrameKind::kEvent: return OnEvent(frame);
@@ -73,6 +78,13 @@ struct HsmConnection::Impl final : channel::PipeEvents, std::enable_shared_from_
     const auto keep = shared_from_this();
     FailAll(why);
     if (const ClosedHandler told = std::exchange(on_closed, nullptr)) told(why);
+  }
+
+  /// The HSM is silent, and there are others: whoever may goes to one of them.
+  void Leave() {
+    for (std::uint32_t i = 0; i < slots.size(); ++i)
+      if (slots[i].handler && slots[i].leaves_when_silent)
+        Complete(i, Error(Errc::kUnavailable, "The HSM does not answer."), Executed::kPerhaps);
   }
 
   void FailAll(const Error& why) {
@@ -128,21 +140,49 @@ struct HsmConnection::Impl final : channel::PipeEvents, std::enable_shared_from_
     sent_version = version;
     slots[index].deadline = options.deadline;
     slots[index].executed = options.executed;
+    slots[index].leaves_when_silent = options.leaves_when_silent;
     ++outstanding;
     if (!ticking) Tick();
     return index;
   }
 
-  /// One timer for all calls: it looks at their deadlines every now and then while there are any.
+  /// Says something that any HSM answers at once. Without a position token, for which it might have to wait.
+  void Ask() {
+    asked = true;
+    outgoing.code = static_cast<std::uint16_t>(wire::Command::kEcho);
+    outgoing.id = kPingId;
+    outgoing.client_id.reset();
+    const proto::EchoRequest nothing;
+    (void)pipe->Send(outgoing, nothing);  // too much waits to be sent: it is unheard all the same
+  }
+
+  void Listen(Clock::time_point now) {
+    // A loop that was held up has not listened meanwhile.
+    unheard += std::min<Clock::duration>(now - last_tick, 2 * kTick);
+    if (!asked && unheard >= kAskAfter) Ask();
+    silent = unheard >= kSilentAfter;
+    if (!silent) return;
+    if (unheard >= kLostAfter) {
+      pipe->Close();
+      return OnClosed(Error(Errc::kTimeout, "The HSM has not answered for too long."));
+    }
+    if (on_silence && on_silence()) Leave();
+  }
+
+  /// One timer for all calls: while there are any, it looks every now and then at their deadlines, and whether the HSM
+  /// is still there.
   void Tick() {
     ticking = true;
+    last_tick = Clock::now();
     timer.expires_after(kTick);
     timer.async_wait([weak = weak_from_this()](boost::system::error_code) {
       const auto self = weak.lock();
       if (!self) return;
       self->ticking = false;
+      if (!self->pipe->open()) return;
       self->Expire();
-      if (self->outstanding > 0) self->Tick();
+      self->Listen(Clock::now());
+      if (self->pipe->open() && (self->outstanding > 0 || self->silent)) self->Tick();
     });
   }
   void Expire() {
@@ -158,6 +198,9 @@ struct HsmConnection::Impl final : channel::PipeEvents, std::enable_shared_from_
   std::uint64_t sent_version = 0;
   channel::LoopTimer timer;
   bool ticking = false;
+  Clock::time_point last_tick;
+  Clock::duration unheard{};  // how long nothing has come while something was owed
+  bool asked = false, silent = false;
   wire::Frame outgoing;  // kept, so that its buffers are
   std::vector<Slot> slots;
   std::vector<std::uint32_t> free;
@@ -165,14 +208,17 @@ struct HsmConnection::Impl final : channel::PipeEvents, std::enable_shared_from_
   std::optional<proto::MembershipEvent> membership;
   MembershipHandler on_membership;
   ClosedHandler on_closed;
+  SilenceHandler on_silence;
 };
 
 HsmConnection::~HsmConnection() { impl_->pipe->Close(); }
 
 Task<Result<std::shared_ptr<HsmConnection>>> HsmConnection::Open(Endpoint endpoint, ClientTrust trust,
                                                                  Clock::time_point deadline,
-                                                                 std::shared_ptr<PositionKeeper> position) {
-  auto pipe = co_await channel::ConnectNested(endpoint.address, endpoint.port, trust.outer, trust.inner, deadline);
+                                                                 std::shared_ptr<PositionKeeper> position,
+                                                                 std::shared_ptr<channel::ConnectAttempt> attempt) {
+  auto pipe = co_await channel::ConnectNested(endpoint.address, endpoint.port, trust.outer, trust.inner, deadline,
+                                              channel::PipeOptions(), std::move(attempt));
   if (!pipe.ok()) co_return std::move(pipe).error();
   if (!position) position = MakePositionKeeper();
   auto impl = std::make_shared<Impl>(*pipe, std::move(endpoint), std::move(position));
@@ -233,6 +279,7 @@ void HsmConnection::OnMembership(MembershipHandler handler) {
   if (impl_->membership && impl_->on_membership) impl_->on_membership(*impl_->membership);
 }
 void HsmConnection::OnClosed(ClosedHandler handler) { impl_->on_closed = std::move(handler); }
+void HsmConnection::OnSilence(SilenceHandler handler) { impl_->on_silence = std::move(handler); }
 
 void HsmConnection::Close() {
   const std::shared_ptr<Impl> impl = impl_;
@@ -241,6 +288,7 @@ void HsmConnection::Close() {
   impl->FailAll(Error(Errc::kCancelled, "The connection was closed here."));
 }
 bool HsmConnection::open() const noexcept { return impl_->pipe->open(); }
+bool HsmConnection::silent() const noexcept { return impl_->silent; }
 std::size_t HsmConnection::outstanding() const noexcept { return impl_->outstanding; }
 const Endpoint& HsmConnection::endpoint() const noexcept { return impl_->endpoint; }
 

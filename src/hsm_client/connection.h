@@ -44,6 +44,8 @@ struct CallOptions {
   Clock::time_point deadline = Clock::now() + std::chrono::seconds(10);
   std::optional<wire::ClientId> client_id = std::nullopt;  // changes only
   Executed* executed = nullptr;                            // set when the call fails; outlives the call
+  /// May end before its deadline, with kUnavailable, when the HSM is silent and OnSilence's handler says so.
+  bool leaves_when_silent = false;
 };
 
 /// The newest position token that this client has seen, shared by all connections of a loop or cluster.
@@ -69,11 +71,17 @@ class HsmConnection : public std::enable_shared_from_this<HsmConnection> {
  public:
   using MembershipHandler = std::function<void(const proto::MembershipEvent&)>;
   using ClosedHandler = std::function<void(const Error&)>;
+  using SilenceHandler = std::function<bool()>;
+
+  /// An HSM that owes answers and says nothing is sent an Echo after kAskAfter, is silent() after kSilentAfter and lost
+  /// after kLostAfter. Only time in which this loop could have heard it counts.
+  static constexpr std::chrono::milliseconds kAskAfter{100}, kSilentAfter{250}, kLostAfter{20'000};
 
   /// Connects on the calling coroutine's loop. Errors: those of channel::ConnectNested.
   static Task<Result<std::shared_ptr<HsmConnection>>> Open(Endpoint endpoint, ClientTrust trust,
                                                            Clock::time_point deadline,
-                                                           std::shared_ptr<PositionKeeper> position = nullptr);
+                                                           std::shared_ptr<PositionKeeper> position = nullptr,
+                                                           std::shared_ptr<channel::ConnectAttempt> attempt = nullptr);
 
   /// One command. A reply with a status becomes an Error with that Errc and the HSM's message. `request` is read before
   /// the first suspension and not kept.
@@ -95,10 +103,14 @@ class HsmConnection : public std::enable_shared_from_this<HsmConnection> {
 
   void OnMembership(MembershipHandler handler);  // also told at once what came before the handler was set
   void OnClosed(ClosedHandler handler);          // once; not for one's own Close
+  /// Asked again and again while the HSM is silent: whether the calls that may leave shall, since others would answer.
+  void OnSilence(SilenceHandler handler);
 
   /// Fails all outstanding calls with kUnavailable. Idempotent.
   void Close();
   bool open() const noexcept;
+  /// The HSM hangs, or the way to it does; until it is heard again.
+  bool silent() const noexcept;
   std::size_t outstanding() const noexcept;
   const Endpoint& endpoint() const noexcept;
 

@@ -276,5 +276,101 @@ TEST_F(ConnectionTest, TheBlockingClientDoesTheSame) {
   EXPECT_EQ((*sync)->Call(wire::Command::kEcho, EchoOf("x")).error().code(), Errc::kUnavailable);
 }
 
+// ---- an HSM that hangs
+
+class SilenceTest : public ConnectionTest {
+ protected:
+  ~SilenceTest() override {
+    hsm_.Thaw();
+    if (connection_) connection_->Close();
+    RunUntil(loop_, [&] { return under_way_ == 0; });
+  }
+  using Outcome = std::shared_ptr<std::optional<Result<wire::Frame>>>;
+  /// An Echo, not waited for.
+  Outcome Begin(bool leaves) {
+    CallOptions options;
+    options.deadline = Clock::now() + 60s;
+    options.leaves_when_silent = leaves;
+    ++under_way_;
+    auto out = std::make_shared<Outcome::element_type>();
+    asio::co_spawn(loop_, Run(connection_, options, under_way_, out), asio::detached);
+    return out;
+  }
+  static Task<void> Run(std::shared_ptr<HsmConnection> connection, CallOptions options, int& under_way, Outcome out) {
+    const proto::EchoRequest request = EchoOf("x");
+    auto outcome = co_await connection->Call(wire::Command::kEcho, request, std::vector<SecretBuffer>(), options);
+    out->emplace(std::move(outcome));
+    --under_way;
+  }
+  bool WaitForSilence() {
+    return RunUntil(loop_, [&] { return connection_->silent(); });
+  }
+  int under_way_ = 0;
+};
+
+TEST_F(SilenceTest, AnIdleHsmIsNotSilent) {
+  Connect();
+  hsm_.Freeze();
+  const auto later = Clock::now() + 3 * HsmConnection::kSilentAfter;
+  RunUntil(loop_, [&] { return Clock::now() > later; });
+  EXPECT_FALSE(connection_->silent());  // it owes nothing
+}
+
+TEST_F(SilenceTest, OneThatIsThereIsNotSilentHoweverLongACommandTakes) {
+  Connect();
+  hsm_.Hold(true);
+  const Outcome answer = Begin(true);
+  const auto asked_to_leave = std::make_shared<bool>(false);
+  connection_->OnSilence([asked_to_leave] { return *asked_to_leave = true; });
+  const auto later = Clock::now() + 3 * HsmConnection::kSilentAfter;
+  RunUntil(loop_, [&] { return Clock::now() > later; });
+  EXPECT_FALSE(*asked_to_leave);
+  EXPECT_FALSE(answer->has_value());
+}
+
+TEST_F(SilenceTest, OneThatHangsIsSilentUntilItAnswers) {
+  Connect();
+  hsm_.Freeze();
+  const Outcome answer = Begin(true);
+  ASSERT_TRUE(WaitForSilence());
+  EXPECT_TRUE(connection_->open());
+  EXPECT_FALSE(answer->has_value());  // nobody said that there is another
+  hsm_.Thaw();
+  ASSERT_TRUE(RunUntil(loop_, [&] { return answer->has_value(); }));
+  EXPECT_TRUE((*answer)->ok());
+  EXPECT_FALSE(connection_->silent());
+}
+
+TEST_F(SilenceTest, OnlyCallsThatMayLeaveDo) {
+  Connect();
+  hsm_.Freeze();
+  const Outcome leaving = Begin(true), staying = Begin(false);
+  const auto others = std::make_shared<bool>(false);
+  connection_->OnSilence([others] { return *others; });
+  ASSERT_TRUE(WaitForSilence());
+  EXPECT_FALSE(leaving->has_value());
+  *others = true;
+  ASSERT_TRUE(RunUntil(loop_, [&] { return leaving->has_value(); }));
+  EXPECT_EQ((*leaving)->error().code(), Errc::kUnavailable);
+  EXPECT_FALSE(staying->has_value());
+  EXPECT_EQ(connection_->outstanding(), 1u);
+  hsm_.Thaw();
+  ASSERT_TRUE(RunUntil(loop_, [&] { return staying->has_value(); }));
+  EXPECT_TRUE((*staying)->ok());
+}
+
+TEST_F(SilenceTest, OneThatEveryCallHasLeftIsHeardAgain) {
+  Connect();
+  connection_->OnSilence([] { return true; });
+  hsm_.Freeze();
+  const Outcome left = Begin(true);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return left->has_value(); }));
+  EXPECT_EQ(connection_->outstanding(), 0u);
+  EXPECT_TRUE(connection_->silent());
+  hsm_.Thaw();
+  ASSERT_TRUE(RunUntil(loop_, [&] { return !connection_->silent(); }));
+  EXPECT_TRUE(connection_->open());
+}
+
 }  // namespace
 }  // namespace strongroom::hsm_client

@@ -61,6 +61,7 @@ struct HsmDouble::Impl {
     thread = std::thread([this] { loop.run(); });
   }
   ~Impl() {
+    Thaw();
     relay.reset();
     On([this] {
       boost::system::error_code ignored;
@@ -69,6 +70,19 @@ struct HsmDouble::Impl {
       loop.stop();
     });
     thread.join();
+  }
+
+  void Freeze() {
+    std::promise<void> frozen;
+    asio::post(loop, [&frozen, until = gate.emplace().get_future().share()] {
+      frozen.set_value();
+      until.wait();
+    });
+    frozen.get_future().wait();
+  }
+  void Thaw() {
+    if (gate) gate->set_value();
+    gate.reset();
   }
 
   void On(const std::function<void()>& work) const {
@@ -120,6 +134,14 @@ struct HsmDouble::Impl {
   void Serve(Client& client, wire::Frame& request) {
     const std::shared_ptr<Client> keep = client.shared_from_this();
     if (!request.position.empty()) position_seen = std::max(position_seen, NumberIn(request.position));
+    if (request.code == static_cast<std::uint16_t>(wire::Command::kEcho) && request.message.empty()) {
+      // Whether we are there: part of no test's plan.
+      wire::Frame here;
+      here.kind = wire::FrameKind::kReply;
+      here.id = request.id;
+      (void)client.pipe->Send(here);
+      return;
+    }
     if (hold) return;
     const auto cut_now = std::exchange(cut, std::nullopt);
     if (cut_now == Cut::kBeforeExecution) return Drop(client);
@@ -179,6 +201,7 @@ struct HsmDouble::Impl {
   asio::basic_socket_acceptor<Unix, LoopExecutor> acceptor;
   std::optional<channel::testing::TestRelay> relay;
   std::thread thread;
+  std::optional<std::promise<void>> gate;  // while frozen
 
   // Touched on the loop only.
   std::set<std::shared_ptr<Client>> clients;
@@ -223,6 +246,8 @@ void HsmDouble::ReverseReplies(std::size_t count) {
 void HsmDouble::Hold(bool hold) {
   impl_->On([&] { impl_->hold = hold; });
 }
+void HsmDouble::Freeze() { impl_->Freeze(); }
+void HsmDouble::Thaw() { impl_->Thaw(); }
 void HsmDouble::FailNext(Errc code, std::size_t count) {
   impl_->On([&] {
     impl_->fail_code = code;

@@ -80,8 +80,11 @@ class HsmDouble {
   void PushMembership(const std::vector<proto::Member>& members);
   /// Keeps `count` replies back and sends them in reverse.
   void ReverseReplies(std::size_t count);
-  /// Takes commands and answers none of them until told otherwise.
+  /// Takes commands and answers none of them until told otherwise, but is there: an Echo of nothing is answered.
   void Hold(bool hold);
+  /// As SIGSTOP and SIGCONT: nothing is done meanwhile, all of it afterwards. Nothing else may be called in between.
+  void Freeze();
+  void Thaw();
   /// The next `count` commands get this failure instead of being executed.
   void FailNext(Errc code, std::size_t count = 1);
   enum class Cut { kBeforeExecution, kBeforeAnswer };
