@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "base/log.h"
@@ -25,11 +26,14 @@ namespace {
 constexpr int kControlDescriptor = 3;
 constexpr int kTunnelDescriptor = 4;
 constexpr int kRootKeyDescriptor = 5;
+constexpr int kRecoveryKeyDescriptor = 6;
+constexpr std::size_t kLargestRecoveryKey = 4096;
 constexpr std::size_t kRootKeyBytes = 32;
 constexpr std::string_view kVersion = "0.1.0";
 
 struct Arguments {
   std::string hsm_id, state_dir, log_level = "info";
+  bool maintenance = false;
 };
 
 std::int64_t NowMillis() {
@@ -37,23 +41,36 @@ std::int64_t NowMillis() {
       .count();
 }
 
-/// Exactly 32 bytes and then the end, straight into locked memory.
-Result<hsm::SharedSecret> ReadRootKey(int descriptor) {
-  auto key = SecretBuffer::Produce(kRootKeyBytes + 1, [&](std::span<std::uint8_t> room) -> Result<std::size_t> {
+/// At most `most` bytes and then the end, straight into locked memory.
+Result<SecretBuffer> ReadSecret(int descriptor, std::size_t most) {
+  auto key = SecretBuffer::Produce(most + 1, [&](std::span<std::uint8_t> room) -> Result<std::size_t> {
     std::size_t used = 0;
     while (used < room.size()) {
       const ssize_t got = ::read(descriptor, room.data() + used, room.size() - used);
       if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return Error(Errc::kInvalidArgument, "The root key cannot be read from descriptor 5.");
+      if (got < 0)
+        return Error(Errc::kInvalidArgument, "A key cannot be read from descriptor " + std::to_string(descriptor) + ".");
       if (got == 0) break;
       used += static_cast<std::size_t>(got);
     }
     return used;
   });
   ::close(descriptor);
-  if (!key) return std::move(key).error();
-  if (key->size() != kRootKeyBytes) return Error(Errc::kInvalidArgument, "The root key is not 32 bytes.");
-  return hsm::Share(std::move(*key));
+  return key;
+}
+
+Result<hsm::SharedSecret> ReadRootKey() {
+  SR_TRY(SecretBuffer key, ReadSecret(kRootKeyDescriptor, kRootKeyBytes));
+  if (key.size() != kRootKeyBytes) return Error(Errc::kInvalidArgument, "The root key is not 32 bytes.");
+  return hsm::Share(std::move(key));
+}
+
+/// The recovery key's private half, when the operator has given it.
+Result<std::optional<crypto::PrivateKey>> ReadRecoveryKey() {
+  SR_TRY(const SecretBuffer pkcs8, ReadSecret(kRecoveryKeyDescriptor, kLargestRecoveryKey));
+  if (pkcs8.empty()) return std::optional<crypto::PrivateKey>();
+  SR_TRY(crypto::PrivateKey key, crypto::PrivateKey::FromPkcs8(pkcs8));
+  return std::optional(std::move(key));
 }
 
 Status Harden() {
@@ -115,8 +132,12 @@ hsm::replica::ReplicaOptions OptionsOf(const Arguments& arguments, hsm::SharedSe
 
 Status Serve(const Arguments& arguments) {
   SR_CHECK(Harden());
-  SR_TRY(const hsm::SharedSecret root_key, ReadRootKey(kRootKeyDescriptor));
+  SR_TRY(const hsm::SharedSecret root_key, ReadRootKey());
   SR_CHECK(crypto::RunSelfTests());
+  std::optional<crypto::PrivateKey> recovery_key;
+  if (arguments.maintenance) {
+    SR_TRY(recovery_key, ReadRecoveryKey());
+  }
   std::error_code error;
   // Never by an absolute path: the host starts an HSM inside its directory, which its user cannot reach from the root.
   std::filesystem::current_path(arguments.state_dir, error);
@@ -130,7 +151,10 @@ Status Serve(const Arguments& arguments) {
   SR_TRY(const auto link, control::Link::OverDescriptor(loop, kControlDescriptor));
   hsm::Control control(link, arguments.hsm_id);
   Parts parts{.control = &control};
-  SR_TRY(const auto replica, hsm::replica::Replica::Open(loop, control, OptionsOf(arguments, root_key, parts)));
+  hsm::replica::ReplicaOptions options = OptionsOf(arguments, root_key, parts);
+  options.maintenance = arguments.maintenance;
+  options.recovery_key = std::move(recovery_key);
+  SR_TRY(const auto replica, hsm::replica::Replica::Open(loop, control, std::move(options)));
   SR_TRY(hsm::AuditLog audit, hsm::AuditLog::Open(".", &NowMillis));
   SR_CHECK(EnterSandbox("."));
 
@@ -166,6 +190,7 @@ int main(int argc, char** argv) {
   CLI::App app{"One HSM of a Strongroom cluster; started by strongroom-hsm-host."};
   app.add_option("--hsm-id", arguments.hsm_id, "This HSM's id")->required();
   app.add_option("--state-dir", arguments.state_dir, "Its own directory")->required()->check(CLI::ExistingDirectory);
+  app.add_flag("--maintenance", arguments.maintenance, "Started by the operator; the recovery key may be on descriptor 6");
   app.add_option("--log-level", arguments.log_level, "trace, debug, info, warn, error or off");
   CLI11_PARSE(app, argc, argv);
   strongroom::InitLog(arguments.hsm_id, arguments.log_level);

@@ -76,6 +76,18 @@ Result<Bytes> KeepToken(store::Transaction& t, const Bytes& token) {
   return row->Blob(0);
 }
 
+HsmRow NewHsm(const ClusterRow& cluster, const std::string& zone, Place place, std::int64_t now) {
+  return {.account = cluster.account,
+          .region = cluster.region,
+          .hsm_id = NewBase32Id("hsm-"),
+          .cluster_id = cluster.cluster_id,
+          .zone = zone,
+          .eni_id = NewHexId("eni-"),
+          .eni_ip = std::move(place.address),
+          .host_id = std::move(place.host_id),
+          .created_at = now};
+}
+
 Error NotYet() { return Error(Errc::kUnavailable, "The domain cluster is not reachable yet."); }
 
 }  // namespace
@@ -167,17 +179,25 @@ Task<Status> DomainCluster::EnsureRows() {
                    .network_type = "IPV4"};
     SR_TRY(row.created_at, t.NowMillis());
     SR_TRY(Place place, placement.Choose(t, row, std::nullopt));
-    HsmRow hsm{.account = row.account,
-               .region = row.region,
-               .hsm_id = NewBase32Id("hsm-"),
-               .cluster_id = row.cluster_id,
-               .zone = zone,
-               .eni_id = NewHexId("eni-"),
-               .eni_ip = std::move(place.address),
-               .host_id = std::move(place.host_id),
-               .created_at = row.created_at};
     SR_CHECK(InsertCluster(t, row));
-    return InsertHsm(t, hsm);
+    return InsertHsm(t, NewHsm(row, zone, std::move(place), row.created_at));
+  };
+  co_return co_await state_->database.Run(std::move(ensure));
+}
+
+Task<Status> DomainCluster::EnsureHsmOn(std::string host_id) {
+  auto ensure = [&placement = state_->placement, zone = state_->options.zone,
+                 host_id = std::move(host_id)](store::Transaction& t) -> Status {
+    SR_TRY(const auto found, t.QueryOne("SELECT cluster_id FROM clusters WHERE kind = 'domain'"));
+    if (!found) return Error(Errc::kUnavailable, "The domain cluster is being made.");
+    SR_TRY(const std::optional<ClusterRow> cluster, LoadClusterById(t, found->Text(0)));
+    if (!cluster || cluster->state != ClusterState::kActive)
+      return Error(Errc::kUnavailable, "The domain cluster is being made.");
+    for (const HsmRow& hsm : cluster->hsms)
+      if (hsm.host_id == host_id) return {};
+    SR_TRY(Place place, placement.ChooseOn(t, *cluster, host_id));
+    SR_TRY(const std::int64_t now, t.NowMillis());
+    return InsertHsm(t, NewHsm(*cluster, zone, std::move(place), now));
   };
   co_return co_await state_->database.Run(std::move(ensure));
 }
@@ -218,6 +238,14 @@ Task<Result<proto::CertifyDeviceReply>> DomainCluster::Certify(Bytes device_csr,
   request.set_device_csr(std::string(AsText(device_csr)));
   request.set_hsm_id(hsm_id);
   auto answer = co_await connected.client->Call<proto::CertifyDeviceReply>(wire::Command::kCertifyDevice, request);
+  if (!answer.ok()) co_return std::move(answer).error();
+  co_return std::move(answer->reply);
+}
+
+Task<Result<proto::ReleaseKeysReply>> DomainCluster::Release(proto::ReleaseKeysRequest request) {
+  const State::Connected connected = state_->Get();
+  if (connected.client == nullptr) co_return NotYet();
+  auto answer = co_await connected.client->Call<proto::ReleaseKeysReply>(wire::Command::kReleaseKeys, request);
   if (!answer.ok()) co_return std::move(answer).error();
   co_return std::move(answer->reply);
 }

@@ -38,6 +38,9 @@ class DomainCluster final : public DeviceCertifier, public ports::Sealer {
 
   /// Writes the rows of a domain cluster with one HSM, unless there is one; the background jobs make it.
   Task<Status> EnsureRows();
+  /// Writes the row of another HSM, on this host, unless it has one of the domain cluster's. Errors: kUnavailable while the
+  /// cluster is being made; those of Placement::ChooseOn.
+  Task<Status> EnsureHsmOn(std::string host_id);
   /// Connects, as long as it takes, and says in the log what it waits for. Ends when everything here is usable, or with
   /// kCancelled after Stop.
   Task<Status> Connect();
@@ -48,6 +51,7 @@ class DomainCluster final : public DeviceCertifier, public ports::Sealer {
   bool ready() const { return client() != nullptr; }
 
   Task<Result<proto::CertifyDeviceReply>> Certify(Bytes device_csr, std::string hsm_id) override;
+  Task<Result<proto::ReleaseKeysReply>> Release(proto::ReleaseKeysRequest request) override;
   Task<Result<Bytes>> Seal(std::string purpose, std::string name, SecretBuffer plaintext) override;
   Task<Result<SecretBuffer>> Open(std::string purpose, std::string name, Bytes sealed) override;
 

@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include "cloudhsm/service.h"
+
 namespace strongroom::cloudhsm {
 namespace {
 
@@ -69,6 +71,32 @@ aws::Reply PresentCluster(const ClusterRow& cluster, const Tags& tags) {
       .Object("Certificates", PresentCertificates(cluster))
       .Objects("TagList", PresentTags(tags))
       .Text("Mode", cluster.mode);
+  return out;
+}
+
+aws::Reply PresentBackup(const BackupRow& backup, const Tags& tags) {
+  aws::Reply out;
+  out.Text("BackupId", backup.backup_id)
+      .Text("BackupArn", ResourceArn(backup.region, backup.account, backup.backup_id))
+      .Text("BackupState", std::string(Name(backup.state)));
+  if (backup.cluster_id) out.Text("ClusterId", *backup.cluster_id);
+  out.Timestamp("CreateTimestamp", At(backup.created_at));
+  if (backup.copied_at) out.Timestamp("CopyTimestamp", At(*backup.copied_at));
+  out.Bool("NeverExpires", backup.never_expires);
+  if (backup.source_region) out.Text("SourceRegion", *backup.source_region);
+  if (backup.source_backup_id) out.Text("SourceBackup", *backup.source_backup_id);
+  if (backup.source_cluster_id) out.Text("SourceCluster", *backup.source_cluster_id);
+  if (backup.delete_at) out.Timestamp("DeleteTimestamp", At(*backup.delete_at));
+  out.Objects("TagList", PresentTags(tags)).Text("HsmType", backup.hsm_type).Text("Mode", backup.mode);
+  return out;
+}
+
+aws::Reply PresentDestination(const BackupRow& copy) {
+  aws::Reply out;
+  out.Timestamp("CreateTimestamp", At(copy.created_at))
+      .Text("SourceRegion", copy.source_region.value_or(""))
+      .Text("SourceBackup", copy.source_backup_id.value_or(""));
+  if (copy.source_cluster_id) out.Text("SourceCluster", *copy.source_cluster_id);
   return out;
 }
 

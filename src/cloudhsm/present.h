@@ -1,7 +1,7 @@
 #pragma once
 
 #include "aws/dispatch/reply.h"
-#include "cloudhsm/rows.h"
+#include "cloudhsm/backups.h"
 
 namespace strongroom::cloudhsm {
 
@@ -9,5 +9,9 @@ namespace strongroom::cloudhsm {
 aws::Reply PresentHsm(const HsmRow& hsm, const ClusterRow& cluster);
 aws::Reply PresentCluster(const ClusterRow& cluster, const Tags& tags);
 std::vector<aws::Reply> PresentTags(const Tags& tags);
+
+aws::Reply PresentBackup(const BackupRow& backup, const Tags& tags);
+/// What CopyBackupToRegion answers: where the copy comes from, not its id.
+aws::Reply PresentDestination(const BackupRow& copy);
 
 }  // namespace strongroom::cloudhsm

@@ -167,12 +167,14 @@ Status InsertCluster(store::Transaction& t, const ClusterRow& row) {
 Status UpdateCluster(store::Transaction& t, const ClusterRow& row) {
   SR_CHECK(t.Execute(
       "UPDATE clusters SET state = $4, state_message = $5, csr = $6, hsm_certificate = $7, aws_hw_certificate = $8, "
-      "manufacturer_hw_certificate = $9, cluster_certificate = $10, trust_anchor = $11, delete_at = $12 "
+      "manufacturer_hw_certificate = $9, cluster_certificate = $10, trust_anchor = $11, delete_at = $12, "
+      "retention_days = $13 "
       "WHERE account_id = $1 AND region = $2 AND cluster_id = $3",
       {store::Text(row.account), store::Text(row.region), store::Text(row.cluster_id), store::Text(Name(row.state)),
        store::Text(row.state_message), store::Text(row.csr), store::Text(row.hsm_certificate),
        store::Text(row.aws_hw_certificate), store::Text(row.manufacturer_hw_certificate),
-       store::Text(row.cluster_certificate), store::Text(row.trust_anchor), store::OrNull(row.delete_at)}));
+       store::Text(row.cluster_certificate), store::Text(row.trust_anchor), store::OrNull(row.delete_at),
+       row.retention_days}));
   return t.Change("cluster", row.account, row.region, row.cluster_id);
 }
 

@@ -80,7 +80,7 @@ Result<std::vector<ClusterRow>> ListClusters(store::Transaction& t, std::string_
 
 /// Inserts the cluster and its subnets; the HSMs are not touched.
 Status InsertCluster(store::Transaction& t, const ClusterRow& row);
-/// Writes state, texts, certificates and deletion time.
+/// Writes state, texts, certificates, deletion time and retention.
 Status UpdateCluster(store::Transaction& t, const ClusterRow& row);
 Status InsertHsm(store::Transaction& t, const HsmRow& row);
 /// Writes host, state and message.

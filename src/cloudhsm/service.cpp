@@ -26,8 +26,13 @@ Result<std::optional<ports::ClusterInfo>> Shown(const std::optional<ClusterRow>&
 
 }  // namespace
 
+std::string ResourceArn(std::string_view region, std::string_view account, std::string_view id) {
+  return "arn:aws:cloudhsm:" + std::string(region) + ":" + std::string(account) +
+         (id.starts_with("backup-") ? ":backup/" : ":cluster/") + std::string(id);
+}
+
 std::string ClusterArn(std::string_view region, std::string_view account, std::string_view cluster_id) {
-  return "arn:aws:cloudhsm:" + std::string(region) + ":" + std::string(account) + ":cluster/" + std::string(cluster_id);
+  return ResourceArn(region, account, cluster_id);
 }
 
 Error WrongState(const ClusterRow& cluster, std::string_view operation, std::string_view wanted) {
@@ -37,7 +42,7 @@ Error WrongState(const ClusterRow& cluster, std::string_view operation, std::str
 }
 
 Status CloudHsm::Authorize(const aws::Call& call, std::string_view cluster_id) const {
-  const std::string arn = cluster_id.empty() ? std::string("*") : ClusterArn(call.region, call.account(), cluster_id);
+  const std::string arn = cluster_id.empty() ? std::string("*") : ResourceArn(call.region, call.account(), cluster_id);
   return parts_.authorizer.Authorize(
       {.caller = call.caller, .action = call.iam_action, .resource = arn, .resource_account = call.account()});
 }

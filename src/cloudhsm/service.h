@@ -56,7 +56,9 @@ class CloudHsm final : public ports::ClusterDirectory {
   Parts parts_;
 };
 
-/// arn:aws:cloudhsm:<region>:<account>:cluster/<id>
+/// arn:aws:cloudhsm:<region>:<account>:cluster/<id>, or backup/<id> for a backup's id.
+std::string ResourceArn(std::string_view region, std::string_view account, std::string_view id);
+/// The same for what is certainly a cluster.
 std::string ClusterArn(std::string_view region, std::string_view account, std::string_view cluster_id);
 
 /// "Cluster <id> is in state <STATE>. <Operation> requires state <STATES>."

@@ -1,6 +1,8 @@
 #include "control/host_link.h"
 
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
+#include <sys/socket.h>
 
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
@@ -25,6 +27,18 @@ Error NotConnected(const std::string& address) {
 }
 
 }  // namespace
+
+void SetUpControlSocket(TcpSocket::lowest_layer_type& socket) {
+  boost::system::error_code ignored;
+  socket.set_option(net::ip::tcp::no_delay(true), ignored);
+  socket.set_option(net::socket_base::keep_alive(true), ignored);
+  using Seconds = int;
+  for (const auto& [option, value] : {std::pair<int, Seconds>{TCP_KEEPIDLE, 4}, {TCP_KEEPINTVL, 2}, {TCP_KEEPCNT, 3}})
+    ::setsockopt(socket.native_handle(), IPPROTO_TCP, option, &value, sizeof value);
+  const unsigned unacknowledged_millis = 10'000;
+  ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_millis,
+               sizeof unacknowledged_millis);
+}
 
 struct HostLink::State : std::enable_shared_from_this<HostLink::State> {
   State(Loop& l, HostLinkOptions o, HostLinkEvents e)
@@ -63,7 +77,7 @@ Task<Result<std::unique_ptr<LinkStream>>> HostLink::State::Connect() {
   const net::ip::tcp::endpoint endpoint(address, options.port);
   auto [failed] = co_await socket->lowest_layer().async_connect(endpoint, kToken);
   if (!failed) {
-    socket->lowest_layer().set_option(net::ip::tcp::no_delay(true), bad);
+    SetUpControlSocket(socket->lowest_layer());
     auto [refused] = co_await socket->async_handshake(net::ssl::stream_base::client, kToken);
     failed = refused;
   }

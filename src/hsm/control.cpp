@@ -47,6 +47,7 @@ void Control::TellStatus() {
   status->set_cluster_id(replica_->state().identity().cluster_id);
   status->set_lifecycle(replica_->state().lifecycle());
   status->set_head(replica_->head());
+  status->set_message(replica_->LogProblem());
   // A hint: the control plane asks for the status itself whenever it connects.
   if (const Status sent = link_->Notify(std::move(notice)); !sent.ok()) LogError("telling the status", sent.error());
 }
@@ -93,6 +94,13 @@ Task<Status> Control::Obey(proto::Control& question, proto::Control& answer) {
     case proto::Control::kRemoveMember:
       done = co_await replica.RemoveMember(std::move(*question.mutable_remove_member()->mutable_hsm_id()));
       break;
+    case proto::Control::kRestoreCluster:
+      done = co_await replica.RestoreCluster(std::move(*question.mutable_restore_cluster()));
+      break;
+    case proto::Control::kReplaceRecoveryKey:
+      done = co_await replica.ReplaceRecoveryKey(
+          std::move(*question.mutable_replace_recovery_key()->mutable_public_key()));
+      break;
     case proto::Control::kMakeSnapshot: {
       auto* make = question.mutable_make_snapshot();
       done = co_await replica.MakeSnapshot(std::move(*make->mutable_kind()), std::move(*make->mutable_backup_id()));
@@ -101,7 +109,10 @@ Task<Status> Control::Obey(proto::Control& question, proto::Control& answer) {
     case proto::Control::kEnrollFrontEnd:
       done = co_await replica.EnrollFrontEnd(std::move(*question.mutable_enroll_front_end()));
       break;
-    case proto::Control::kZeroize: done = co_await replica.Zeroize(); break;
+    case proto::Control::kZeroize: {
+      SR_CO_TRY(*answer.mutable_zeroize(), co_await replica.Zeroize());
+      co_return Status{};
+    }
     default: co_return Error(Errc::kUnsupported, "An HSM does not answer this control question.");
   }
   if (!done.ok()) co_return done;
@@ -110,23 +121,22 @@ Task<Status> Control::Obey(proto::Control& question, proto::Control& answer) {
   co_return Status{};
 }
 
-Task<replica::Offer> Control::Append(std::string cluster_id, std::uint64_t number, Bytes prev_hash, Bytes record) {
+Task<replica::Offer> Control::Offered(proto::LogAppend append) {
   using Outcome = replica::Offer::Outcome;
   replica::Offer offer;
   proto::Control question;
   question.set_hsm_id(hsm_id_);
-  auto* append = question.mutable_log_append();
-  append->set_cluster_id(std::move(cluster_id));
-  append->set_number(number);
-  append->set_prev_hash(Text(prev_hash));
-  append->set_record(Text(record));
+  *question.mutable_log_append() = std::move(append);
   auto answer = co_await link_->Ask(std::move(question), options_.log_deadline);
   if (!answer.ok()) {
-    // A full or closed link took nothing; anything else may have reached the store.
+    // A full or closed link took nothing, and a front end that waits for others' records (kStale) takes nothing; anything
+    // else may have reached the store.
     const Error& error = answer.error();
+    const bool refused = error.code() == Errc::kStale;
     const bool not_sent = error.code() == Errc::kThrottled || error.public_message() == kNobodyWasAsked;
-    offer.outcome = not_sent ? Outcome::kNotOffered : Outcome::kUnknown;
+    offer.outcome = refused || not_sent ? Outcome::kNotOffered : Outcome::kUnknown;
     offer.why = answer.error().ForLog();
+    if (refused) offer.refusal = error.public_message();
     co_return offer;
   }
   if (!answer->has_log_append()) {
@@ -139,17 +149,70 @@ Task<replica::Offer> Control::Append(std::string cluster_id, std::uint64_t numbe
   co_return offer;
 }
 
-Task<Result<replica::Rows>> Control::Read(std::string cluster_id, std::uint64_t from) {
+namespace {
+
+proto::LogAppend AppendOf(std::string cluster_id, std::uint64_t number, const Bytes& prev_hash, const Bytes& record) {
+  proto::LogAppend append;
+  append.set_cluster_id(std::move(cluster_id));
+  append.set_number(number);
+  append.set_prev_hash(Text(prev_hash));
+  append.set_record(Text(record));
+  return append;
+}
+
+proto::LogRead ReadOf(std::string cluster_id, std::uint64_t from) {
+  proto::LogRead read;
+  read.set_cluster_id(std::move(cluster_id));
+  read.set_from(from);
+  return read;
+}
+
+}  // namespace
+
+Task<replica::Offer> Control::Append(std::string cluster_id, std::uint64_t number, Bytes prev_hash, Bytes record) {
+  proto::LogAppend append = AppendOf(std::move(cluster_id), number, prev_hash, record);
+  co_return co_await Offered(std::move(append));
+}
+
+Task<replica::Offer> Control::GiveBack(std::string cluster_id, std::uint64_t number, Bytes prev_hash, Bytes record) {
+  proto::LogAppend append = AppendOf(std::move(cluster_id), number, prev_hash, record);
+  append.set_again(true);
+  co_return co_await Offered(std::move(append));
+}
+
+Task<Result<replica::Rows>> Control::Rows(proto::LogRead read) {
+  if (replica_ != nullptr) read.set_have(replica_->head());
   proto::Control question;
   question.set_hsm_id(hsm_id_);
-  question.mutable_log_read()->set_cluster_id(std::move(cluster_id));
-  question.mutable_log_read()->set_from(from);
+  *question.mutable_log_read() = std::move(read);
   SR_CO_TRY(auto answer, co_await link_->Ask(std::move(question), options_.log_deadline));
   if (!answer.has_log_read()) co_return WrongAnswer();
   replica::Rows rows;
   rows.head = answer.log_read().head();
   rows.rows = RowsOf(*answer.mutable_log_read()->mutable_rows());
   co_return rows;
+}
+
+Task<Result<replica::Rows>> Control::Read(std::string cluster_id, std::uint64_t from) {
+  proto::LogRead read = ReadOf(std::move(cluster_id), from);
+  co_return co_await Rows(std::move(read));
+}
+
+Task<Result<replica::Rows>> Control::ReadForked(std::string cluster_id, std::uint64_t from) {
+  proto::LogRead read = ReadOf(std::move(cluster_id), from);
+  read.set_forked(true);
+  co_return co_await Rows(std::move(read));
+}
+
+Task<Status> Control::SetAside(std::string cluster_id, std::uint64_t from, Bytes row_hash) {
+  proto::Control question;
+  question.set_hsm_id(hsm_id_);
+  auto* aside = question.mutable_log_set_aside();
+  aside->set_cluster_id(std::move(cluster_id));
+  aside->set_from(from);
+  aside->set_row_hash(Text(row_hash));
+  SR_CO_CHECK(co_await link_->Ask(std::move(question), options_.log_deadline));
+  co_return Status{};
 }
 
 Task<Status> Control::PutSnapshot(std::string cluster_id, std::uint64_t number, std::string backup_id, std::string kind,
@@ -174,6 +237,36 @@ Task<Result<replica::StoredSnapshot>> Control::GetSnapshot(std::string cluster_i
   SR_CO_TRY(auto answer, co_await link_->Ask(std::move(question), options_.snapshot_deadline));
   if (!answer.has_snapshot_get()) co_return WrongAnswer();
   co_return replica::StoredSnapshot{answer.snapshot_get().number(), ToBytes(AsBytes(answer.snapshot_get().data()))};
+}
+
+Task<Result<replica::SourceBackup>> Control::GetBackup(std::string cluster_id, std::string backup_id) {
+  proto::Control question;
+  question.set_hsm_id(hsm_id_);
+  question.mutable_snapshot_get()->set_cluster_id(std::move(cluster_id));
+  question.mutable_snapshot_get()->set_backup_id(std::move(backup_id));
+  SR_CO_TRY(auto answer, co_await link_->Ask(std::move(question), options_.snapshot_deadline));
+  if (!answer.has_snapshot_get()) co_return WrongAnswer();
+  const proto::SnapshotGet& got = answer.snapshot_get();
+  replica::SourceBackup backup;
+  backup.cluster_id = got.cluster_id();
+  backup.snapshot = replica::StoredSnapshot{got.number(), ToBytes(AsBytes(got.data()))};
+  co_return backup;
+}
+
+Task<Result<std::vector<proto::BackupWrapped>>> Control::ReleaseKeys(std::string cluster_id, Bytes device_certificate,
+                                                                     std::vector<proto::BackupWrapped> wrapped) {
+  proto::Control question;
+  question.set_hsm_id(hsm_id_);
+  auto* release = question.mutable_release_keys();
+  release->set_cluster_id(std::move(cluster_id));
+  release->set_device_certificate(Text(device_certificate));
+  const auto asked = wrapped.size();
+  for (proto::BackupWrapped& each : wrapped) *release->add_wrapped() = std::move(each);
+  SR_CO_TRY(auto answer, co_await link_->Ask(std::move(question), options_.snapshot_deadline));
+  if (!answer.has_release_keys() || static_cast<std::size_t>(answer.release_keys().wrapped_size()) != asked)
+    co_return WrongAnswer();
+  auto& released = *answer.mutable_release_keys()->mutable_wrapped();
+  co_return std::vector<proto::BackupWrapped>(std::move_iterator(released.begin()), std::move_iterator(released.end()));
 }
 
 }  // namespace strongroom::hsm

@@ -34,13 +34,21 @@ class Control final : public replica::StoreLink {
 
   Task<replica::Offer> Append(std::string cluster_id, std::uint64_t number, Bytes prev_hash, Bytes record) override;
   Task<Result<replica::Rows>> Read(std::string cluster_id, std::uint64_t from) override;
+  Task<Result<replica::Rows>> ReadForked(std::string cluster_id, std::uint64_t from) override;
+  Task<replica::Offer> GiveBack(std::string cluster_id, std::uint64_t number, Bytes prev_hash, Bytes record) override;
+  Task<Status> SetAside(std::string cluster_id, std::uint64_t from, Bytes row_hash) override;
   Task<Status> PutSnapshot(std::string cluster_id, std::uint64_t number, std::string backup_id, std::string kind,
                            Bytes data) override;
   Task<Result<replica::StoredSnapshot>> GetSnapshot(std::string cluster_id) override;
+  Task<Result<replica::SourceBackup>> GetBackup(std::string cluster_id, std::string backup_id) override;
+  Task<Result<std::vector<proto::BackupWrapped>>> ReleaseKeys(std::string cluster_id, Bytes device_certificate,
+                                                              std::vector<proto::BackupWrapped> wrapped) override;
 
  private:
   Task<Result<proto::Control>> Answer(proto::Control question);
   Task<Status> Obey(proto::Control& question, proto::Control& answer);
+  Task<replica::Offer> Offered(proto::LogAppend append);
+  Task<Result<replica::Rows>> Rows(proto::LogRead read);
 
   std::shared_ptr<control::Link> link_;
   std::string hsm_id_;

@@ -49,7 +49,8 @@ class ControlTest : public ::testing::Test {
     if (question.has_log_append()) {
       const auto& append = question.log_append();
       const replica::Offer offer =
-          co_await memory.Append(append.cluster_id(), append.number(), {}, ToBytes(AsBytes(append.record())));
+          co_await memory.Append(append.cluster_id(), append.number(), ToBytes(AsBytes(append.prev_hash())),
+                                 ToBytes(AsBytes(append.record())));
       answer.mutable_log_append();
       for (const auto& row : offer.rows) {
         auto* out = answer.mutable_log_append()->add_rows();

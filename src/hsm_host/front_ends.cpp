@@ -66,7 +66,7 @@ Task<void> FrontEnds::State::Handshake(std::shared_ptr<control::TcpSocket> clien
   boost::system::error_code failed;
   const auto from = client->remote_endpoint(failed);
   if (failed || !tls) co_return;
-  client->set_option(tcp::no_delay(true), failed);
+  control::SetUpControlSocket(*client);
   SSL* session = SSL_new(tls->native());
   if (session == nullptr) co_return;
   auto stream = std::make_shared<control::TlsSocket>(std::move(*client), session);

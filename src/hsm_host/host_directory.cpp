@@ -14,7 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr int kTenYearsInDays = 3652;
-constexpr std::size_t kMaxFrontEnds = 64;
 
 std::vector<crypto::NameEntry> OuterName(const char* unit) {
   return {{"C", "US"},

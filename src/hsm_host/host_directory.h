@@ -46,7 +46,8 @@ Status InitHostDirectory(const std::filesystem::path& root);
 Status AllowFrontEnd(const std::filesystem::path& root, const std::string& name,
                      const crypto::Certificate& certificate);
 
-/// The certificates in front-ends/*.pem; a file that is not one is skipped with a warning. At most 64.
+inline constexpr std::size_t kMaxFrontEnds = 64;
+/// The certificates in front-ends/*.pem; a file that is not one is skipped with a warning. At most kMaxFrontEnds.
 Result<std::vector<crypto::Certificate>> LoadFrontEnds(const std::filesystem::path& root);
 
 /// Makes a self-signed P-256 pair for an end of the control link (ten years); the key file is mode 0600. Front ends

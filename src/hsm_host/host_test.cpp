@@ -316,6 +316,33 @@ TEST_F(HostTest, ClientsAreTheDefaultOneAndThoseOfTheTrustAnchor) {
   StopFrontEnd(std::move(front_end));
 }
 
+TEST_F(HostTest, AFrontEndLetsAnotherIn) {
+  StartHost();
+  auto first = ConnectFrontEnd("fe", 1);
+  auto second = ConnectFrontEnd("fe-2", 2, false);
+  proto::Control hello;
+  hello.mutable_host_hello();
+  EXPECT_FALSE(Ask(*second, "", hello).ok());
+  proto::Control allow;
+  allow.mutable_allow_front_end()->set_name("host-two");
+  allow.mutable_allow_front_end()->set_certificate("nonsense");
+  EXPECT_EQ(Ask(*first, "", allow).error().code(), Errc::kInvalidArgument);
+  const Bytes der = channel::LoadCertificate(temporary_.path() / "fe-2.crt").value().ToDer();
+  allow.mutable_allow_front_end()->set_certificate(std::string(AsText(der)));
+  allow.mutable_allow_front_end()->set_name("../front-end");
+  EXPECT_EQ(Ask(*first, "", allow).error().code(), Errc::kInvalidArgument);
+  allow.mutable_allow_front_end()->set_name("host-two");
+  ASSERT_TRUE(Ask(*first, "", allow).ok());
+  ASSERT_TRUE(Ask(*first, "", allow).ok()) << "allowing is idempotent";
+  RunUntil([&] { return Ask(*second, "", hello).ok(); });
+  // It is remembered.
+  EXPECT_EQ(EndHost(SIGTERM), 0);
+  StartHost();
+  RunUntil([&] { return Ask(*second, "", hello).ok(); });
+  StopFrontEnd(std::move(second));
+  StopFrontEnd(std::move(first));
+}
+
 TEST_F(HostTest, GarbageAndSilenceOnTheClientPortsHurtNobody) {
   StartHost();
   auto front_end = ConnectFrontEnd("fe", 1);

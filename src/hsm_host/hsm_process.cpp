@@ -58,9 +58,7 @@ Result<UniqueFd> ListenOn(const HsmLauncher& launcher, const std::string& name) 
   return fd;
 }
 
-}  // namespace
-
-Result<StartedHsm> LaunchHsm(const HsmLauncher& launcher, const HsmEntry& entry) {
+Result<StartedHsm> Launch(const HsmLauncher& launcher, const HsmEntry& entry, int recovery_key) {
   const HostOptions& options = *launcher.options;
   const auto directory = launcher.state_root / entry.hsm_id;
   SR_CHECK(PrepareStateDirectory(launcher, directory));
@@ -82,6 +80,10 @@ Result<StartedHsm> LaunchHsm(const HsmLauncher& launcher, const HsmEntry& entry)
   // The HSM starts inside its directory: its user need not reach it from the root.
   spawn.arguments = {"strongroom-hsm", "--hsm-id", entry.hsm_id, "--state-dir", "."};
   spawn.descriptors = {{hsm_end.get(), 3}, {listening.get(), 4}, {root_key.get(), 5}};
+  if (recovery_key >= 0) {
+    spawn.arguments.push_back("--maintenance");
+    spawn.descriptors.emplace_back(recovery_key, 6);
+  }
   spawn.working_directory = directory;
   spawn.change_user = launcher.as_root;
   spawn.uid = options.hsm_uid;
@@ -91,6 +93,14 @@ Result<StartedHsm> LaunchHsm(const HsmLauncher& launcher, const HsmEntry& entry)
   spawn.death_signal = SIGKILL;
   SR_TRY(started.pid, Spawn(spawn));
   return started;
+}
+
+}  // namespace
+
+Result<StartedHsm> LaunchHsm(const HsmLauncher& launcher, const HsmEntry& entry) { return Launch(launcher, entry, -1); }
+
+Result<StartedHsm> LaunchForMaintenance(const HsmLauncher& launcher, const HsmEntry& entry, int recovery_key) {
+  return Launch(launcher, entry, recovery_key);
 }
 
 Status RemoveHsmState(const HsmLauncher& launcher, const std::string& hsm_id) {

@@ -67,6 +67,7 @@ class Supervisor {
   void AnswerStop(const std::string& hsm_id, const Reply& reply);
   void AnswerDestroy(const std::string& hsm_id, const Reply& reply);
   void AnswerTrust(const proto::SetClientTrust& question, const Reply& reply);
+  void AnswerAllow(const proto::AllowFrontEnd& question, const Reply& reply);
   void Describe(proto::RunningHsm* to, const House& house) const;
   Status Save() const;
   House* Find(const std::string& hsm_id);

@@ -1,6 +1,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "hsm_host/host_directory.h"
 #include "hsm_host/supervisor_impl.h"
@@ -82,6 +84,7 @@ void Supervisor::Answer(proto::Control question, const Reply& reply) {
     case proto::Control::kStopHsm: return AnswerStop(question.stop_hsm().hsm_id(), reply);
     case proto::Control::kDestroyHsm: return AnswerDestroy(question.destroy_hsm().hsm_id(), reply);
     case proto::Control::kSetClientTrust: return AnswerTrust(question.set_client_trust(), reply);
+    case proto::Control::kAllowFrontEnd: return AnswerAllow(question.allow_front_end(), reply);
     default: return reply(Error(Errc::kUnsupported, "A host does not answer that; name the HSM it is for."));
   }
 }
@@ -198,6 +201,25 @@ void Supervisor::AnswerTrust(const proto::SetClientTrust& question, const Reply&
   Tell(message);
   proto::Control answer;
   *answer.mutable_set_client_trust() = question;
+  reply(std::move(answer));
+}
+
+// Who asks may do all that another front end could do here, so it may bring another in.
+void Supervisor::AnswerAllow(const proto::AllowFrontEnd& question, const Reply& reply) {
+  const auto certificate = crypto::Certificate::FromDer(AsBytes(question.certificate()));
+  if (!certificate.ok()) return reply(Error(Errc::kInvalidArgument, "certificate is not a certificate."));
+  auto known = LoadFrontEnds(options_.data);
+  if (!known.ok()) return reply(std::move(known).error());
+  if (std::find(known->begin(), known->end(), *certificate) == known->end()) {
+    if (known->size() >= kMaxFrontEnds)
+      return reply(Error(Errc::kLimitExceeded, "This host has as many front ends as it may."));
+    const Status kept = AllowFrontEnd(options_.data, question.name(), *certificate);
+    if (!kept.ok()) return reply(kept.error());
+    spdlog::info("Front end {} may connect from now on.", question.name());
+  }
+  TellFrontEnds();
+  proto::Control answer;
+  *answer.mutable_allow_front_end() = question;
   reply(std::move(answer));
 }
 

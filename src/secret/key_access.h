@@ -26,6 +26,9 @@ class Terminal;
 namespace hsm_host {
 class KeyFile;
 }
+namespace recovery {
+class ShareCodec;
+}
 namespace service {
 class RootKeyFile;
 }
@@ -50,6 +53,7 @@ class KeyAccess {
   friend class kms::SecretFields;     // moves request plaintext on to the HSM client
   friend class cli::Terminal;         // reads a password without echo, writes a key file that was asked for
   friend class hsm_host::KeyFile;     // writes a host's key files, and an HSM's root key into its pipe
+  friend class recovery::ShareCodec;  // splits the recovery key into shares and joins them
   friend class service::RootKeyFile;  // writes an account's first access key to its owner's file
   friend class Peek;                  // tests only; see peek_for_tests.h
 };

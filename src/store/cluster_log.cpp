@@ -77,6 +77,22 @@ Result<AppendOutcome> ClusterLog::AppendIn(Transaction& transaction, const std::
   return AppendOutcome{false, std::move(existing)};
 }
 
+Result<std::int64_t> ClusterLog::MoveAsideIn(Transaction& transaction, const std::string& cluster_id,
+                                             std::int64_t from, const std::string& reason) {
+  SR_TRY(const std::int64_t now, transaction.NowMillis());
+  SR_TRY(const std::int64_t moved,
+         transaction.Execute(
+             "INSERT INTO cluster_log_aside (cluster_id, moved_at, number, prev_hash, record, appended_at, reason) "
+             "SELECT cluster_id, $3, number, prev_hash, record, appended_at, $4 FROM cluster_log "
+             "WHERE cluster_id = $1 AND number >= $2",
+             {Text(cluster_id), from, now, Text(reason)}));
+  SR_CHECK(transaction.Execute("DELETE FROM cluster_log WHERE cluster_id = $1 AND number >= $2",
+                               {Text(cluster_id), from}));
+  SR_CHECK(transaction.Execute("UPDATE cluster_snapshots SET kind = 'aside' WHERE cluster_id = $1 AND number >= $2",
+                               {Text(cluster_id), from}));
+  return moved;
+}
+
 Task<Result<AppendOutcome>> ClusterLog::Append(std::string cluster_id, std::int64_t number, Bytes prev_hash,
                                                Bytes record) {
   auto job = [cluster = std::move(cluster_id), number, prev = std::move(prev_hash), sealed = std::move(record)](
@@ -123,22 +139,31 @@ Task<Status> ClusterLog::PutSnapshot(std::string cluster_id, Snapshot snapshot) 
   co_return co_await database_.Run(std::move(job));
 }
 
+Result<std::optional<Snapshot>> ClusterLog::NewestSnapshotIn(Transaction& transaction, const std::string& cluster_id) {
+  return OneSnapshot(transaction,
+                     "SELECT backup_id, number, created_at, kind, data FROM cluster_snapshots "
+                     "WHERE cluster_id = $1 AND kind <> 'aside' ORDER BY number DESC, created_at DESC, backup_id LIMIT 1",
+                     {Text(cluster_id)});
+}
+
+Result<std::optional<Snapshot>> ClusterLog::GetSnapshotIn(Transaction& transaction, const std::string& cluster_id,
+                                                          const std::string& backup_id) {
+  return OneSnapshot(transaction,
+                     "SELECT backup_id, number, created_at, kind, data FROM cluster_snapshots "
+                     "WHERE cluster_id = $1 AND backup_id = $2",
+                     {Text(cluster_id), Text(backup_id)});
+}
+
 Task<Result<std::optional<Snapshot>>> ClusterLog::NewestSnapshot(std::string cluster_id) {
   auto job = [cluster = std::move(cluster_id)](Transaction& transaction) {
-    return OneSnapshot(transaction,
-                       "SELECT backup_id, number, created_at, kind, data FROM cluster_snapshots "
-                       "WHERE cluster_id = $1 ORDER BY number DESC, created_at DESC, backup_id LIMIT 1",
-                       {Text(cluster)});
+    return NewestSnapshotIn(transaction, cluster);
   };
   co_return co_await database_.RunRead(std::move(job));
 }
 
 Task<Result<std::optional<Snapshot>>> ClusterLog::GetSnapshot(std::string cluster_id, std::string backup_id) {
   auto job = [cluster = std::move(cluster_id), backup = std::move(backup_id)](Transaction& transaction) {
-    return OneSnapshot(transaction,
-                       "SELECT backup_id, number, created_at, kind, data FROM cluster_snapshots "
-                       "WHERE cluster_id = $1 AND backup_id = $2",
-                       {Text(cluster), Text(backup)});
+    return GetSnapshotIn(transaction, cluster, backup);
   };
   co_return co_await database_.RunRead(std::move(job));
 }

@@ -75,8 +75,15 @@ class ClusterLog {
   /// The same inside a transaction of the caller's.
   static Result<AppendOutcome> AppendIn(Transaction& transaction, const std::string& cluster_id, std::int64_t number,
                                         const Bytes& prev_hash, const Bytes& record);
+  /// Moves the records from `from` on into cluster_log_aside and gives how many they were. Snapshots of that end of the
+  /// log stay, but are nobody's newest any more.
+  static Result<std::int64_t> MoveAsideIn(Transaction& transaction, const std::string& cluster_id, std::int64_t from,
+                                          const std::string& reason);
   static Result<std::vector<LogRecord>> ReadIn(Transaction& transaction, const std::string& cluster_id,
                                                std::int64_t from, std::size_t max_bytes);
+  static Result<std::optional<Snapshot>> NewestSnapshotIn(Transaction& transaction, const std::string& cluster_id);
+  static Result<std::optional<Snapshot>> GetSnapshotIn(Transaction& transaction, const std::string& cluster_id,
+                                                       const std::string& backup_id);
 
  private:
   Database& database_;

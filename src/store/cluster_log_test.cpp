@@ -47,6 +47,36 @@ TEST_P(ClusterLogContract, RecordsComeBackInOrderAndEachClusterHasItsOwn) {
   EXPECT_EQ(RunToEnd(ClusterLog(*database_).Head("cluster-none"))->number, -1);
 }
 
+TEST_P(ClusterLogContract, TheEndOfALogIsMovedAsideWithItsSnapshots) {
+  for (std::int64_t number = 1; number <= 5; ++number) ASSERT_TRUE(Append(number, {std::uint8_t(number)})->appended);
+  ASSERT_TRUE(Append(4, {9}, "cluster-b").ok());
+  for (const std::int64_t number : {2, 4}) {
+    Snapshot snapshot;
+    snapshot.backup_id = "backup-" + std::to_string(number);
+    snapshot.number = number;
+    snapshot.data = {1};
+    snapshot.kind = "daily";
+    ASSERT_TRUE(RunToEnd(ClusterLog(*database_).PutSnapshot("cluster-a", snapshot)).ok());
+  }
+  const auto moved = database_->Transact(
+      [](Transaction& t) { return ClusterLog::MoveAsideIn(t, "cluster-a", 4, "for the test"); });
+  ASSERT_TRUE(moved.ok()) << moved.error();
+  EXPECT_EQ(*moved, 2);
+  EXPECT_THAT(Numbers(0, 1000), ElementsAre(1, 2, 3));
+  EXPECT_THAT(Numbers(0, 1000, "cluster-b"), ElementsAre(4));
+  EXPECT_EQ(RunToEnd(ClusterLog(*database_).NewestSnapshot("cluster-a")).value()->number, 2);
+  EXPECT_TRUE(RunToEnd(ClusterLog(*database_).GetSnapshot("cluster-a", "backup-4")).value().has_value())
+      << "a backup stays one";
+  const auto kept = database_->Read([](Transaction& t) {
+    return t.Query("SELECT number, record, reason FROM cluster_log_aside ORDER BY number", {});
+  });
+  ASSERT_TRUE(kept.ok()) << kept.error();
+  ASSERT_EQ(kept->size(), 2U);
+  EXPECT_EQ(kept->at(1).Int(0), 5);
+  EXPECT_EQ(kept->at(1).Blob(1), Bytes{5});
+  ASSERT_TRUE(Append(4, {7})->appended);
+}
+
 TEST_P(ClusterLogContract, TheLoserOfARaceSeesWhatStandsThere) {
   ASSERT_TRUE(Append(0, {1})->appended);
   ASSERT_TRUE(Append(1, {2})->appended);

@@ -38,6 +38,7 @@ class Row {
  public:
   explicit Row(std::vector<Value> fields) : fields_(std::move(fields)) {}
   std::size_t size() const noexcept { return fields_.size(); }
+  const std::vector<Value>& fields() const noexcept { return fields_; }
   bool IsNull(std::size_t i) const;
   std::int64_t Int(std::size_t i) const;
   const std::string& Text(std::size_t i) const;

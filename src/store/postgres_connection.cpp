@@ -173,6 +173,10 @@ Status PostgresConnection::CheckServer() {
   SR_TRY(const std::string fsync, Setting("fsync"));
   if (fsync == "off")
     return Error(Errc::kUnsupported, "The PostgreSQL server does not keep changes safe: set fsync to on.");
+  SR_TRY(const std::string pages, Setting("full_page_writes"));
+  if (pages == "off")
+    return Error(Errc::kUnsupported,
+                 "The PostgreSQL server can lose changes in a crash of its machine: set full_page_writes to on.");
   // No statement_timeout: it would also end the wait for a synchronous standby, with the commit half safe.
   return Simple("SET statement_timeout = 0; SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '30s'");
 }

@@ -41,6 +41,23 @@ INSTANTIATE_TEST_SUITE_P(
                       Setting{"ReadOnlyByDefault", "default_transaction_read_only = on", Errc::kUnavailable}),
     [](const auto& info) { return info.param.name; });
 
+// For the whole server, so it is set back at once; the tests of this process run one after another.
+TEST_F(PostgresServer, WithoutFullPageWritesIsRefused) {
+  config_.conninfo = SharedPostgres()->NewDatabase();
+  const auto set = [](const char* value) {
+    return SharedPostgres()->Sql("postgres", std::string("ALTER SYSTEM SET full_page_writes = ") + value) &&
+           SharedPostgres()->Sql("postgres", "SELECT pg_reload_conf()");
+  };
+  ASSERT_TRUE(set("off"));
+  // A reload reaches a server's processes when they look, and a new connection has it when the postmaster has.
+  Errc seen = Errc::kCount_;
+  for (int i = 0; i < 200 && seen == Errc::kCount_; ++i) seen = OpenError();
+  EXPECT_TRUE(set("on"));
+  EXPECT_EQ(seen, Errc::kUnsupported);
+  for (int i = 0; i < 200 && seen != Errc::kCount_; ++i) seen = OpenError();
+  EXPECT_EQ(seen, Errc::kCount_);
+}
+
 TEST_F(PostgresServer, WithAnotherEncodingIsRefused) {
   ASSERT_TRUE(SharedPostgres()->Sql(
       "postgres", "CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"));

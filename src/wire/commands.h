@@ -38,6 +38,11 @@ enum class Command : std::uint16_t {
   kSealKeyPair = 52,
   kGenerateRandom = 53,
   kCertifyDevice = 64,
+  kReleaseKeys = 65,
+  kListAdmissions = 96,
+  kApproveAdmission = 97,
+  kSetAdmissionRule = 98,
+  kChooseLog = 99,
 };
 
 struct CommandRow {
@@ -68,6 +73,11 @@ inline constexpr auto kCommands = std::to_array<CommandRow>({
     {Command::kSealKeyPair, "SealKeyPair", Repeat::kRepeatable, Needs::kKeyUser},
     {Command::kGenerateRandom, "GenerateRandom", Repeat::kRepeatable, Needs::kKeyUser},
     {Command::kCertifyDevice, "CertifyDevice", Repeat::kRepeatable, Needs::kFrontEnd},
+    {Command::kReleaseKeys, "ReleaseKeys", Repeat::kRepeatable, Needs::kFrontEnd},
+    {Command::kListAdmissions, "ListAdmissions", Repeat::kRepeatable, Needs::kOfficer},
+    {Command::kApproveAdmission, "ApproveAdmission", Repeat::kDeduplicated, Needs::kOfficer},
+    {Command::kSetAdmissionRule, "SetAdmissionRule", Repeat::kDeduplicated, Needs::kOfficer},
+    {Command::kChooseLog, "ChooseLog", Repeat::kNever, Needs::kOfficer},
 });
 
 /// The row of a command number off the wire; null for one we do not know.

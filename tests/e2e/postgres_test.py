@@ -51,10 +51,8 @@ class OnPostgres(unittest.TestCase):
     def setUpClass(cls):
         cls.pg = PostgreSql()
         cls.d = Deployment()
-        made = cls.d.run(BIN / "strongroom", "init", "--data", cls.d.data)
+        made = cls.d.run(BIN / "strongroom", "init", "--data", cls.d.data, "--development", "--postgresql", cls.pg.conninfo)
         assert made.status == 0, made.err
-        settings = cls.d.data / "strongroom.toml"
-        settings.write_text(settings.read_text().replace('postgresql = ""', f'postgresql = "{cls.pg.conninfo}"'))
         cls.d.start()
 
     @classmethod

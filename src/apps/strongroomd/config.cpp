@@ -109,6 +109,7 @@ Status ReadNetwork(Reader& in, Config& c) { return in.Text("prefix", c.network_p
 Status ReadFrontEnd(Reader& in, Config& c) {
   SR_CHECK(in.Text("name", c.front_end.name));
   SR_CHECK(in.Path("certificate", c.front_end.certificate));
+  SR_CHECK(in.Path("invitations", c.front_end.invitations));
   return in.Path("key", c.front_end.key);
 }
 Status ReadClient(Reader& in, Config& c) {
@@ -189,7 +190,7 @@ Status Check(const fs::path& file, const Config& c) {
 void MakeAbsolute(Config& c, const fs::path& data) {
   for (fs::path* path :
        {&c.https.certificate, &c.https.key, &c.store.sqlite, &c.front_end.certificate, &c.front_end.key,
-        &c.client.certificate, &c.client.key, &c.recovery_public_key, &c.account.root_access_key}) {
+        &c.front_end.invitations, &c.client.certificate, &c.client.key, &c.recovery_public_key, &c.account.root_access_key}) {
     *path = data / *path;
   }
   if (!c.client.hosts.empty()) c.client.hosts = data / c.client.hosts;

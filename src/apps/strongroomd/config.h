@@ -23,8 +23,9 @@ struct HostEntry {
 ///   [https]      address, port, threads (0: one per core), certificate, key
 ///   [store]      sqlite = "service/strongroom.db"  or  postgresql = "libpq connection string"
 ///   [network]    prefix = "127.81.4"
-///   [[host]]     id, address, port, certificate, network (that of [network] unless said)
+///   [[host]]     id, address, port, certificate, network (that of [network] unless said); this machine's own is the first
 ///   [front_end]  name, certificate, key      shown to hosts and to the domain cluster
+///                invitations                 directory of secrets that other machines are invited with
 ///   [client]     certificate, key, hosts     outer TLS: default client pair, directory of hosts' certificates
 ///   [recovery]   public_key                  PEM SubjectPublicKeyInfo
 ///   [account]    id, name, regions, root_access_key (file that is written when the account is made)
@@ -45,7 +46,8 @@ struct Config {
   std::vector<HostEntry> hosts;
   struct {
     std::string name = "front-end";
-    std::filesystem::path certificate = "service/front-end.crt", key = "service/front-end.key";
+    std::filesystem::path certificate = "service/front-end.crt", key = "service/front-end.key",
+                          invitations = "service/invitations";
   } front_end;
   struct {
     std::filesystem::path certificate = "host/client.crt", key = "host/client.key", hosts;

@@ -17,6 +17,7 @@
 #include "channel/tls_context.h"
 #include "cloudhsm/control_host.h"
 #include "cloudhsm/domain.h"
+#include "cloudhsm/machines/watch.h"
 #include "cloudhsm/service.h"
 #include "crypto/hash.h"
 #include "iam/credential_cache.h"
@@ -32,6 +33,8 @@ namespace {
 
 /// The commercial regions, for deployments whose configuration names none.
 /// Source: AWS General Reference, "Service endpoints".
+// Long enough for every HSM to ask for news of its log (it does so every second) once the hosts are connected.
+constexpr std::chrono::milliseconds kLogGrace{3000};
 constexpr std::string_view kRegions[] = {
     "us-east-1",      "us-east-2",      "us-west-1",      "us-west-2",      "af-south-1",     "ap-east-1",
     "ap-south-1",     "ap-south-2",     "ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4",
@@ -67,10 +70,25 @@ Result<std::unique_ptr<store::Database>> OpenStore(const Config& config) {
   return store::Database::Open(options);
 }
 
-cloudhsm::Placement MakePlacement(const Config& config) {
+std::vector<cloudhsm::HostSite> SitesOf(const Config& config) {
   std::vector<cloudhsm::HostSite> sites;
   for (const HostEntry& host : config.hosts) sites.push_back({host.id, host.network + "."});
-  return cloudhsm::Placement(std::move(sites));
+  return sites;
+}
+
+/// This machine, as the others shall know it.
+Result<cloudhsm::MachineRow> SelfOf(const Config& config, const crypto::Certificate& front_end) {
+  const HostEntry& own = config.hosts.front();
+  SR_TRY(const crypto::Certificate control, channel::LoadCertificate(own.certificate));
+  return cloudhsm::MachineRow{.host_id = own.id,
+                              .address = own.address,
+                              .port = own.port,
+                              .network = own.network,
+                              .control_certificate = control.ToPem(),
+                              .front_end_certificate = front_end.ToPem(),
+                              .invitation_id = {},
+                              .proof = {},
+                              .approval = {}};
 }
 
 }  // namespace
@@ -82,7 +100,11 @@ struct Daemon::Parts {
         loops(config.https.threads),
         database(std::move(d)),
         identity(std::move(i)),
-        placement(MakePlacement(config)),
+        placement(SitesOf(config),
+                  [this](const std::string& host_id) {
+                    const cloudhsm::Host* host = hosts.Find(host_id);
+                    return host != nullptr && host->connected();
+                  }),
         feed(*database) {}
 
   Config config;
@@ -105,6 +127,7 @@ struct Daemon::Parts {
   std::unique_ptr<cloudhsm::JobContext> jobs;
   std::unique_ptr<cloudhsm::Lifecycle> lifecycle;
   std::unique_ptr<cloudhsm::LogServer> log;
+  std::unique_ptr<cloudhsm::MachineWatch> machines;  // on PostgreSQL
   std::unique_ptr<iam::AccessKeys> access_keys;
   std::unique_ptr<iam::CredentialCache> credentials;
   iam::Sts sts;
@@ -120,6 +143,7 @@ struct Daemon::Parts {
   Result<hsm_client::ClientTrust> TrustFor(const crypto::Certificate& owner) const;
   Status MakeControlPlane();
   Status MakeServices();
+  Task<Status> EnsureDomainHsm();
   Task<Status> BecomeReady();
   Status Health() const;
 };
@@ -157,7 +181,8 @@ Status Daemon::Parts::MakeControlPlane() {
   log = std::make_unique<cloudhsm::LogServer>(
       *database, [this](const std::string& host_id, const std::string& hsm_id, const proto::Control& notice) {
         if (cloudhsm::Host* host = hosts.Find(host_id)) host->Notify(hsm_id, notice);
-      });
+      },
+      domain.get(), kLogGrace);
   for (const HostEntry& entry : config.hosts) {
     SR_TRY(crypto::Certificate pinned, channel::LoadCertificate(entry.certificate));
     SR_TRY(const channel::TlsContext tls, channel::ControlClient({.identity = identity, .peers = {std::move(pinned)}}));
@@ -166,7 +191,28 @@ Status Daemon::Parts::MakeControlPlane() {
     hosts.Add(entry.id, links.back());
   }
   lifecycle = std::make_unique<cloudhsm::Lifecycle>(control, *jobs, cloudhsm::Lifecycle::Options{});
+  if (config.store.postgresql.empty()) return {};
+  SR_TRY(cloudhsm::MachineRow self, SelfOf(config, identity.certificate));
+  machines = std::make_unique<cloudhsm::MachineWatch>(
+      cloudhsm::MachineWatch::Parts{.loop = control,
+                                    .database = *database,
+                                    .jobs = *jobs,
+                                    .sealer = *domain,
+                                    .hosts = hosts,
+                                    .placement = placement,
+                                    .log = *log,
+                                    .lifecycle = *lifecycle,
+                                    .identity = identity,
+                                    .self = std::move(self),
+                                    .invitations = config.front_end.invitations,
+                                    .ensure_domain_hsm = [this] { return EnsureDomainHsm(); }});
   return {};
+}
+
+Task<Status> Daemon::Parts::EnsureDomainHsm() {
+  SR_CO_CHECK(co_await domain->EnsureHsmOn(config.hosts.front().id));
+  lifecycle->Wake();
+  co_return Status();
 }
 
 Status Daemon::Parts::Health() const {
@@ -211,6 +257,7 @@ Task<Status> Daemon::Parts::BecomeReady() {
   lifecycle->Start();
   for (const auto& link : links) link->Start(*lifecycle);
   SR_CO_CHECK(co_await domain->Connect());
+  if (machines) machines->Start();
   co_return co_await EnsureAccount(*database, *access_keys, config.account.id, config.account.name,
                                    config.account.root_access_key);
 }
@@ -267,6 +314,7 @@ void Daemon::Stop() {
   if (!parts.started) return;
   parts.credentials->Stop();
   parts.lifecycle->Stop();
+  if (parts.machines) parts.machines->Stop();
   for (const auto& link : parts.links) link->Stop();
   parts.loops.Stop();
   parts.control_work.reset();

@@ -4,13 +4,16 @@
 
 #include "cli/commands/all.h"
 #include "cli/data/data_directory.h"
+#include "cli/data/network.h"
+#include "cli/recovery_options.h"
 
 namespace strongroom::cli {
 namespace {
 
 struct Options {
-  std::string data, listen, recovery_key;
+  std::string data, listen;
   InitOptions init;
+  NewRecoveryKey recovery_key;
 };
 
 Status Run(Options options) {
@@ -19,12 +22,13 @@ Status Run(Options options) {
     SR_TRY(auto listen, ParseListen(options.listen));
     options.init.listen = listen;
   }
-  options.init.recovery_key = options.recovery_key;
+  if (!options.init.network_prefix.empty()) SR_CHECK(RequireUsableNetwork(options.init.network_prefix));
+  SR_CHECK(options.recovery_key.Check(data));
+  SR_CHECK(HardenForSecrets());
+  options.init.recovery_key = [&] { return options.recovery_key.Make(data); };
   SR_CHECK(data.Init(options.init));
-  std::printf("Initialised %s. Start it with `strongroom serve --data %s`.\n", data.root().c_str(), data.root().c_str());
-  if (options.recovery_key.empty())
-    std::printf("The recovery key is %s/recovery-key.pem. That is for development: move it off this machine.\n",
-                data.root().c_str());
+  std::printf("Initialised %s. Start it with `strongroom serve --data %s`.\n%s\n", data.root().c_str(),
+              data.root().c_str(), options.recovery_key.Where().c_str());
   return {};
 }
 
@@ -39,8 +43,16 @@ std::function<Status()> Declare(CLI::App& app) {
                    : std::string("an account id has 12 digits");
       });
   app.add_option("--region", options->init.region, "Region that `strongroom env` exports")->capture_default_str();
-  app.add_option("--recovery-key", options->recovery_key,
-                 "Where the recovery key's private half goes; take it off this machine");
+  app.add_option("--network", options->init.network_prefix,
+                 "Network of this machine's HSMs, like 10.20.30; default: a loopback network of the deployment's own");
+  app.add_option("--postgresql", options->init.postgresql,
+                 "libpq connection string, without password, for several machines; default: SQLite in the directory")
+      ->check([](const std::string& text) {
+        return text.find("password=") == std::string::npos
+                   ? std::string()
+                   : std::string("everybody on this machine can read a command line; put the password into ~/.pgpass");
+      });
+  options->recovery_key.Declare(app, true);
   return [options] { return Run(*options); };
 }
 

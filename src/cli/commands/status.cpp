@@ -43,15 +43,8 @@ json::array Processes(const DataDirectory& data) {
 }
 
 Result<json::array> Clusters(const DataDirectory& data, const Settings& settings) {
-  store::Config config;
-  config.sqlite_path = data.service() / "strongroom.sqlite";
-  if (!settings.store.empty()) {
-    config.engine = store::Config::Engine::kPostgres;
-    config.conninfo = settings.store;
-    config.postgres_connections = 1;
-  } else if (!std::filesystem::exists(config.sqlite_path)) {
-    return json::array();
-  }
+  const store::Config config = data.StoreOf(settings);
+  if (settings.store.empty() && !std::filesystem::exists(config.sqlite_path)) return json::array();
   SR_TRY(const auto database, store::Database::Open(config));
   return database->Read([](store::Transaction& t) -> Result<json::array> {
     SR_TRY(const auto clusters, t.Query("SELECT cluster_id, kind, state, region, account_id FROM clusters WHERE state <> 'DELETED' "

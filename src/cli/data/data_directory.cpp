@@ -16,6 +16,7 @@
 #include "cli/data/network.h"
 #include "cli/data/tls_material.h"
 #include "hsm_host/host_directory.h"
+#include "recovery/recovery_key.h"
 
 namespace strongroom::cli {
 namespace fs = std::filesystem;
@@ -41,11 +42,15 @@ Status DataDirectory::Init(const InitOptions& options) {
   if (failed) return FileError("make", root_, failed.value());
   // Whatever an interrupted Init left is made anew: nothing of it was in use.
   for (const fs::path& part : {tls(), service(), host(), hsm(), client(), run()}) fs::remove_all(part, failed);
-  for (const fs::path& file : {root_ / "recovery-key.pem", root_ / "recovery-key.pub.pem"}) fs::remove(file, failed);
+  for (const fs::path& file : {development_recovery_key(), recovery_public_key()}) fs::remove(file, failed);
   for (const fs::path& part : {tls(), service(), host(), hsm(), client(), run()}) SR_CHECK(MakeDirectory(part, 0755, 0));
 
   Settings made;
-  SR_TRY(made.network_prefix, PickLoopbackNetwork());
+  if (!options.network_prefix.empty() && IsFreeNetwork(options.network_prefix)) {
+    made.network_prefix = options.network_prefix;
+  } else {
+    SR_TRY(made.network_prefix, PickLoopbackNetwork());
+  }
   made.https_address = made.network_prefix + ".1";
   if (options.listen) {
     made.https_address = options.listen->address;
@@ -58,16 +63,38 @@ Status DataDirectory::Init(const InitOptions& options) {
     made.account_id = std::to_string(1 + randombytes_uniform(9));
     while (made.account_id.size() < 12) made.account_id += std::to_string(randombytes_uniform(10));
   }
+  if (options.shared) SR_CHECK(options.shared(*this));
   SR_CHECK(MakeHttpsMaterial(tls(), {made.https_address, made.network_prefix + ".1"}));
   SR_CHECK(MakeFrontEndIdentity(service(), "front-end"));
   SR_CHECK(hsm_host::InitHostDirectory(host()));
   SR_TRY(const std::string front_end, ReadFile(service() / "front-end.crt"));
   SR_CHECK(MakeDirectory(host() / "front-ends", 0755, 0));
   SR_CHECK(WriteFileAtomically(host() / "front-ends" / "front-end.pem", front_end, 0644));
-  const fs::path private_key = options.recovery_key.empty() ? root_ / "recovery-key.pem" : options.recovery_key;
-  SR_CHECK(MakeRecoveryKey(private_key, root_ / "recovery-key.pub.pem"));
+  const auto for_development = [this] {
+    return recovery::MakeRecoveryKey({.file = development_recovery_key()}, std::nullopt);
+  };
+  SR_TRY(const crypto::PublicKey recovery_key, options.recovery_key ? options.recovery_key() : for_development());
+  SR_CHECK(WriteFileAtomically(recovery_public_key(), recovery::PublicPem(recovery_key), 0644));
+  if (options.last) SR_CHECK(options.last(*this, made));
   // Last: a directory with settings is complete.
   return SaveSettings(settings(), made);
+}
+
+store::Config DataDirectory::StoreOf(const Settings& settings) const {
+  store::Config config;
+  config.sqlite_path = service() / "strongroom.sqlite";
+  if (!settings.store.empty()) {
+    config.engine = store::Config::Engine::kPostgres;
+    config.conninfo = settings.store;
+    config.postgres_connections = 1;
+  }
+  return config;
+}
+
+Result<std::string> DataDirectory::HostId() const {
+  SR_TRY(std::string host_id, ReadFile(host() / "host-id"));
+  while (!host_id.empty() && (host_id.back() == '\n' || host_id.back() == ' ')) host_id.pop_back();
+  return host_id;
 }
 
 Status DataDirectory::ApplyOwnership() const {

@@ -3,11 +3,14 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 
 #include "base/result.h"
 #include "cli/data/settings.h"
+#include "crypto/key_pair.h"
+#include "store/database.h"
 
 namespace strongroom::cli {
 
@@ -16,16 +19,24 @@ inline constexpr uid_t kServiceUser = 61740;  // strongroomd
 inline constexpr uid_t kRelayUser = 61741;    // the host's relay
 inline constexpr uid_t kHsmUser = 61742;      // every strongroom-hsm
 
+class DataDirectory;
+
 struct InitOptions {
   std::optional<Listen> listen;
   std::string account_id;     // "" = drawn at random
   std::string region = "us-east-1";
   std::string postgresql;     // "" = SQLite
-  std::filesystem::path recovery_key;  // "" = DIR/recovery-key.pem, for development
+  std::string network_prefix; // wanted; "" or taken: another one is picked
+  /// Makes the recovery key, or names one; empty: a new one in DIR/recovery-key.pem, for development.
+  std::function<Result<crypto::PublicKey>()> recovery_key;
+  /// Puts files in place that are not to be made anew, before the others are; empty: none.
+  std::function<Status(const DataDirectory&)> shared;
+  /// Called when all but the settings is there; if it fails, the directory is not initialised. Empty: nothing to do.
+  std::function<Status(const DataDirectory&, const Settings&)> last;
 };
 
 /// A deployment's data directory. Layout:
-///   strongroom.toml  lock  root-access-key.json  recovery-key.pem (development)  recovery-key.pub.pem  hsm-root-key
+///   strongroom.toml  lock  root-access-key.json  recovery-key.pem (development)  recovery-key.pub.pem  last-backup.json
 ///   tls/       HTTPS certificate and its CA            service/  strongroomd: its files, front-end key, SQLite
 ///   host/      the HSM host: certificates, HSM list    hsm/      one directory per HSM
 ///   client/    the client package                      run/      process ids
@@ -40,6 +51,10 @@ class DataDirectory {
   Status Init(const InitOptions& options);
   /// Errors: kNotFound with what to do when it is not initialised.
   Result<Settings> Load() const;
+  /// Where these settings keep the store.
+  store::Config StoreOf(const Settings& settings) const;
+  /// The id of this machine as a host of HSMs.
+  Result<std::string> HostId() const;
   /// Owners and modes for the users above (when root), so that each process reads its own part only.
   Status ApplyOwnership() const;
   /// Takes the lock for this process's life; waits up to 10 s while a previous owner's children end.
@@ -55,6 +70,9 @@ class DataDirectory {
   std::filesystem::path client() const { return root_ / "client"; }
   std::filesystem::path run() const { return root_ / "run"; }
   std::filesystem::path root_access_key() const { return root_ / "root-access-key.json"; }
+  std::filesystem::path recovery_public_key() const { return root_ / "recovery-key.pub.pem"; }
+  std::filesystem::path development_recovery_key() const { return root_ / "recovery-key.pem"; }
+  std::filesystem::path last_backup() const { return root_ / "last-backup.json"; }
   std::filesystem::path pid_file() const { return run() / "serve.pid"; }
 
  private:

@@ -37,8 +37,7 @@ Result<fs::path> WriteServiceConfig(const DataDirectory& data, const Settings& s
   SR_CHECK(CopyFor(data.host() / "client.crt", service / "client.crt", 0644));
   SR_CHECK(CopyFor(data.host() / "client.key", service / "client.key", 0600));
   SR_CHECK(CopyFor(data.host() / "control.crt", service / "host-control.crt", 0644));
-  SR_TRY(std::string host_id, ReadFile(data.host() / "host-id"));
-  while (!host_id.empty() && (host_id.back() == '\n' || host_id.back() == ' ')) host_id.pop_back();
+  SR_TRY(const std::string host_id, data.HostId());
 
   const std::string store = settings.store.empty() ? "sqlite = " + Quoted((service / "strongroom.sqlite").string())
                                                    : "postgresql = " + Quoted(settings.store);
@@ -47,7 +46,7 @@ Result<fs::path> WriteServiceConfig(const DataDirectory& data, const Settings& s
       "[https]\naddress = {}\nport = {}\nthreads = {}\ncertificate = {}\nkey = {}\n\n"
       "[store]\n{}\n\n[network]\nprefix = {}\n\n"
       "[[host]]\nid = {}\naddress = {}\nport = 2224\ncertificate = {}\nnetwork = {}\n\n"
-      "[front_end]\nname = \"front-end\"\ncertificate = {}\nkey = {}\n\n"
+      "[front_end]\nname = \"front-end\"\ncertificate = {}\nkey = {}\ninvitations = {}\n\n"
       "[client]\ncertificate = {}\nkey = {}\nhosts = {}\n\n"
       "[recovery]\npublic_key = {}\n\n"
       "[account]\nid = {}\nname = \"default\"\nroot_access_key = {}\n\n[log]\nlevel = {}\n",
@@ -56,6 +55,7 @@ Result<fs::path> WriteServiceConfig(const DataDirectory& data, const Settings& s
       Quoted(settings.network_prefix), Quoted(host_id), Quoted(settings.network_prefix + ".1"),
       Quoted((service / "host-control.crt").string()), Quoted(settings.network_prefix),
       Quoted((service / "front-end.crt").string()), Quoted((service / "front-end.key").string()),
+      Quoted((service / "invitations").string()),
       Quoted((service / "client.crt").string()), Quoted((service / "client.key").string()),
       Quoted((data.client() / "etc" / "certs").string()), Quoted((data.root() / "recovery-key.pub.pem").string()),
       Quoted(settings.account_id), Quoted((service / "root-access-key.json").string()), Quoted(settings.log_level));

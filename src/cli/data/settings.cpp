@@ -67,7 +67,7 @@ Result<Settings> LoadSettings(const std::filesystem::path& file) {
   boost::asio::ip::make_address(settings.https_address, failed);
   if (failed) return Bad(file, table.source(), "https.address must be an IP address");
   boost::asio::ip::make_address_v4(settings.network_prefix + ".1", failed);
-  if (failed || !settings.network_prefix.starts_with("127."))
+  if (failed)
     return Bad(file, table.source(), "network.prefix must be like 127.20.30");
   settings.https_port = static_cast<std::uint16_t>(port);
   settings.threads = static_cast<unsigned>(threads);
@@ -78,7 +78,7 @@ Status SaveSettings(const std::filesystem::path& file, const Settings& settings)
   // A libpq connection string may hold a password, so the file is its owner's alone.
   std::string text = fmt::format(
       "# Strongroom's settings for this data directory. Read at start; unknown keys are refused.\n\n"
-      "[network]\n# HSMs and the HSM host have addresses of their own in this loopback network.\n"
+      "[network]\n# HSMs and the HSM host have addresses of their own in this network of the machine's.\n"
       "prefix = \"{}\"\n\n"
       "[https]\naddress = \"{}\"\nport = {}\n# Event loops; 0 is one per core.\nthreads = {}\n\n"
       "[account]\nid = \"{}\"\n# The region that `strongroom env` exports; any region is served.\nregion = \"{}\"\n\n"

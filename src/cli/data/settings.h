@@ -11,7 +11,7 @@ namespace strongroom::cli {
 
 /// DIR/strongroom.toml: what the first start decided for this deployment, and what the operator may change.
 struct Settings {
-  std::string network_prefix;         // "127.X.Y"; addresses of HSMs and hosts are under it
+  std::string network_prefix;         // "127.20.30"; addresses of HSMs and hosts are under it
   std::string https_address;          // where KMS and CloudHSM answer
   std::uint16_t https_port = 8443;
   std::string account_id;             // 12 digits

@@ -43,6 +43,16 @@ crypto::CertificateOptions ServerOptions(const std::vector<std::string>& address
   return options;
 }
 
+Status MakeCa(const fs::path& directory) {
+  SR_TRY(const PrivateKey key, PrivateKey::Generate(KeySpec::kP256));
+  crypto::CertificateOptions options;
+  options.ca = true;
+  SR_TRY(const Certificate ca,
+         crypto::MakeSelfSigned({{"O", "Strongroom"}, {"CN", "Strongroom HTTPS CA"}}, key, options));
+  SR_CHECK(SaveKey(directory / "ca.key", key));
+  return WriteFileAtomically(directory / "ca.crt", ca.ToPem(), 0644);
+}
+
 Status IssueServer(const fs::path& directory, const Certificate& ca, const PrivateKey& ca_key, const PrivateKey& key,
                    const std::vector<std::string>& addresses) {
   SR_TRY(const Certificate server, crypto::Issue({{"O", "Strongroom"}, {"CN", "Strongroom"}}, key.public_key(), ca,
@@ -56,15 +66,12 @@ Status IssueServer(const fs::path& directory, const Certificate& ca, const Priva
 }  // namespace
 
 Status MakeHttpsMaterial(const fs::path& directory, const std::vector<std::string>& addresses) {
-  SR_TRY(const PrivateKey ca_key, PrivateKey::Generate(KeySpec::kP256));
-  crypto::CertificateOptions ca_options;
-  ca_options.ca = true;
-  SR_TRY(const Certificate ca,
-         crypto::MakeSelfSigned({{"O", "Strongroom"}, {"CN", "Strongroom HTTPS CA"}}, ca_key, ca_options));
+  if (!fs::exists(directory / "ca.crt")) SR_CHECK(MakeCa(directory));
+  SR_TRY(const std::string ca_pem, ReadFile(directory / "ca.crt"));
+  SR_TRY(const Certificate ca, Certificate::FromPem(ca_pem));
+  SR_TRY(const PrivateKey ca_key, LoadKey(directory / "ca.key"));
   SR_TRY(const PrivateKey key, PrivateKey::Generate(KeySpec::kP256));
-  SR_CHECK(SaveKey(directory / "ca.key", ca_key));
   SR_CHECK(SaveKey(directory / "server.key", key));
-  SR_CHECK(WriteFileAtomically(directory / "ca.crt", ca.ToPem(), 0644));
   return IssueServer(directory, ca, ca_key, key, addresses);
 }
 
@@ -90,16 +97,6 @@ Status MakeFrontEndIdentity(const fs::path& directory, const std::string& name) 
          crypto::MakeSelfSigned({{"O", "Strongroom"}, {"CN", "Strongroom front end " + name}}, key, {}));
   SR_CHECK(SaveKey(directory / (name + ".key"), key));
   return WriteFileAtomically(directory / (name + ".crt"), certificate.ToPem(), 0644);
-}
-
-Status MakeRecoveryKey(const fs::path& private_file, const fs::path& public_file) {
-  SR_TRY(const PrivateKey key, PrivateKey::Generate(KeySpec::kRsa3072));
-  SR_CHECK(SaveKey(private_file, key));
-  const std::string base64 = Base64(key.public_key().ToSpki());
-  std::string pem = "-----BEGIN PUBLIC KEY-----\n";
-  for (std::size_t at = 0; at < base64.size(); at += 64) pem += base64.substr(at, 64) + "\n";
-  pem += "-----END PUBLIC KEY-----\n";
-  return WriteFileAtomically(public_file, pem, 0644);
 }
 
 }  // namespace strongroom::cli

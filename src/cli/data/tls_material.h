@@ -8,7 +8,7 @@
 
 namespace strongroom::cli {
 
-/// Makes DIR/tls: a CA of this deployment (ca.crt, ca.key) and the HTTPS certificate under it (server.crt, server.key),
+/// Makes DIR/tls: a CA of this deployment (ca.crt, ca.key) unless there is one, and the HTTPS certificate under it (server.crt, server.key),
 /// valid for these addresses, localhost and this machine's name. Clients trust ca.crt (AWS_CA_BUNDLE).
 Status MakeHttpsMaterial(const std::filesystem::path& directory, const std::vector<std::string>& addresses);
 
@@ -19,9 +19,5 @@ Result<bool> RenewHttpsCertificate(const std::filesystem::path& directory, const
 /// Makes a key pair and a self-signed certificate (NAME.crt, NAME.key): what a front end shows to hosts and to the
 /// domain cluster, which know it by its key.
 Status MakeFrontEndIdentity(const std::filesystem::path& directory, const std::string& name);
-
-/// Makes the recovery key pair: the private half to private_file (0600), the public half (SubjectPublicKeyInfo, base64 PEM) to
-/// public_file.
-Status MakeRecoveryKey(const std::filesystem::path& private_file, const std::filesystem::path& public_file);
 
 }  // namespace strongroom::cli

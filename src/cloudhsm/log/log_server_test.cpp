@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "cloudhsm/testing/world.h"
+#include "crypto/hash.h"
 
 namespace strongroom::cloudhsm {
 namespace {
@@ -20,6 +21,17 @@ struct Row {
 
 const std::string kHash(32, 'h');
 
+/// Of the record before, where there is one: what a record of this number has to continue.
+std::string HashBefore(World& world, const std::string& cluster, std::uint64_t number) {
+  auto look = [&](store::Transaction& t) -> Result<std::string> {
+    SR_TRY(const auto row,
+           t.QueryOne("SELECT record FROM cluster_log WHERE cluster_id = $1 AND number = $2",
+                      {store::Text(cluster), static_cast<std::int64_t>(number) - 1}));
+    return row ? std::string(AsText(crypto::Sha256(row->Blob(0)))) : kHash;
+  };
+  return world.database->Read(look).value();
+}
+
 const Row kRows[] = {
     {"OtherHost", "host-2", "", "", 2, kHash, "r", Errc::kPermission},
     {"UnknownHsm", "", "hsm-aaaaaaaaaaa", "", 2, kHash, "r", Errc::kPermission},
@@ -27,6 +39,7 @@ const Row kRows[] = {
     {"NumberZero", "", "", "", 0, kHash, "r", Errc::kInvalidArgument},
     {"HugeNumber", "", "", "", ~std::uint64_t{0}, kHash, "r", Errc::kInvalidArgument},
     {"Gap", "", "", "", 3, kHash, "r", Errc::kInvalidState},
+    {"OtherHistory", "", "", "", 2, std::string(32, 'o'), "r", Errc::kStale},
     {"ShortHash", "", "", "", 2, "h", "r", Errc::kInvalidArgument},
     {"EmptyRecord", "", "", "", 2, kHash, "", Errc::kInvalidArgument},
     {"HugeRecord", "", "", "", 2, kHash, std::string((1 << 20) + 1, 'r'), Errc::kInvalidArgument},
@@ -44,7 +57,8 @@ TEST_P(AppendRefusals, LeaveTheLogAlone) {
   question.set_hsm_id(row.hsm.empty() ? hsm : row.hsm);
   question.mutable_log_append()->set_cluster_id(row.cluster.empty() ? cluster : row.cluster);
   question.mutable_log_append()->set_number(row.number);
-  question.mutable_log_append()->set_prev_hash(row.prev_hash);
+  question.mutable_log_append()->set_prev_hash(row.prev_hash == kHash ? HashBefore(world, cluster, row.number)
+                                                                      : row.prev_hash);
   question.mutable_log_append()->set_record(row.record);
   const auto answer = Await(world.loop, world.log.Answer(row.host.empty() ? "host-1" : row.host, question));
   ASSERT_FALSE(answer.ok());
@@ -73,7 +87,7 @@ struct LogWorld : World {
     proto::Control question;
     question.mutable_log_append()->set_cluster_id(cluster);
     question.mutable_log_append()->set_number(number);
-    question.mutable_log_append()->set_prev_hash(kHash);
+    question.mutable_log_append()->set_prev_hash(HashBefore(*this, cluster, number));
     question.mutable_log_append()->set_record(record);
     return Ask(question).value();
   }
@@ -137,6 +151,90 @@ TEST(LogServer, BackupsAreKeptOnceAndTheNewestIsGiven) {
   put.mutable_snapshot_put()->set_backup_id("../../etc");
   EXPECT_EQ(world.Ask(put).error().code(), Errc::kInvalidArgument);
   EXPECT_EQ(world.Ask(proto::Control()).error().code(), Errc::kUnsupported);
+}
+
+// The store is set back under two HSMs; the one that is behind cannot see it.
+class SetBackStore : public ::testing::Test {
+ protected:
+  SetBackStore() : cluster_(world_.ActiveCluster()) {
+    world_.NewHsm(cluster_, "us-east-1b");
+    EXPECT_TRUE(world_.Work().ok());
+    first_ = world_.hardware.hsms.begin()->first;
+    second_ = std::next(world_.hardware.hsms.begin())->first;
+  }
+  Result<proto::Control> Ask(const std::string& hsm, proto::Control question, LogServer* server = nullptr) {
+    question.set_hsm_id(hsm);
+    return Await(world_.loop, (server == nullptr ? world_.log : *server).Answer("host-1", std::move(question)));
+  }
+  std::uint64_t Read(const std::string& hsm, std::uint64_t have, bool forked = false, LogServer* server = nullptr) {
+    proto::Control question;
+    question.mutable_log_read()->set_cluster_id(cluster_);
+    question.mutable_log_read()->set_have(have);
+    question.mutable_log_read()->set_forked(forked);
+    return Ask(hsm, question, server).value().log_read().head();
+  }
+  Errc Append(const std::string& hsm, std::uint64_t number, bool again = false, LogServer* server = nullptr) {
+    proto::Control question;
+    auto& append = *question.mutable_log_append();
+    append.set_cluster_id(cluster_);
+    append.set_number(number);
+    append.set_prev_hash(HashBefore(world_, cluster_, number));
+    append.set_record("record " + std::to_string(number));
+    append.set_again(again);
+    const auto answer = Ask(hsm, question, server);
+    return answer.ok() ? Errc::kCount_ : answer.error().code();
+  }
+  World world_;
+  std::string cluster_, first_, second_;
+};
+
+TEST_F(SetBackStore, TakesNothingNewBeforeItWasGivenBackWhatAnHsmHas) {
+  const std::uint64_t head = Read(first_, 0);
+  Read(first_, head);
+  Read(second_, head + 2);
+  EXPECT_EQ(Append(first_, head + 1), Errc::kStale);
+  EXPECT_EQ(Append(second_, head + 1, true), Errc::kCount_);
+  EXPECT_EQ(Append(first_, head + 2), Errc::kStale);
+  EXPECT_EQ(Append(second_, head + 2, true), Errc::kCount_);
+  EXPECT_EQ(Append(first_, head + 3), Errc::kCount_);
+  EXPECT_EQ(Append(second_, head + 4), Errc::kCount_) << "one's own head is in nobody's way";
+}
+
+TEST_F(SetBackStore, DoesNotWaitForAForkedHsmOrOneThatIsToGo) {
+  const std::uint64_t head = Read(first_, 0);
+  Read(second_, head + 2);
+  EXPECT_EQ(Append(first_, head + 1), Errc::kStale);
+  Read(second_, head + 2, true);
+  EXPECT_EQ(Append(first_, head + 1), Errc::kCount_);
+  Read(second_, head + 5);
+  ASSERT_TRUE(world_.Call("DeleteHsm", {{"ClusterId", cluster_}, {"HsmId", second_}}).ok());
+  EXPECT_EQ(Append(first_, head + 2), Errc::kCount_);
+}
+
+TEST_F(SetBackStore, ANewFrontEndHearsEveryHsmFirst) {
+  LogServer fresh(*world_.database, [](const auto&, const auto&, const auto&) {}, nullptr, std::chrono::hours(1));
+  const std::uint64_t head = Read(first_, 0, false, &fresh);
+  EXPECT_EQ(Append(first_, head + 1, false, &fresh), Errc::kStale);
+  Read(second_, head, false, &fresh);
+  EXPECT_EQ(Append(first_, head + 1, false, &fresh), Errc::kCount_);
+}
+
+TEST_F(SetBackStore, MovesAsideWhatAnOfficerDidNotChoose) {
+  const std::uint64_t head = Read(first_, 0);
+  EXPECT_EQ(Append(first_, head + 1), Errc::kCount_);
+  EXPECT_EQ(Append(first_, head + 2), Errc::kCount_);
+  proto::Control question;
+  auto& aside = *question.mutable_log_set_aside();
+  aside.set_cluster_id(cluster_);
+  aside.set_from(head + 1);
+  aside.set_row_hash(std::string(AsText(crypto::Sha256(AsBytes("another")))));
+  EXPECT_EQ(Ask(second_, question).error().code(), Errc::kConflict);
+  EXPECT_EQ(Read(first_, 0), head + 2);
+  aside.set_row_hash(std::string(AsText(crypto::Sha256(AsBytes("record " + std::to_string(head + 1))))));
+  ASSERT_TRUE(Ask(second_, question).ok());
+  EXPECT_EQ(Read(first_, 0), head);
+  aside.set_cluster_id("cluster-aaaaaaaaaaa");
+  EXPECT_EQ(Ask(second_, question).error().code(), Errc::kPermission);
 }
 
 }  // namespace

@@ -22,6 +22,17 @@ Task<Result<proto::Control>> AskHsm(JobContext& context, const HsmRow& hsm, prot
   co_return co_await Ask(context, hsm, hsm.hsm_id, std::move(question));
 }
 
+const HsmRow* ActiveHsm(const JobContext& context, const ClusterRow& cluster, std::string_view except) {
+  const HsmRow* found = nullptr;
+  for (const HsmRow& hsm : cluster.hsms) {
+    if (hsm.state != HsmState::kActive || hsm.hsm_id == except) continue;
+    const Host* host = context.hosts.Find(hsm.host_id);
+    if (host != nullptr && host->connected()) return &hsm;
+    if (found == nullptr) found = &hsm;
+  }
+  return found;
+}
+
 Task<Status> ChangeCluster(JobContext& context, std::string cluster_id, RowChange change) {
   auto run = [cluster_id = std::move(cluster_id), change = std::move(change),
               owner = context.owner](store::Transaction& t) -> Status {

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "cloudhsm/certificates.h"
 #include "cloudhsm/nodes/ask.h"
+#include "cloudhsm/nodes/proof.h"
 
 namespace strongroom::cloudhsm {
 namespace {
@@ -26,32 +27,23 @@ bool IsRefusal(Errc code) {
          code == Errc::kUnsupported;
 }
 
-Task<Status> Snapshot(JobContext& context, const HsmRow& hsm, const std::string& subject) {
-  const std::string backup_id = BackupIdFor("remove", subject);
-  auto look = [cluster_id = hsm.cluster_id, backup_id](store::Transaction& t) -> Result<bool> {
-    SR_TRY(const auto row, t.QueryOne("SELECT 1 FROM cluster_snapshots WHERE cluster_id = $1 AND backup_id = $2",
-                                      {store::Text(cluster_id), store::Text(backup_id)}));
-    return row.has_value();
-  };
-  SR_CO_TRY(const bool there, co_await context.database.RunRead(std::move(look)));
-  if (there) co_return Status();
-  proto::Control question;
-  question.mutable_make_snapshot()->set_kind("remove");
-  question.mutable_make_snapshot()->set_backup_id(backup_id);
-  SR_CO_CHECK(co_await AskHsm(context, hsm, std::move(question)));
-  co_return Status();
-}
-
 // Another HSM that is a member of the cluster now; null when there is none. HSMs that are to be deleted too still count
 // while they are members, or two deletions would wait for each other.
 Task<Result<const HsmRow*>> OtherMember(JobContext& context, const ClusterRow& cluster, const std::string& hsm_id) {
+  std::optional<Error> unasked;
   for (const HsmState state : {HsmState::kActive, HsmState::kDeleteInProgress}) {
     for (const HsmRow& other : cluster.hsms) {
       if (other.state != state || other.hsm_id == hsm_id) continue;
-      SR_CO_TRY(const proto::HsmStatus status, co_await StatusOfHsm(context, other));
-      if (status.lifecycle() != proto::EMPTY && status.cluster_id() == cluster.cluster_id) co_return &other;
+      const auto status = co_await StatusOfHsm(context, other);
+      if (!status.ok()) {
+        unasked = status.error();
+        continue;
+      }
+      if (status->lifecycle() != proto::EMPTY && status->cluster_id() == cluster.cluster_id) co_return &other;
     }
   }
+  // One that cannot be asked may be a member.
+  if (unasked) co_return *unasked;
   co_return static_cast<const HsmRow*>(nullptr);
 }
 
@@ -60,7 +52,7 @@ Task<Status> Detach(JobContext& context, const ClusterRow& cluster, const HsmRow
   if (cluster.state == ClusterState::kUninitialized) co_return Status();
   SR_CO_TRY(const HsmRow* remaining, co_await OtherMember(context, cluster, hsm.hsm_id));
   if (remaining != nullptr) {
-    if (cluster.state == ClusterState::kActive) SR_CO_CHECK(co_await Snapshot(context, *remaining, hsm.hsm_id));
+    if (cluster.state == ClusterState::kActive) SR_CO_CHECK(co_await TakeBackup(context, cluster, *remaining, "remove", BackupIdFor("remove", hsm.hsm_id)));
     proto::Control question;
     question.mutable_remove_member()->set_hsm_id(hsm.hsm_id);
     SR_CO_CHECK(co_await AskHsm(context, *remaining, std::move(question)));
@@ -69,11 +61,18 @@ Task<Status> Detach(JobContext& context, const ClusterRow& cluster, const HsmRow
   SR_CO_CHECK(co_await StartHsm(context, cluster, hsm));
   SR_CO_TRY(const proto::HsmStatus status, co_await StatusOfHsm(context, hsm));
   // Empty: it is zeroised already, and the backup was taken before.
-  if (status.lifecycle() != proto::EMPTY) SR_CO_CHECK(co_await Snapshot(context, hsm, hsm.hsm_id));
+  if (status.lifecycle() != proto::EMPTY)
+    SR_CO_CHECK(co_await TakeBackup(context, cluster, hsm, "remove", BackupIdFor("remove", hsm.hsm_id)));
   co_return Status();
 }
 
-Task<Status> Erase(JobContext& context, const ClusterRow& cluster, const HsmRow& hsm) {
+// Whether it has proved that it keeps nothing.
+Task<Result<bool>> Erase(JobContext& context, const ClusterRow& cluster, const HsmRow& hsm) {
+  if (context.hosts.Find(hsm.host_id) == nullptr) {
+    // Its machine is no part of the deployment any more: nobody will ever be able to ask it.
+    spdlog::error("{} (host {} is not configured)", CountsAsCompromised(hsm.hsm_id), hsm.host_id);
+    co_return false;
+  }
   SR_CO_CHECK(co_await StartHsm(context, cluster, hsm));
   Result<proto::Control> zeroized = Error(Errc::kUnavailable, "not asked");
   for (int attempt = 0; attempt < kZeroizeAttempts; ++attempt) {
@@ -83,15 +82,22 @@ Task<Status> Erase(JobContext& context, const ClusterRow& cluster, const HsmRow&
     if (zeroized.ok()) break;
     co_await Pause(std::chrono::milliseconds(100 << attempt));
   }
-  if (!zeroized.ok()) {
-    // It may be too damaged to start; its host removes the state directory all the same.
-    spdlog::warn("HSM {} did not prove that it has zeroised itself; its state is removed by the host: {}", hsm.hsm_id,
-                 zeroized.error().ForLog());
+  Status proved = zeroized.ok() ? Status() : Status(zeroized.error());
+  if (zeroized.ok()) {
+    // What was proved is so for good, also when this job is cut off and begins anew with an HSM that is gone.
+    auto check = [hsm_id = hsm.hsm_id, proof = zeroized->zeroize()](store::Transaction& t) -> Status {
+      SR_CHECK(CheckZeroized(t, hsm_id, proof));
+      return ForgetDevice(t, hsm_id);
+    };
+    proved = co_await context.database.Run(std::move(check));
+    if (!proved.ok() && proved.error().code() != Errc::kUntrusted) co_return proved.error();
   }
+  // It may be too damaged to start; its host removes the state directory all the same.
+  if (!proved.ok()) spdlog::error("{} ({})", CountsAsCompromised(hsm.hsm_id), proved.error().ForLog());
   proto::Control destroy;
   destroy.mutable_destroy_hsm()->set_hsm_id(hsm.hsm_id);
   SR_CO_CHECK(co_await AskHost(context, hsm, std::move(destroy)));
-  co_return Status();
+  co_return proved.ok();
 }
 
 }  // namespace
@@ -99,7 +105,8 @@ Task<Status> Erase(JobContext& context, const ClusterRow& cluster, const HsmRow&
 Task<Status> FinishCreateCluster(JobContext& context, ClusterRow cluster) {
   auto change = [](store::Transaction& t, ClusterRow& row) -> Status {
     if (row.state != ClusterState::kCreateInProgress) return {};
-    row.state = ClusterState::kUninitialized;
+    // What is made from a backup is initialised already; its first HSM brings the users and keys.
+    row.state = row.source_backup_id ? ClusterState::kInitialized : ClusterState::kUninitialized;
     return UpdateCluster(t, row);
   };
   co_return co_await ChangeCluster(context, cluster.cluster_id, std::move(change));
@@ -107,14 +114,19 @@ Task<Status> FinishCreateCluster(JobContext& context, ClusterRow cluster) {
 
 Task<Status> FinishDeleteHsm(JobContext& context, ClusterRow cluster, HsmRow hsm) {
   SR_CO_CHECK(co_await Detach(context, cluster, hsm));
-  SR_CO_CHECK(co_await Erase(context, cluster, hsm));
-  auto change = [hsm_id = hsm.hsm_id](store::Transaction& t, ClusterRow& row) -> Status {
+  SR_CO_TRY(const bool proved, co_await Erase(context, cluster, hsm));
+  auto change = [hsm_id = hsm.hsm_id, proved](store::Transaction& t, ClusterRow& row) -> Status {
     const HsmRow* found = row.Hsm(hsm_id);
     if (found == nullptr) return {};
     HsmRow gone = *found;
     gone.state = HsmState::kDeleted;
     gone.state_message.clear();
     SR_CHECK(UpdateHsm(t, gone));
+    SR_CHECK(ForgetDevice(t, hsm_id));
+    if (!proved && row.state != ClusterState::kUninitialized) {
+      row.state_message = CountsAsCompromised(hsm_id);
+      SR_CHECK(UpdateCluster(t, row));
+    }
     if (row.state != ClusterState::kUninitialized || row.hsms.size() > 1) return {};
     // Nobody owns what was made here: the next HSM begins anew, with a key pair and a request of its own.
     row.csr.clear();
@@ -129,10 +141,7 @@ Task<Status> FinishDeleteHsm(JobContext& context, ClusterRow cluster, HsmRow hsm
 }
 
 Task<Status> FinishInitialize(JobContext& context, ClusterRow cluster) {
-  const HsmRow* hsm = nullptr;
-  for (const HsmRow& candidate : cluster.hsms) {
-    if (candidate.state == HsmState::kActive) hsm = &candidate;
-  }
+  const HsmRow* hsm = ActiveHsm(context, cluster);
   if (hsm == nullptr) co_return Error(Errc::kUnavailable, "Cluster " + cluster.cluster_id + " has no ACTIVE HSM.");
   SR_CO_TRY(const Bytes certificate, PemToDer(cluster.cluster_certificate));
   SR_CO_TRY(const Bytes anchor, PemToDer(cluster.trust_anchor));
@@ -181,6 +190,18 @@ Task<Status> FinishDeleteCluster(JobContext& context, ClusterRow cluster) {
     return UpdateCluster(t, row);
   };
   co_return co_await ChangeCluster(context, cluster.cluster_id, std::move(change));
+}
+
+Task<Status> NoteFailure(JobContext& context, std::string cluster_id, std::string hsm_id, std::string why) {
+  why.resize(std::min<std::size_t>(why.size(), 300));
+  auto change = [hsm_id = std::move(hsm_id), why = std::move(why)](store::Transaction& t, ClusterRow& row) -> Status {
+    const HsmRow* found = row.Hsm(hsm_id);
+    if (found == nullptr || found->state_message == why) return {};
+    HsmRow noted = *found;
+    noted.state_message = why;
+    return UpdateHsm(t, noted);
+  };
+  co_return co_await ChangeCluster(context, std::move(cluster_id), std::move(change));
 }
 
 Task<Status> NoteActivation(JobContext& context, std::string cluster_id) {

@@ -1,30 +1,43 @@
+#include <memory>
+
 #include "base/log.h"
 #include "cloudhsm/certificates.h"
 #include "cloudhsm/nodes/ask.h"
+#include "cloudhsm/nodes/proof.h"
 #include "crypto/hash.h"
-#include "store/cluster_log.h"
 
 namespace strongroom::cloudhsm {
 namespace {
+
+constexpr int kCatchUpAttempts = 20;
 
 ByteView View(const std::string& text) { return AsBytes(text); }
 
 // Gives the HSM its device certificates, unless it has them. The answer is the one under the manufacturer's root.
 Task<Result<std::string>> EnsureDevice(JobContext& context, const HsmRow& hsm, const proto::HsmStatus& status) {
-  if (!status.manufacturer_hardware_certificate().empty()) co_return status.manufacturer_hardware_certificate();
-  proto::Control question;
-  question.mutable_device_request();
-  SR_CO_TRY(const proto::Control request, co_await AskHsm(context, hsm, std::move(question)));
-  Bytes csr = ToBytes(View(request.device_request().device_csr()));
-  SR_CO_TRY(const proto::CertifyDeviceReply made, co_await context.certifier.Certify(std::move(csr), hsm.hsm_id));
-  proto::Control install;
-  proto::InstallDevice& body = *install.mutable_install_device();
-  body.set_aws_hardware_certificate(made.aws_hardware_certificate());
-  body.set_manufacturer_hardware_certificate(made.manufacturer_hardware_certificate());
-  body.set_aws_root(made.aws_root());
-  body.set_manufacturer_root(made.manufacturer_root());
-  SR_CO_CHECK(co_await AskHsm(context, hsm, std::move(install)));
-  co_return made.manufacturer_hardware_certificate();
+  std::string certificate = status.manufacturer_hardware_certificate();
+  if (certificate.empty()) {
+    proto::Control question;
+    question.mutable_device_request();
+    SR_CO_TRY(const proto::Control request, co_await AskHsm(context, hsm, std::move(question)));
+    Bytes csr = ToBytes(View(request.device_request().device_csr()));
+    SR_CO_TRY(const proto::CertifyDeviceReply made, co_await context.certifier.Certify(std::move(csr), hsm.hsm_id));
+    proto::Control install;
+    proto::InstallDevice& body = *install.mutable_install_device();
+    body.set_aws_hardware_certificate(made.aws_hardware_certificate());
+    body.set_manufacturer_hardware_certificate(made.manufacturer_hardware_certificate());
+    body.set_aws_root(made.aws_root());
+    body.set_manufacturer_root(made.manufacturer_root());
+    body.set_backup_certificate(made.backup_certificate());
+    SR_CO_CHECK(co_await AskHsm(context, hsm, std::move(install)));
+    certificate = made.manufacturer_hardware_certificate();
+  }
+  // Before anything secret is given to it.
+  auto remember = [hsm_id = hsm.hsm_id, certificate](store::Transaction& t) {
+    return RememberDevice(t, hsm_id, View(certificate));
+  };
+  SR_CO_CHECK(co_await context.database.Run(std::move(remember)));
+  co_return certificate;
 }
 
 Result<ClusterRow> WithCertificates(ClusterRow row, const proto::HsmStatus& status) {
@@ -99,43 +112,66 @@ Task<Status> CreateFirst(JobContext& context, const ClusterRow& cluster, const H
   co_return co_await ChangeCluster(context, cluster.cluster_id, std::move(take));
 }
 
-Task<Result<bool>> HasBackup(JobContext& context, std::string cluster_id, std::string backup_id) {
-  auto look = [cluster_id = std::move(cluster_id),
-               backup_id = std::move(backup_id)](store::Transaction& t) -> Result<bool> {
-    SR_TRY(const auto row, t.QueryOne("SELECT 1 FROM cluster_snapshots WHERE cluster_id = $1 AND backup_id = $2",
-                                      {store::Text(cluster_id), store::Text(backup_id)}));
-    return row.has_value();
-  };
-  co_return co_await context.database.RunRead(std::move(look));
+bool IsMember(const proto::HsmStatus& status, const std::string& hsm_id) {
+  for (const proto::Member& member : status.members())
+    if (member.hsm_id() == hsm_id) return status.lifecycle() != proto::EMPTY;
+  return false;
 }
 
-Task<Status> Join(JobContext& context, const ClusterRow& cluster, const HsmRow& hsm, const proto::HsmStatus& status) {
-  const HsmRow* member = nullptr;
-  for (const HsmRow& other : cluster.hsms) {
-    if (other.state == HsmState::kActive && other.hsm_id != hsm.hsm_id) member = &other;
-  }
-  if (member == nullptr) {
-    co_return Error(Errc::kUnavailable,
-                    "Cluster " + cluster.cluster_id + " has no ACTIVE HSM that could admit another.");
-  }
-  SR_CO_TRY(std::string device, co_await EnsureDevice(context, hsm, status));
-  const std::string backup_id = BackupIdFor("join", hsm.hsm_id);
-  SR_CO_TRY(const bool backed_up, co_await HasBackup(context, cluster.cluster_id, backup_id));
-  if (!backed_up) {
-    proto::Control snapshot;
-    snapshot.mutable_make_snapshot()->set_kind("join");
-    snapshot.mutable_make_snapshot()->set_backup_id(backup_id);
-    SR_CO_CHECK(co_await AskHsm(context, *member, std::move(snapshot)));
-  }
-  proto::Control admit;
-  *admit.mutable_admit_member()->mutable_member() = MemberOf(hsm);
-  admit.mutable_admit_member()->set_device_certificate(std::move(device));
-  SR_CO_CHECK(co_await AskHsm(context, *member, std::move(admit)));
+// Whether another HSM may still have the cluster's state. Those that are being made have not: the first of them brings
+// the cluster back, and the others join it.
+bool MayHaveMembers(const ClusterRow& cluster, const std::string& hsm_id) {
+  for (const HsmRow& other : cluster.hsms)
+    if (other.hsm_id != hsm_id && other.state != HsmState::kCreateInProgress) return true;
+  return false;
+}
+
+// To join and, where that is done, to read the rest of the log.
+Task<Status> CatchUp(JobContext& context, const ClusterRow& cluster, const HsmRow& hsm) {
   proto::Control join;
   join.mutable_join_cluster()->set_cluster_id(cluster.cluster_id);
   *join.mutable_join_cluster()->mutable_self() = MemberOf(hsm);
   SR_CO_CHECK(co_await AskHsm(context, hsm, std::move(join)));
   co_return Status();
+}
+
+Task<Status> Join(JobContext& context, const ClusterRow& cluster, const HsmRow& hsm, const proto::HsmStatus& status) {
+  const HsmRow* member = ActiveHsm(context, cluster, hsm.hsm_id);
+  if (member == nullptr) {
+    co_return Error(Errc::kUnavailable,
+                    "Cluster " + cluster.cluster_id + " has no ACTIVE HSM that could admit another.");
+  }
+  SR_CO_TRY(std::string device, co_await EnsureDevice(context, hsm, status));
+  SR_CO_CHECK(co_await TakeBackup(context, cluster, *member, "join", BackupIdFor("join", hsm.hsm_id)));
+  proto::Control admit;
+  *admit.mutable_admit_member()->mutable_member() = MemberOf(hsm);
+  admit.mutable_admit_member()->mutable_member()->set_feature_level(status.feature_level());
+  admit.mutable_admit_member()->set_device_certificate(std::move(device));
+  SR_CO_CHECK(co_await AskHsm(context, *member, std::move(admit)));
+  co_return co_await CatchUp(context, cluster, hsm);
+}
+
+// ACTIVE means that it has all that was acknowledged before: the store's head is compared in the transaction that makes
+// it so, and an HSM that is behind by then is sent after the rest.
+Task<Status> ActivateCaughtUp(JobContext& context, const ClusterRow& cluster, const HsmRow& hsm) {
+  for (int attempt = 0; attempt < kCatchUpAttempts; ++attempt) {
+    SR_CO_TRY(const proto::HsmStatus status, co_await StatusOfHsm(context, hsm));
+    const auto caught_up = std::make_shared<bool>(false);
+    auto mark = [hsm_id = hsm.hsm_id, head = static_cast<std::int64_t>(status.head()), caught_up](
+                    store::Transaction& t, ClusterRow& row) -> Status {
+      SR_TRY(const auto newest, t.QueryOne("SELECT COALESCE(MAX(number), 0) FROM cluster_log WHERE cluster_id = $1",
+                                           {store::Text(row.cluster_id)}));
+      *caught_up = newest && head >= newest->Int(0);
+      return *caught_up ? MarkActive(t, row, hsm_id) : Status();
+    };
+    SR_CO_CHECK(co_await ChangeCluster(context, cluster.cluster_id, std::move(mark)));
+    if (*caught_up) {
+      if (status.lifecycle() == proto::ACTIVE) SR_CO_CHECK(co_await NoteActivation(context, cluster.cluster_id));
+      co_return Status();
+    }
+    SR_CO_CHECK(co_await CatchUp(context, cluster, hsm));
+  }
+  co_return Error(Errc::kUnavailable, "HSM " + hsm.hsm_id + " does not catch up with the cluster's changes.");
 }
 
 }  // namespace
@@ -183,21 +219,15 @@ Task<Status> FinishCreateHsm(JobContext& context, ClusterRow cluster, HsmRow hsm
     co_return Error(Errc::kCorrupted, "HSM " + hsm.hsm_id + " belongs to another cluster.")
         .WithDetail(status.cluster_id());
   }
-  if (status.lifecycle() == proto::EMPTY) SR_CO_CHECK(co_await Join(context, cluster, hsm, status));
-  auto mark = [hsm_id = hsm.hsm_id](store::Transaction& t, ClusterRow& row) { return MarkActive(t, row, hsm_id); };
-  co_return co_await ChangeCluster(context, cluster.cluster_id, std::move(mark));
-}
-
-Task<Status> MakeFirstBackup(JobContext& context, ClusterRow cluster) {
-  for (const HsmRow& hsm : cluster.hsms) {
-    if (hsm.state != HsmState::kActive) continue;
-    proto::Control snapshot;
-    snapshot.mutable_make_snapshot()->set_kind("activation");
-    snapshot.mutable_make_snapshot()->set_backup_id(BackupIdFor("activation", cluster.cluster_id));
-    SR_CO_CHECK(co_await AskHsm(context, hsm, std::move(snapshot)));
-    co_return Status();
+  if (!IsMember(status, hsm.hsm_id)) {
+    if (MayHaveMembers(cluster, hsm.hsm_id)) {
+      SR_CO_CHECK(co_await Join(context, cluster, hsm, status));
+    } else {
+      SR_CO_CHECK(co_await EnsureDevice(context, hsm, status));
+      SR_CO_CHECK(co_await RestoreCluster(context, cluster, hsm));
+    }
   }
-  co_return Error(Errc::kUnavailable, "Cluster " + cluster.cluster_id + " has no ACTIVE HSM to take a backup of.");
+  co_return co_await ActivateCaughtUp(context, cluster, hsm);
 }
 
 }  // namespace strongroom::cloudhsm

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -24,18 +25,24 @@ class Host {
   virtual bool connected() const = 0;
 };
 
-/// The configured hosts by id. Filled before use and not changed afterwards.
+/// The deployment's hosts by id; machines that join add theirs.
+/// Threads   any.
 class Hosts {
  public:
-  void Add(std::string host_id, std::shared_ptr<Host> host) { hosts_[std::move(host_id)] = std::move(host); }
-  /// Null for a host that the configuration does not name.
+  /// Takes the place of one of that id, which whoever made it keeps until nobody can be asking it any more.
+  void Add(std::string host_id, std::shared_ptr<Host> host) {
+    const std::lock_guard lock(mutex_);
+    hosts_[std::move(host_id)] = std::move(host);
+  }
+  /// Null for a host that is not known (yet).
   Host* Find(std::string_view host_id) const {
+    const std::lock_guard lock(mutex_);
     const auto found = hosts_.find(host_id);
     return found == hosts_.end() ? nullptr : found->second.get();
   }
-  const std::map<std::string, std::shared_ptr<Host>, std::less<>>& all() const noexcept { return hosts_; }
 
  private:
+  mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Host>, std::less<>> hosts_;
 };
 

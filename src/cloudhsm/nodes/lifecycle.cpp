@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "cloudhsm/backups.h"
 #include "cloudhsm/nodes/ask.h"
 
 namespace strongroom::cloudhsm {
@@ -20,15 +21,21 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 using Timer = boost::asio::basic_waitable_timer<SteadyClock, boost::asio::wait_traits<SteadyClock>, LoopExecutor>;
 
+constexpr std::int64_t kBackupEveryMillis = 24LL * 60 * 60 * 1000;
+
 Result<std::vector<std::string>> FindWork(store::Transaction& t) {
+  SR_TRY(const std::int64_t now, t.NowMillis());
   SR_TRY(const store::Rows rows,
          t.Query("SELECT cluster_id FROM clusters c WHERE "
                  "state IN ('CREATE_IN_PROGRESS', 'INITIALIZE_IN_PROGRESS', 'DELETE_IN_PROGRESS') "
                  "OR EXISTS (SELECT 1 FROM hsms h WHERE h.cluster_id = c.cluster_id AND "
                  "h.state IN ('CREATE_IN_PROGRESS', 'DELETE_IN_PROGRESS')) "
+                 "OR EXISTS (SELECT 1 FROM cluster_repairs r WHERE r.cluster_id = c.cluster_id AND "
+                 "r.state = 'REQUESTED') "
                  "OR (state = 'ACTIVE' AND EXISTS (SELECT 1 FROM hsms h WHERE h.cluster_id = c.cluster_id AND "
-                 "h.state = 'ACTIVE') AND NOT EXISTS (SELECT 1 FROM cluster_snapshots s WHERE "
-                 "s.cluster_id = c.cluster_id)) ORDER BY created_at"));
+                 "h.state = 'ACTIVE') AND NOT EXISTS (SELECT 1 FROM backups b WHERE b.cluster_id = c.cluster_id AND "
+                 "b.state <> 'CREATE_IN_PROGRESS' AND b.created_at > $1)) ORDER BY created_at",
+                 {now - kBackupEveryMillis}));
   std::vector<std::string> ids;
   for (const store::Row& row : rows) ids.push_back(row.Text(0));
   return ids;
@@ -36,7 +43,7 @@ Result<std::vector<std::string>> FindWork(store::Transaction& t) {
 
 // The next thing to do for a cluster; deletions come first, so that an HSM that cannot be made can be given up.
 struct Piece {
-  enum class Kind { kNone, kCreateCluster, kDeleteHsm, kInitialize, kCreateHsm, kDeleteCluster, kBackup };
+  enum class Kind { kNone, kRepairLog, kCreateCluster, kDeleteHsm, kInitialize, kCreateHsm, kDeleteCluster, kBackup };
   Kind kind = Kind::kNone;
   std::string hsm_id;
   auto operator<=>(const Piece&) const = default;
@@ -68,6 +75,7 @@ std::vector<Piece> PiecesOf(const ClusterRow& cluster, bool backed_up) {
 
 std::string_view Doing(Piece::Kind kind) {
   switch (kind) {
+    case Piece::Kind::kRepairLog: return "repairing the log of";
     case Piece::Kind::kCreateCluster: return "creating";
     case Piece::Kind::kDeleteHsm: return "deleting an HSM of";
     case Piece::Kind::kInitialize: return "initialising";
@@ -83,6 +91,7 @@ struct Loaded {
   bool leased = false;
   std::optional<ClusterRow> cluster;
   bool backed_up = false;
+  bool repair_wanted = false;
 };
 
 Result<Loaded> LoadLeased(store::Transaction& t, const std::string& cluster_id, const std::string& owner,
@@ -91,19 +100,24 @@ Result<Loaded> LoadLeased(store::Transaction& t, const std::string& cluster_id, 
   SR_TRY(loaded.leased, TakeLease(t, cluster_id, owner, duration));
   if (!loaded.leased) return loaded;
   SR_TRY(loaded.cluster, LoadClusterById(t, cluster_id));
+  SR_TRY(const std::int64_t now, t.NowMillis());
   SR_TRY(const auto backup,
-         t.QueryOne("SELECT 1 FROM cluster_snapshots WHERE cluster_id = $1 LIMIT 1", {store::Text(cluster_id)}));
+         t.QueryOne("SELECT 1 FROM backups WHERE cluster_id = $1 AND state <> 'CREATE_IN_PROGRESS' AND created_at > $2 "
+                    "LIMIT 1",
+                    {store::Text(cluster_id), now - kBackupEveryMillis}));
   loaded.backed_up = backup.has_value();
+  SR_TRY(loaded.repair_wanted, RepairIsWanted(t, cluster_id));
   return loaded;
 }
 
 Task<Status> Do(JobContext& context, const Piece& piece, const ClusterRow& cluster) {
   const HsmRow* hsm = cluster.Hsm(piece.hsm_id);
   switch (piece.kind) {
+    case Piece::Kind::kRepairLog: co_return co_await RepairLog(context, cluster);
     case Piece::Kind::kCreateCluster: co_return co_await FinishCreateCluster(context, cluster);
     case Piece::Kind::kInitialize: co_return co_await FinishInitialize(context, cluster);
     case Piece::Kind::kDeleteCluster: co_return co_await FinishDeleteCluster(context, cluster);
-    case Piece::Kind::kBackup: co_return co_await MakeFirstBackup(context, cluster);
+    case Piece::Kind::kBackup: co_return co_await TakeDueBackup(context, cluster);
     case Piece::Kind::kDeleteHsm: co_return co_await FinishDeleteHsm(context, cluster, *hsm);
     case Piece::Kind::kCreateHsm: co_return co_await FinishCreateHsm(context, cluster, *hsm);
     case Piece::Kind::kNone: break;
@@ -122,7 +136,9 @@ Task<Status> WorkOn(JobContext& context, std::string cluster_id) {
     SR_CO_TRY(const Loaded loaded, co_await context.database.Run(std::move(load)));
     if (!loaded.leased) co_return Status();
     Piece next;
-    if (loaded.cluster) {
+    if (loaded.cluster && loaded.repair_wanted && !tried.contains({Piece::Kind::kRepairLog, {}})) {
+      next = {Piece::Kind::kRepairLog, {}};
+    } else if (loaded.cluster) {
       for (const Piece& piece : PiecesOf(*loaded.cluster, loaded.backed_up)) {
         if (!tried.contains(piece)) {
           next = piece;
@@ -136,6 +152,14 @@ Task<Status> WorkOn(JobContext& context, std::string cluster_id) {
     if (!done.ok()) {
       LogError(std::string(Doing(next.kind)) + " cluster " + cluster_id, done.error());
       if (outcome.ok()) outcome = done;
+      std::string why(done.error().public_message());
+      if (next.kind == Piece::Kind::kDeleteHsm)
+        why = "The HSM has not proved yet that it zeroised itself, and counts as compromised until then: " + why;
+      const bool shown = next.kind == Piece::Kind::kDeleteHsm || next.kind == Piece::Kind::kCreateHsm;
+      if (shown) {
+        const Status noted = co_await NoteFailure(context, cluster_id, next.hsm_id, std::move(why));
+        if (!noted.ok()) LogError("noting why an HSM is not ready", noted.error());
+      }
     }
   }
   auto release = [cluster_id, owner = context.owner](store::Transaction& t) {
@@ -276,6 +300,8 @@ struct Lifecycle::State {
         state->running.insert(host);
         boost::asio::co_spawn(state->loop, RunHost(state, host), boost::asio::detached);
       }
+      const Status expired = co_await state->context.database.Run(&ExpireBackups);
+      if (!expired.ok()) LogError("looking for backups that have expired", expired.error());
       const auto work = co_await state->context.database.RunRead(&FindWork);
       if (!work.ok()) LogError("looking for clusters to work on", work.error());
       if (work.ok()) {
@@ -327,19 +353,33 @@ void Lifecycle::HostConnected(std::string host_id) {
 
 namespace {
 
+// What an HSM says of itself is believed when the store houses it on the host that passes it on. An HSM that is gone, as
+// far as the store knows, may still have a last word under way.
+Result<bool> TakeReport(store::Transaction& t, const std::string& host_id, const std::string& hsm_id,
+                        const proto::StatusChanged& changed) {
+  SR_TRY(const auto row,
+         t.QueryOne("SELECT host_id, cluster_id, state FROM hsms WHERE hsm_id = $1", {store::Text(hsm_id)}));
+  if (row && row->Text(2) == "DELETED") return false;
+  const bool of_none = changed.cluster_id().empty() && changed.lifecycle() == proto::EMPTY;
+  if (!row || row->Text(0) != host_id || (row->Text(1) != changed.cluster_id() && !of_none))
+    return Error(Errc::kPermission, "An HSM reports for a cluster that it does not belong to.")
+        .WithDetail("hsm " + hsm_id + " of host " + host_id + ", cluster " + changed.cluster_id() +
+                    (row ? "; the store has host " + row->Text(0) + ", cluster " + row->Text(1)
+                         : std::string("; the store does not know it")));
+  if (row->Text(2) != "ACTIVE") return !of_none;
+  SR_TRY(std::optional<ClusterRow> cluster, LoadClusterById(t, row->Text(1)));
+  const HsmRow* known = cluster ? cluster->Hsm(hsm_id) : nullptr;
+  if (known == nullptr || known->state_message == changed.message()) return !of_none;
+  HsmRow noted = *known;
+  noted.state_message = changed.message();
+  SR_CHECK(UpdateHsm(t, noted));
+  return !of_none;
+}
+
 Task<Status> NoteStatus(JobContext& context, std::string host_id, std::string hsm_id, proto::StatusChanged changed) {
-  if (changed.lifecycle() != proto::ACTIVE) co_return Status();
-  auto check = [host_id, hsm_id, cluster_id = changed.cluster_id()](store::Transaction& t) -> Result<bool> {
-    SR_TRY(
-        const auto row,
-        t.QueryOne("SELECT 1 FROM hsms WHERE hsm_id = $1 AND cluster_id = $2 AND host_id = $3 AND state <> 'DELETED'",
-                   {store::Text(hsm_id), store::Text(cluster_id), store::Text(host_id)}));
-    return row.has_value();
-  };
-  SR_CO_TRY(const bool known, co_await context.database.RunRead(std::move(check)));
-  if (!known) {
-    co_return Error(Errc::kPermission, "An HSM reports for a cluster that it does not belong to.").WithDetail(hsm_id);
-  }
+  auto take = [host_id, hsm_id, changed](store::Transaction& t) { return TakeReport(t, host_id, hsm_id, changed); };
+  SR_CO_TRY(const bool of_cluster, co_await context.database.Run(std::move(take)));
+  if (!of_cluster || changed.lifecycle() != proto::ACTIVE) co_return Status();
   co_return co_await NoteActivation(context, changed.cluster_id());
 }
 
@@ -361,6 +401,7 @@ void Lifecycle::StatusChanged(std::string host_id, std::string hsm_id, proto::St
 }
 
 Task<Status> Lifecycle::RunOnce() {
+  SR_CO_CHECK(co_await state_->context.database.Run(&ExpireBackups));
   SR_CO_TRY(const std::vector<std::string> work, co_await state_->context.database.RunRead(&FindWork));
   Status outcome;
   for (const std::string& id : work) {

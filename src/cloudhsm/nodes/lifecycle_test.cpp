@@ -142,7 +142,7 @@ TEST(Lifecycle, LaterHsmJoinsFromABackup) {
   world.hardware.asked.clear();
   ASSERT_TRUE(world.Work().ok());
   EXPECT_EQ(world.hardware.asked, (std::vector<std::string>{"start", "trust", "status", "device-request", "certify",
-                                                            "install-device", "snapshot-join", "admit", "join"}));
+                                                            "install-device", "snapshot-join", "admit", "join", "status"}));
   const auto shown = world.Cluster(cluster);
   ASSERT_EQ(HsmsOf(shown).size(), 2U);
   EXPECT_EQ(HsmState(shown, 1), "ACTIVE");
@@ -318,7 +318,7 @@ TEST_P(CrashInLaterHsm, EndsWell) {
   EXPECT_EQ(world_.hardware.hsms.size(), 2U);
   EXPECT_EQ(Count("cluster_snapshots", cluster), 2);  // activation and join
 }
-INSTANTIATE_TEST_SUITE_P(Lifecycle, CrashInLaterHsm, ::testing::ValuesIn(CrashRows(8)), CrashName);
+INSTANTIATE_TEST_SUITE_P(Lifecycle, CrashInLaterHsm, ::testing::ValuesIn(CrashRows(10)), CrashName);
 
 class CrashInInitialization : public Crash {};
 TEST_P(CrashInInitialization, EndsWell) {
@@ -351,6 +351,7 @@ TEST_P(CrashInDeletion, EndsWell) {
   EXPECT_TRUE(world_.Work().ok());
   EXPECT_EQ(HsmsOf(world_.Cluster(cluster)).size(), 1U);
   EXPECT_FALSE(world_.hardware.hsms.contains(second));
+  EXPECT_FALSE(world_.Cluster(cluster).contains("StateMessage")) << "it has proved that it zeroised itself";
   EXPECT_EQ(Count("cluster_snapshots", cluster), 3);  // activation, join, remove
 }
 INSTANTIATE_TEST_SUITE_P(Lifecycle, CrashInDeletion, ::testing::ValuesIn(CrashRows(7)), CrashName);

@@ -6,14 +6,37 @@
 
 namespace strongroom::cloudhsm {
 
+void Placement::Add(HostSite site) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(sites_, [&](const HostSite& old) { return old.host_id == site.host_id; });
+  sites_.push_back(std::move(site));
+}
+
+std::vector<HostSite> Placement::Sites() const {
+  const std::lock_guard lock(mutex_);
+  return sites_;
+}
+
 Result<Place> Placement::Choose(store::Transaction& t, const ClusterRow& cluster,
                                 const std::optional<std::string>& wanted) const {
+  return Among(t, cluster, Sites(), wanted, reachable_);
+}
+
+Result<Place> Placement::ChooseOn(store::Transaction& t, const ClusterRow& cluster, std::string_view host_id) const {
+  std::vector<HostSite> sites = Sites();
+  std::erase_if(sites, [&](const HostSite& site) { return site.host_id != host_id; });
+  return Among(t, cluster, std::move(sites), std::nullopt, {});
+}
+
+Result<Place> Placement::Among(store::Transaction& t, const ClusterRow& cluster, std::vector<HostSite> sites,
+                               const std::optional<std::string>& wanted, const Reachable& reachable) {
   struct Load {
     const HostSite* site;
+    bool away = false;
     std::size_t of_cluster = 0, all = 0;
   };
   std::vector<Load> loads;
-  for (const HostSite& site : sites_) loads.push_back({&site});
+  for (const HostSite& site : sites) loads.push_back({&site, reachable && !reachable(site.host_id)});
   std::set<std::string> taken;
   SR_TRY(const store::Rows rows, t.Query("SELECT host_id, eni_ip, cluster_id FROM hsms WHERE state <> 'DELETED'"));
   for (const store::Row& row : rows) {
@@ -25,7 +48,7 @@ Result<Place> Placement::Choose(store::Transaction& t, const ClusterRow& cluster
     }
   }
   std::stable_sort(loads.begin(), loads.end(), [](const Load& a, const Load& b) {
-    return std::tie(a.of_cluster, a.all) < std::tie(b.of_cluster, b.all);
+    return std::tie(a.away, a.of_cluster, a.all) < std::tie(b.away, b.of_cluster, b.all);
   });
   for (const Load& load : loads) {
     for (int last = kFirst; last <= kLast; ++last) {

@@ -16,6 +16,8 @@ class DeviceCertifier {
   virtual ~DeviceCertifier() = default;
   /// Errors: kUnavailable while the domain cluster is not reachable.
   virtual Task<Result<proto::CertifyDeviceReply>> Certify(Bytes device_csr, std::string hsm_id) = 0;
+  /// Wraps to a certified device what is wrapped to the deployment backup key. Errors: as Certify; kUntrusted, kCorrupted.
+  virtual Task<Result<proto::ReleaseKeysReply>> Release(proto::ReleaseKeysRequest request) = 0;
 };
 
 /// What the domain cluster is made with.
@@ -45,12 +47,22 @@ Task<Status> FinishCreateHsm(JobContext& context, ClusterRow cluster, HsmRow hsm
 Task<Status> FinishDeleteHsm(JobContext& context, ClusterRow cluster, HsmRow hsm);
 Task<Status> FinishInitialize(JobContext& context, ClusterRow cluster);
 Task<Status> FinishDeleteCluster(JobContext& context, ClusterRow cluster);
-/// Takes the first backup of a cluster that has become active.
-Task<Status> MakeFirstBackup(JobContext& context, ClusterRow cluster);
+/// Moves aside what no HSM can verify at the end of the cluster's log, and answers the operator's request.
+Task<Status> RepairLog(JobContext& context, ClusterRow cluster);
+Result<bool> RepairIsWanted(store::Transaction& t, const std::string& cluster_id);
+/// Takes the first backup of a cluster that has become active, or the day's.
+Task<Status> TakeDueBackup(JobContext& context, ClusterRow cluster);
+/// Has this HSM take a backup; does nothing when it was taken already.
+Task<Status> TakeBackup(JobContext& context, const ClusterRow& cluster, const HsmRow& hsm, std::string kind,
+                        std::string backup_id);
+/// Makes an HSM the only member of a cluster that has none left, or that is made from another's backup.
+Task<Status> RestoreCluster(JobContext& context, const ClusterRow& cluster, const HsmRow& hsm);
 
 /// Starts an HSM that should run and tells its host whom to let in. Idempotent.
 Task<Status> StartHsm(JobContext& context, const ClusterRow& cluster, const HsmRow& hsm);
 Task<Result<proto::HsmStatus>> StatusOfHsm(JobContext& context, const HsmRow& hsm);
+/// Shows in the HSM's StateMessage why it is not as it shall be yet.
+Task<Status> NoteFailure(JobContext& context, std::string cluster_id, std::string hsm_id, std::string why);
 /// INITIALIZED -> ACTIVE once an HSM of the cluster says so. No-op otherwise.
 Task<Status> NoteActivation(JobContext& context, std::string cluster_id);
 

@@ -1,11 +1,11 @@
 // Source: CloudHSMv2 API Reference, "CreateCluster".
-#include <charconv>
-
 #include "base/ids.h"
 #include "cloudhsm/ops/all.h"
 #include "cloudhsm/present.h"
+#include "cloudhsm/retention.h"
 #include "cloudhsm/service.h"
 #include "cloudhsm/subnets.h"
+#include "cloudhsm/tags.h"
 
 namespace strongroom::cloudhsm {
 namespace {
@@ -14,26 +14,11 @@ struct Request {
   std::string account, region;
   std::string hsm_type, mode, network_type;
   std::vector<std::string> subnets;
-  std::int64_t retention_days = 90;
+  std::int64_t retention_days = kDefaultRetentionDays;
+  std::optional<std::string> backup_id;
+  bool mode_given = false;
   std::vector<std::pair<std::string, std::string>> tags;
 };
-
-constexpr std::int64_t kShortestRetention = 7, kLongestRetention = 379;
-
-Result<std::int64_t> Retention(const aws::Fields& body) {
-  SR_TRY(const auto policy, body.OptionalObject("BackupRetentionPolicy"));
-  if (!policy) return 90;
-  SR_TRY(const auto type, policy->StringOr("Type", "DAYS"));
-  SR_TRY(const auto value, policy->OptionalString("Value"));
-  if (!value) return 90;
-  std::int64_t days = 0;
-  const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), days);
-  if (type != "DAYS" || error != std::errc() || end != value->data() + value->size() || days < kShortestRetention ||
-      days > kLongestRetention) {
-    return Error(Errc::kInvalidArgument, "Backup retention value must be between 7 and 379 days.");
-  }
-  return days;
-}
 
 Result<Request> Parse(const aws::Call& call) {
   Request r{.account = std::string(call.account()), .region = std::string(call.region)};
@@ -41,7 +26,9 @@ Result<Request> Parse(const aws::Call& call) {
   if (r.hsm_type != "hsm1.medium" && r.hsm_type != "hsm2m.medium") {
     return Error(Errc::kInvalidArgument, "Provided HsmType is not supported.");
   }
+  r.mode_given = call.body.Has("Mode");
   SR_TRY(r.mode, call.body.StringOr("Mode", "FIPS"));
+  SR_TRY(r.backup_id, call.body.OptionalString("SourceBackupId"));
   if (r.mode == "NON_FIPS" && r.hsm_type == "hsm1.medium") {
     return Error(Errc::kInvalidArgument, "Mode NON_FIPS is not supported by HsmType hsm1.medium.");
   }
@@ -51,23 +38,30 @@ Result<Request> Parse(const aws::Call& call) {
                  "NetworkType " + r.network_type + " is not supported: HSMs have IPv4 addresses.");
   }
   SR_TRY(r.subnets, call.body.StringList("SubnetIds"));
-  SR_TRY(r.retention_days, Retention(call.body));
+  SR_TRY(const auto retention, RetentionOf(call.body));
+  r.retention_days = retention.value_or(kDefaultRetentionDays);
   SR_TRY(r.tags, call.body.PairList("TagList", "Key", "Value"));
-  for (std::size_t i = 0; i < r.tags.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) {
-      if (r.tags[i].first == r.tags[j].first) {
-        return Error(Errc::kTag, "Tag keys must be unique: " + r.tags[i].first + " is given twice.");
-      }
-    }
-  }
+  SR_CHECK(RequireUniqueKeys(r.tags));
   return r;
 }
 
-Status RefuseBackup(store::Transaction& t, std::string_view source) {
-  const std::string id(source.substr(source.rfind('/') == std::string_view::npos ? 0 : source.rfind('/') + 1));
-  SR_TRY(const auto found, t.QueryOne("SELECT 1 FROM cluster_snapshots WHERE backup_id = $1", {store::Text(id)}));
-  if (!found) return Error(Errc::kNotFound, "Backup " + id + " was not found.");
-  return Error(Errc::kUnsupported, "This deployment does not create clusters from backups.");
+/// Takes over what the backup decides. A backup is named by its id, or by an ARN of this account and region.
+Status TakeBackup(store::Transaction& t, const Request& r, ClusterRow& row) {
+  const std::string_view named = *r.backup_id;
+  const std::string id(named.substr(named.rfind('/') == std::string_view::npos ? 0 : named.rfind('/') + 1));
+  if (named.starts_with("arn:") && named != ResourceArn(r.region, r.account, id))
+    return Error(Errc::kNotFound, "Backup " + id + " was not found.");
+  SR_TRY(const BackupRow backup, RequireBackup(t, r.account, r.region, id));
+  if (backup.state != BackupState::kReady) return WrongBackupState(backup);
+  if (!r.mode_given) row.mode = backup.mode;
+  if (row.mode != backup.mode)
+    return Error(Errc::kInvalidArgument, "The backup is not compatible with mode " + row.mode + ".");
+  if (backup.hsm_type == "hsm2m.medium" && row.hsm_type != backup.hsm_type)
+    return Error(Errc::kInvalidArgument, "The backup is not compatible with HsmType " + row.hsm_type + ".");
+  row.source_backup_id = id;
+  row.cluster_certificate = backup.cluster_certificate;
+  row.trust_anchor = backup.trust_anchor;
+  return {};
 }
 
 Result<ClusterRow> Create(store::Transaction& t, const Request& r, const Limits& limits) {
@@ -89,6 +83,7 @@ Result<ClusterRow> Create(store::Transaction& t, const Request& r, const Limits&
   SR_TRY(row.subnets, ZonesOf(t, r.account, r.region, r.subnets));
   SR_TRY(row.vpc_id, VpcOf(t, r.account, r.region));
   SR_TRY(row.created_at, t.NowMillis());
+  if (r.backup_id) SR_CHECK(TakeBackup(t, r, row));
   SR_CHECK(InsertCluster(t, row));
   for (const auto& [key, value] : r.tags) SR_CHECK(PutTag(t, r.account, r.region, row.cluster_id, key, value));
   return row;
@@ -96,11 +91,6 @@ Result<ClusterRow> Create(store::Transaction& t, const Request& r, const Limits&
 
 Task<Result<aws::Reply>> CreateCluster(CloudHsm& service, aws::Call& call) {
   SR_CO_CHECK(service.Authorize(call, ""));
-  SR_CO_TRY(const auto source, call.body.OptionalString("SourceBackupId"));
-  if (source) {
-    auto look = [backup = *source](store::Transaction& t) { return RefuseBackup(t, backup); };
-    SR_CO_CHECK(co_await service.database().RunRead(std::move(look)));
-  }
   SR_CO_TRY(Request request, Parse(call));
   Tags tags(request.tags.begin(), request.tags.end());
   auto create = [request = std::move(request), limits = service.limits()](store::Transaction& t) {

@@ -16,11 +16,8 @@ Status CheckState(const ClusterRow& cluster) {
   switch (cluster.state) {
     case ClusterState::kInitialized:
     case ClusterState::kActive:
-      if (cluster.hsms.empty()) {
-        return Error(Errc::kUnsupported,
-                     "Cluster " + cluster.cluster_id +
-                         " has no HSM left. This deployment does not restore a cluster from its backup.");
-      }
+      // The next HSM brings the cluster back from its backup.
+      if (cluster.hsms.empty()) return {};
       if (cluster.Count(HsmState::kActive) == 0) {
         return Error(Errc::kInvalidState,
                      "Cluster " + cluster.cluster_id + " has no ACTIVE HSM that could admit another.");

@@ -28,13 +28,7 @@ Task<Result<aws::Reply>> TagResource(CloudHsm& service, aws::Call& call) {
   SR_CO_TRY(request.resource_id, call.body.RequiredString("ResourceId"));
   SR_CO_TRY(request.tags, call.body.PairList("TagList", "Key", "Value"));
   request.limit = service.limits().tags;
-  for (std::size_t i = 0; i < request.tags.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) {
-      if (request.tags[i].first == request.tags[j].first) {
-        co_return Error(Errc::kTag, "Tag keys must be unique: " + request.tags[i].first + " is given twice.");
-      }
-    }
-  }
+  SR_CO_CHECK(RequireUniqueKeys(request.tags));
   SR_CO_CHECK(service.Authorize(call, request.resource_id));
   call.AuditResource(ClusterArn(call.region, call.account(), request.resource_id));
   auto apply = [request = std::move(request)](store::Transaction& t) { return Apply(t, request); };

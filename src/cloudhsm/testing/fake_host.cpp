@@ -1,6 +1,7 @@
 #include "cloudhsm/certificates.h"
 #include "cloudhsm/testing/world.h"
 #include "crypto/hash.h"
+#include "wire/zeroize_statement.h"
 
 namespace strongroom::cloudhsm::testing {
 namespace {
@@ -46,6 +47,12 @@ crypto::CertificateOptions Ca() {
 FakeHardware::FakeHardware() {
   manufacturer_key = PrivateKey::Generate(KeySpec::kP256).value();
   manufacturer_root = crypto::MakeSelfSigned({{"CN", "Manufacturer root"}}, *manufacturer_key, Ca()).value();
+}
+
+Task<Result<proto::ReleaseKeysReply>> FakeHardware::Release(proto::ReleaseKeysRequest request) {
+  proto::ReleaseKeysReply reply;
+  *reply.mutable_wrapped() = request.wrapped();
+  co_return reply;
 }
 
 Task<Result<proto::CertifyDeviceReply>> FakeHardware::Certify(Bytes device_csr, std::string hsm_id) {
@@ -104,11 +111,38 @@ Task<Status> FakeHost::Append(std::string hsm_id, std::string cluster_id) {
   SR_CO_TRY(const proto::Control read, co_await log_.Answer(host_id_, question));
   question.mutable_log_append()->set_cluster_id(cluster_id);
   question.mutable_log_append()->set_number(read.log_read().head() + 1);
-  question.mutable_log_append()->set_prev_hash(std::string(32, '\0'));
+  std::string prev_hash(32, '\0');
+  const auto& rows = read.log_read().rows();
+  if (!rows.empty()) prev_hash = AsText(crypto::Sha256(AsBytes(rows.rbegin()->record())));
+  question.mutable_log_append()->set_prev_hash(prev_hash);
   question.mutable_log_append()->set_record("record of " + hsm_id);
   SR_CO_TRY(const proto::Control done, co_await log_.Answer(host_id_, question));
   if (done.log_append().rows_size() != 0) co_return Error(Errc::kConflict, "The race was lost.");
   co_return Status();
+}
+
+Task<std::uint64_t> FakeHost::HeadOf(std::string hsm_id, std::string cluster_id) {
+  proto::Control question;
+  question.set_hsm_id(std::move(hsm_id));
+  question.mutable_log_read()->set_cluster_id(std::move(cluster_id));
+  const auto read = co_await log_.Answer(host_id_, std::move(question));
+  co_return read.ok() ? read->log_read().head() : 0;
+}
+
+proto::Zeroize FakeHost::ProofOf(const FakeHsm& hsm, const std::string& hsm_id) const {
+  using Proof = FakeHardware::Proof;
+  proto::Zeroize proof;
+  if (hardware_.proof == Proof::kNone || !hsm.device_key) return proof;
+  wire::ZeroizeStatement says;
+  says.hsm_id = hardware_.proof == Proof::kOtherHsm ? "hsm-aaaaaaaaaaa" : hsm_id;
+  const Bytes statement = wire::MakeZeroizeStatement(says);
+  Bytes signed_form = wire::SignedForm(statement);
+  if (hardware_.proof == Proof::kBadSignature) signed_form.push_back(0);
+  proof.set_statement(std::string(AsText(statement)));
+  proof.set_signature(Text(
+      hsm.device_key->Sign(crypto::SignatureScheme::kEcdsaSha256, crypto::MessageForm::kRaw, signed_form).value()));
+  proof.set_device_certificate(hsm.device.manufacturer_hardware_certificate());
+  return proof;
 }
 
 Task<Status> FakeHost::Snapshot(std::string hsm_id, std::string cluster_id, proto::MakeSnapshot asked) {
@@ -124,6 +158,23 @@ Task<Status> FakeHost::Snapshot(std::string hsm_id, std::string cluster_id, prot
   co_return Status();
 }
 
+// Reads the newest backup, or else the one named, and has its key released, as a real HSM does.
+Task<Status> FakeHost::Restore(std::string hsm_id, proto::RestoreCluster asked) {
+  proto::Control question;
+  question.set_hsm_id(hsm_id);
+  question.mutable_snapshot_get()->set_cluster_id(asked.cluster_id());
+  SR_CO_TRY(proto::Control found, co_await log_.Answer(host_id_, question));
+  if (found.snapshot_get().number() == 0) {
+    question.mutable_snapshot_get()->set_backup_id(asked.backup_id());
+    SR_CO_TRY(found, co_await log_.Answer(host_id_, question));
+  }
+  question.mutable_release_keys()->set_cluster_id(found.snapshot_get().cluster_id());
+  question.mutable_release_keys()->add_wrapped()->set_wrapped(found.snapshot_get().data());
+  SR_CO_TRY(const proto::Control released, co_await log_.Answer(host_id_, question));
+  hardware_.restored_from = released.release_keys().wrapped(0).wrapped();
+  co_return Status();
+}
+
 std::string FakeHost::NewCounter() {
   static int count = 0;
   return std::to_string(++count);
@@ -136,6 +187,11 @@ Task<Result<proto::Control>> FakeHost::ToHsm(FakeHsm& hsm, std::string hsm_id, p
   switch (question.body_case()) {
     case proto::Control::kHsmStatus:
       asked.push_back("status");
+      if (status.lifecycle() != proto::EMPTY) {
+        const std::uint64_t head = co_await HeadOf(hsm_id, status.cluster_id());
+        status.set_head(hsm.behind > 0 ? head - 1 : head);
+        hsm.behind -= hsm.behind > 0;
+      }
       *answer.mutable_hsm_status() = status;
       break;
     case proto::Control::kDeviceRequest: {
@@ -159,6 +215,7 @@ Task<Result<proto::Control>> FakeHost::ToHsm(FakeHsm& hsm, std::string hsm_id, p
         SR_CO_CHECK(co_await Append(hsm_id, question.create_cluster().cluster_id()));
         status.set_cluster_id(question.create_cluster().cluster_id());
         status.set_lifecycle(proto::UNINITIALIZED);
+        *status.add_members() = question.create_cluster().self();
         const auto subject = Subject("HSM:" + hsm_id.substr(4) + ":PARTN:3, for FIPS mode");
         status.set_csr(Text(CsrDer(crypto::MakeCsr(subject, ClusterKey()).value())));
         const auto device =
@@ -191,7 +248,18 @@ Task<Result<proto::Control>> FakeHost::ToHsm(FakeHsm& hsm, std::string hsm_id, p
       ++hsm.joined;
       status.set_cluster_id(question.join_cluster().cluster_id());
       status.set_lifecycle(proto::ACTIVE);
+      if (status.members().empty()) *status.add_members() = question.join_cluster().self();
       break;
+    case proto::Control::kRestoreCluster: {
+      asked.push_back("restore");
+      if (!status.members().empty()) break;
+      SR_CO_CHECK(co_await Restore(hsm_id, question.restore_cluster()));
+      ++hsm.restored;
+      status.set_cluster_id(question.restore_cluster().cluster_id());
+      status.set_lifecycle(proto::ACTIVE);
+      *status.add_members() = question.restore_cluster().self();
+      break;
+    }
     case proto::Control::kRemoveMember:
       asked.push_back("remove");
       ++hsm.removed;
@@ -205,6 +273,7 @@ Task<Result<proto::Control>> FakeHost::ToHsm(FakeHsm& hsm, std::string hsm_id, p
       asked.push_back("zeroize");
       ++hsm.zeroized;
       status.Clear();
+      *answer.mutable_zeroize() = ProofOf(hsm, hsm_id);
       break;
     default: co_return Error(Errc::kUnsupported, "The fake HSM does not know this question.");
   }

@@ -42,21 +42,26 @@ T Await(Loop& loop, Task<T> task) {
 
 /// One HSM's state, as far as the control plane can see.
 struct FakeHsm {
+  int behind = 0;  // so many of its next statuses show a head that is one too low
   std::string cluster_id, address;
   std::optional<crypto::PrivateKey> device_key;
   proto::InstallDevice device;
   proto::HsmStatus status;  // lifecycle EMPTY at first
-  int created = 0, joined = 0, admitted = 0, removed = 0, zeroized = 0, snapshots = 0, installed = 0;
+  int created = 0, joined = 0, admitted = 0, removed = 0, zeroized = 0, snapshots = 0, installed = 0,
+      restored = 0;
 };
 
 /// All hosts' common world: HSMs by id, the manufacturer, and where the next crash happens.
 struct FakeHardware : DeviceCertifier {
   FakeHardware();
   Task<Result<proto::CertifyDeviceReply>> Certify(Bytes device_csr, std::string hsm_id) override;
+  Task<Result<proto::ReleaseKeysReply>> Release(proto::ReleaseKeysRequest request) override;
+  std::string restored_from;  // the data of the backup that was restored last
 
   std::map<std::string, FakeHsm> hsms;         // that run
   std::map<std::string, std::string> trusted;  // SetClientTrust: hsm id -> DER
   std::vector<std::string> asked;              // names of questions, in order
+  enum class Proof { kTrue, kNone, kOtherHsm, kBadSignature } proof = Proof::kTrue;  // of having zeroised itself
   std::vector<std::string> refuse_install;     // public text of the HSM's refusal, when not empty
   /// The n-th question from now on is lost, before it reaches its goal or after it was carried out; -1: none.
   int crash_after = -1;
@@ -81,6 +86,9 @@ class FakeHost final : public Host {
   Task<Result<proto::Control>> Carry(std::string hsm_id, proto::Control question);
   Task<Result<proto::Control>> ToHsm(FakeHsm& hsm, std::string hsm_id, proto::Control question);
   Task<Status> Append(std::string hsm_id, std::string cluster_id);
+  Task<Status> Restore(std::string hsm_id, proto::RestoreCluster asked);
+  Task<std::uint64_t> HeadOf(std::string hsm_id, std::string cluster_id);
+  proto::Zeroize ProofOf(const FakeHsm& hsm, const std::string& hsm_id) const;
   Task<Status> Snapshot(std::string hsm_id, std::string cluster_id, proto::MakeSnapshot asked);
   static std::string NewCounter();
   std::string host_id_;

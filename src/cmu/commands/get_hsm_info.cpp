@@ -37,6 +37,7 @@ bool Run(MgmtUtil& util, const std::vector<std::string_view>&) {
                "Sessions             :{}\nNewest change        :{}\nChanges possible     :{}\n\n",
                Name(hsm.lifecycle()), hsm.members_size(), hsm.users(), hsm.keys(), hsm.sessions(), hsm.head(),
                hsm.changes_possible() ? "yes" : "no");
+    if (!hsm.log_problem().empty()) fmt::print("Problem              :{}\n\n", hsm.log_problem());
   }
   return all;
 }

@@ -21,6 +21,7 @@ Status Run(Call& call) {
   reply.set_keys(static_cast<std::uint32_t>(state.keys().size()));
   reply.set_sessions(static_cast<std::uint32_t>(call.engine.sessions.size()));
   reply.set_changes_possible(call.engine.replica.changes_possible());
+  reply.set_log_problem(call.engine.replica.LogProblem());
   call.Answer(reply);
   return {};
 }

@@ -1,4 +1,5 @@
 #include "hsm/replica/testing/test_cluster.h"
+#include "wire/zeroize_statement.h"
 
 namespace strongroom::hsm::replica {
 namespace {
@@ -317,15 +318,32 @@ TEST_F(ClusterLifeTest, ATrueForkStopsChangesOnBothSidesThatSeeIt) {
 }
 
 TEST_F(ClusterLifeTest, ZeroiseLeavesNothing) {
-  ASSERT_TRUE(Await(loop, b.replica->Zeroize()).ok());
+  const auto certificate = *crypto::Certificate::FromDer(b.replica->device().certificates().manufacturer_hardware);
+  const auto proof = Await(loop, b.replica->Zeroize());
+  ASSERT_TRUE(proof.ok()) << proof.error();
   EXPECT_FALSE(b.replica->serving());
-  EXPECT_TRUE(std::filesystem::is_empty(b.directory.path()));
+  const auto left = std::filesystem::directory_iterator(b.directory.path());
+  EXPECT_EQ(std::distance(begin(left), end(left)), 1) << "the proof";
   EXPECT_FALSE(b.replica->device().has_key());
-  EXPECT_TRUE(Await(loop, b.replica->Zeroize()).ok());
+  EXPECT_EQ(Await(loop, b.replica->Zeroize())->SerializeAsString(), proof->SerializeAsString());
   EXPECT_FALSE(Add(b, "key").ok());
   b.Kill();
   ASSERT_TRUE(b.Open().ok());
   EXPECT_EQ(b.state().lifecycle(), proto::EMPTY);
+  EXPECT_FALSE(Await(loop, b.replica->CreateCluster(DomainCreation("hsm-b"))).ok()) << "it is dead for good";
+  EXPECT_EQ(Await(loop, b.replica->Zeroize())->SerializeAsString(), proof->SerializeAsString());
+
+  const auto says = wire::ParseZeroizeStatement(AsBytes(proof->statement()));
+  ASSERT_TRUE(says.has_value());
+  EXPECT_EQ(says->hsm_id, "hsm-b");
+  EXPECT_EQ(says->cluster_id, kClusterId);
+  EXPECT_EQ(says->at_millis, *b.now_millis);
+  EXPECT_EQ(AsBytes(proof->device_certificate()).size(), certificate.ToDer().size());
+  const auto key = *certificate.public_key();
+  const Bytes signed_form = wire::SignedForm(AsBytes(proof->statement()));
+  EXPECT_TRUE(key.Verify(crypto::SignatureScheme::kPssSha256, crypto::MessageForm::kRaw, signed_form,
+                         AsBytes(proof->signature()))
+                  .ok());
 }
 
 TEST_F(ClusterLifeTest, FrontEndsAreEnrolledOnce) {

@@ -14,6 +14,7 @@ Replica::Core::Core(Loop& loop, StoreLink& store, ReplicaOptions options, Device
       options_(std::move(options)),
       device_(std::move(device)),
       log_(std::move(log)),
+      state_(options_.feature_level),
       turns_(loop),
       answered_(loop),
       poll_timer_(loop) {}
@@ -56,7 +57,7 @@ void Replica::Core::Stop(Error why) {
   if (stopped_ || dropped_) return;
   LogError("this HSM stops serving", why);
   stopped_ = why;
-  state_ = State();
+  state_ = State(options_.feature_level);
   position_.clear();
   FailWaiting(why);
   if (options_.on_stopped) Later([self = shared_from_this()] { self->options_.on_stopped(*self->stopped_); });
@@ -95,7 +96,10 @@ void Replica::Core::Start() {
 Task<void> Replica::Core::Poll() {
   constexpr auto kToken = boost::asio::as_tuple(boost::asio::use_awaitable_t<LoopExecutor>{});
   while (!Gone()) {
-    if (!device_.cluster_id().empty()) (void)co_await CatchUp(Reason::kPoll);
+    if (!device_.cluster_id().empty()) {
+      const Status caught_up = co_await CatchUp(Reason::kPoll);
+      if (caught_up.ok()) co_await RaiseFeatureLevel();
+    }
     if (Gone()) break;
     if (!std::exchange(poll_now_, false)) {
       poll_timer_.expires_after(options_.poll);
@@ -116,7 +120,7 @@ Status Replica::Core::BuildFromSnapshot() {
   const SharedSecret secret = device_.SecretOf(envelope.epoch);
   if (!secret) return Error(Errc::kCorrupted, "The HSM's snapshot is of an epoch whose secret it does not have.");
   SR_TRY(const SnapshotContent content, OpenSnapshot(envelope, *secret, device_.cluster_id()));
-  SR_TRY(state_, State::FromSnapshot(content.body, content.segments));
+  SR_TRY(state_, State::FromSnapshot(content.body, content.segments, options_.feature_level));
   head_ = Head{envelope.number, envelope.link};
   return {};
 }
@@ -124,6 +128,10 @@ Status Replica::Core::BuildFromSnapshot() {
 Status Replica::Core::Replay() {
   if (device_.cluster_id().empty()) {
     if (log_.last() == 0 && log_.snapshot().empty()) return {};
+    if (!device_.left_cluster().empty()) {
+      spdlog::warn("what was left of the log of {}, which this HSM has left, is removed", device_.left_cluster());
+      return log_.Destroy();
+    }
     return Error(Errc::kCorrupted,
                  "There is a cluster's log, but device.sealed is of no cluster. Nothing was overwritten.");
   }

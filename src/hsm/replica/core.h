@@ -45,9 +45,15 @@ class Replica::Core : public std::enable_shared_from_this<Replica::Core> {
   Task<Status> AdmitMember(proto::AdmitMember request);
   Task<Status> JoinCluster(proto::JoinCluster request);
   Task<Status> RemoveMember(std::string hsm_id);
+  Task<Status> RestoreCluster(proto::RestoreCluster request);
+  Task<Status> ReplaceRecoveryKey(std::string public_key);
   Task<Status> MakeSnapshot(std::string kind, std::string backup_id);
   Task<Status> EnrollFrontEnd(proto::EnrollFrontEnd request);
-  Task<Status> Zeroize();
+  Task<Result<proto::Zeroize>> Zeroize();
+  /// The process before this one was zeroised.
+  void ComeBackZeroized(proto::Zeroize proof);
+  Task<Result<proto::ChooseLogReply>> ChooseLog(proto::ChooseLogRequest::Side side);
+  std::string LogProblem() const;
   proto::HsmStatus HsmStatus() const;
 
  private:
@@ -108,7 +114,6 @@ class Replica::Core : public std::enable_shared_from_this<Replica::Core> {
   Status Apply(const Verified& verified);
   Status ApplyRows(const std::vector<StoredRecord>& rows);
   Status CommitPending();
-  void Removed();
   void RefreshPosition();
   void CompactIfDue();
   Status EnsureHsmCertificate();
@@ -132,10 +137,39 @@ class Replica::Core : public std::enable_shared_from_this<Replica::Core> {
   Task<Status> ReadToHead();
   Task<Status> GiveBack(std::uint64_t store_head);
   Status Contradict(Error why);
+  /// The store's record cannot be verified.
+  Status Refuse(const StoredRecord& row, const Error& why);
+  /// The store's record is another one than this HSM's.
+  Status Forked(std::uint64_t number);
+
+  // core_fork.cpp
+  Task<Result<bool>> IsShared(std::uint64_t number);
+  Task<Result<std::uint64_t>> FirstNotShared(std::uint64_t store_head);
+  Task<Result<proto::ChooseLogReply>> TakeThisHsm();
+  Task<Result<proto::ChooseLogReply>> TakeStore();
+
+  // core_admit.cpp
+  Result<Proposal> DecideAdmission(const proto::AdmitMember& request, const State& state) const;
+  Task<void> RaiseFeatureLevel();
+
+  // core_leave.cpp
+  void Removed();
+  Result<proto::Zeroize> MakeProof() const;
 
   // core_join.cpp
   Task<Status> Join(const proto::JoinCluster& request);
   Task<Result<Bytes>> ChangeMembers(Decide decide);
+
+  // core_restore.cpp
+  struct Past;
+  Task<Result<Past>> ReadPast(std::string cluster_id);
+  /// The epochs' secrets, by way of the recovery key or of the deployment backup key.
+  Task<Result<std::map<std::uint64_t, SharedSecret>>> SecretsOf(const Past& past, std::string cluster_id);
+  Task<Status> RestoreFromOwn(const proto::RestoreCluster& request, Past past);
+  Task<Status> RestoreFromBackup(const proto::RestoreCluster& request);
+  Task<Status> BecomeOnlyMember(const proto::RestoreCluster& request);
+  Result<Proposal> Inheritance(const proto::RestoreCluster& request, const SecretBuffer& secret) const;
+  Status Forget();
 
   Loop& loop_;
   StoreLink& store_;
@@ -155,12 +189,19 @@ class Replica::Core : public std::enable_shared_from_this<Replica::Core> {
   bool pumping_ = false, polling_ = false, poll_now_ = false;
   bool store_away_ = false;
   std::optional<Error> contradiction_;  // the store's log is not ours
+  bool forked_ = false;                 // and it has records that the store has not
+  StoredRecord refused_;                // that cannot be verified; number 0: none
   std::optional<Error> stopped_;        // for good
+  std::optional<proto::Zeroize> zeroized_;
   bool dropped_ = false;
   std::uint64_t catch_ups_started_ = 0;
   Status last_catch_up_;
   std::chrono::steady_clock::time_point caught_up_at_{};
   std::uint64_t compact_not_before_ = 0;
 };
+
+/// The proof of a zeroised HSM, if it is one; what a crash left of its files is then removed.
+Result<std::optional<proto::Zeroize>> LoadZeroized(const std::filesystem::path& directory);
+Error Zeroized();
 
 }  // namespace strongroom::hsm::replica

@@ -246,6 +246,7 @@ Replica::Core::Append Replica::Core::TakeOffer(Offer offer, bool offered_before)
   if (offer.outcome == Outcome::kNotOffered && !offered_before) {
     if (const Status cut = log_.CutOff(); !cut.ok()) return {End::kOpen, NotCertain()};
     pending_record_.clear();
+    if (!offer.refusal.empty()) return {End::kRefused, Error(Errc::kUnavailable, offer.refusal)};
     return {End::kRefused, NothingChanged()};
   }
   return {End::kOpen, NotCertain()};

@@ -63,17 +63,6 @@ Status Replica::Core::Apply(const Verified& verified) {
   return {};
 }
 
-void Replica::Core::Removed() {
-  // The log first: a crash in between leaves an HSM that reads of its removal again.
-  Status wiped = log_.Destroy();
-  if (wiped.ok()) wiped = device_.LeaveCluster();
-  if (!wiped.ok()) LogError("wiping the state of a removed HSM", wiped.error());
-  head_ = {};
-  pending_record_.clear();
-  position_keys_.clear();
-  Stop(Error(Errc::kUntrusted, "This HSM was removed from its cluster."));
-}
-
 Status Replica::Core::ApplyRows(const std::vector<StoredRecord>& rows) {
   Status end;
   bool wrote = false;
@@ -81,7 +70,7 @@ Status Replica::Core::ApplyRows(const std::vector<StoredRecord>& rows) {
     if (row.number <= head_.number) continue;
     auto verified = Verify(row.record);
     if (!verified.ok()) {
-      end = Contradict(std::move(verified).error());
+      end = Refuse(row, verified.error());
       break;
     }
     end = Prepare(*verified);
@@ -130,7 +119,9 @@ Result<Bytes> Replica::Core::SnapshotBytes() const {
   proto::ClearPart clear;
   SR_CHECK(WrapToAll(state_, {}, state_.epoch(), *secret, clear));
   const auto [body, segments] = state_.ToSnapshot();
-  return SealSnapshot(*secret, device_.cluster_id(), state_.epoch(), head_, std::move(clear), body, segments);
+  const Identity& identity = state_.identity();
+  return SealSnapshot(*secret, device_.cluster_id(), state_.epoch(), head_, std::move(clear), body, segments,
+                      identity.domain ? ByteView() : ByteView(identity.backup_certificate));
 }
 
 void Replica::Core::CompactIfDue() {

@@ -28,39 +28,77 @@ Task<Status> Replica::Core::CatchUpNow() {
   ++catch_ups_started_;
   last_catch_up_ = co_await ReadToHead();
   if (last_catch_up_.ok()) {
+    if (contradiction_) {
+      spdlog::info("the cluster's log continues what this HSM has; changes are possible again");
+      Later(options_.on_lifecycle);
+    }
     contradiction_.reset();
+    forked_ = false;
+    refused_ = {};
     caught_up_at_ = std::chrono::steady_clock::now();
   }
   co_return last_catch_up_;
 }
 
 Status Replica::Core::Contradict(Error why) {
-  if (!contradiction_) LogError("changes are stopped", why);
+  const bool news = !contradiction_ || contradiction_->public_message() != why.public_message();
+  if (news) LogError("changes are stopped", why);
   contradiction_ = std::move(why);
+  if (news) Later(options_.on_lifecycle);  // which tells the control plane
   return *contradiction_;
+}
+
+Status Replica::Core::Refuse(const StoredRecord& row, const Error& why) {
+  forked_ = false;
+  refused_ = row;
+  return Contradict(Error(Errc::kStale,
+                          "Record " + std::to_string(row.number) + " of the cluster's log cannot be verified; changes "
+                          "are stopped. If no HSM has it, `strongroom cluster repair-log` moves it aside.")
+                        .WithDetail(why.ForLog()));
+}
+
+Status Replica::Core::Forked(std::uint64_t number) {
+  forked_ = true;
+  refused_ = {};
+  return Contradict(Error(Errc::kStale, "The cluster's log is forked: it has another record " + std::to_string(number) +
+                                            " than this HSM. Changes are stopped until an officer chooses (chooseLog "
+                                            "in cloudhsm_mgmt_util)."));
+}
+
+std::string Replica::Core::LogProblem() const {
+  if (stopped_) return stopped_->public_message();
+  if (contradiction_) return contradiction_->public_message();
+  if (!device_.left_cluster().empty()) return "This HSM was removed from cluster " + device_.left_cluster() + ".";
+  return {};
 }
 
 Task<Status> Replica::Core::ReadToHead() {
   // The first page begins with the record that this HSM has last, so that a log that was set back or forked shows.
   bool first_page = true;
-  for (;;) {
+  for (int given_back = 0;;) {
     const std::uint64_t from = std::max<std::uint64_t>(head_.number + (first_page ? 0 : 1), 1);
-    auto rows = co_await store_.Read(device_.cluster_id(), from);
+    Task<Result<Rows>> read =
+        forked_ ? store_.ReadForked(device_.cluster_id(), from) : store_.Read(device_.cluster_id(), from);
+    auto rows = co_await std::move(read);
     SR_CO_CHECK(Usable());
     if (!rows.ok()) {
       SetStoreAway(true, rows.error().ForLog());
       co_return Unreachable();
     }
     SetStoreAway(false);
-    if (rows->head < head_.number) co_return co_await GiveBack(rows->head);
+    if (rows->head < head_.number) {
+      if (given_back++ > 0)
+        co_return Error(Errc::kUnavailable, "The cluster's log does not keep what it is given back.");
+      SR_CO_CHECK(co_await GiveBack(rows->head));
+      first_page = true;
+      continue;
+    }
     if (first_page && head_.number > 0) {
       if (rows->rows.empty() || rows->rows.front().number != head_.number)
         co_return Error(Errc::kUnavailable,
                         "The cluster's log does not show its record " + std::to_string(head_.number) + ".");
       if (HashOf(rows->rows.front().record) != head_.hash)
-        co_return Contradict(Error(Errc::kStale, "The cluster's log has another record " +
-                                                     std::to_string(head_.number) +
-                                                     " than this HSM; changes are stopped."));
+        co_return Forked(head_.number);
     }
     // Only now may the pending record be offered again: the store goes on from the same record as this HSM.
     SR_CO_CHECK(co_await Settle());
@@ -78,16 +116,18 @@ Task<Status> Replica::Core::ReadToHead() {
 Task<Status> Replica::Core::GiveBack(std::uint64_t store_head) {
   if (store_head > 0) {
     const auto known = log_.HashAt(store_head);
-    if (!known)
+    if (!known) {
+      forked_ = true;  // nobody can tell
+      refused_ = {};
       co_return Contradict(Error(Errc::kStale,
-                                 "The cluster's log was set back further than this HSM can give back; "
-                                 "changes are stopped."));
+                                 "The cluster's log was set back further than this HSM can give back; changes are "
+                                 "stopped until an officer chooses (chooseLog in cloudhsm_mgmt_util)."));
+    }
     auto rows = co_await store_.Read(device_.cluster_id(), store_head);
     SR_CO_CHECK(Usable());
     if (!rows.ok()) co_return Unreachable();
-    if (rows->rows.empty() || rows->rows.front().number != store_head || HashOf(rows->rows.front().record) != *known)
-      co_return Contradict(Error(Errc::kStale, "The cluster's log has another record " + std::to_string(store_head) +
-                                                   " than this HSM; changes are stopped."));
+    if (rows->rows.empty() || rows->rows.front().number != store_head) co_return Unreachable();
+    if (HashOf(rows->rows.front().record) != *known) co_return Forked(store_head);
   }
   const std::uint64_t start = std::max(store_head + 1, log_.first());
   spdlog::warn("the cluster's log was set back to record {}; records {} to {} are given back", store_head, start,
@@ -96,13 +136,12 @@ Task<Status> Replica::Core::GiveBack(std::uint64_t store_head) {
     SR_CO_TRY(Bytes record, log_.Read(number));
     SR_CO_TRY(const Envelope envelope, ParseRecord(record));
     Bytes link = ToBytes(envelope.link);
-    const Offer offer = co_await store_.Append(device_.cluster_id(), number, std::move(link), record);
+    const Offer offer = co_await store_.GiveBack(device_.cluster_id(), number, std::move(link), record);
     SR_CO_CHECK(Usable());
     if (offer.outcome == Offer::Outcome::kAppended) continue;
     if (offer.outcome == Offer::Outcome::kLost && !offer.rows.empty()) {
       if (offer.rows.front().record == record) continue;  // another HSM gives it back, too
-      co_return Contradict(Error(Errc::kStale, "The cluster's log has another record " + std::to_string(number) +
-                                                   " than this HSM; changes are stopped."));
+      co_return Forked(number);
     }
     SetStoreAway(true, offer.why);
     co_return Unreachable();

@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::size_t kMaxJoinBytes = std::size_t{256} << 20;
 constexpr std::size_t kMaxNameBytes = 64;
-constexpr std::size_t kEpochsGiven = 16;
 
 std::string Text(const Bytes& bytes) { return std::string(AsText(bytes)); }
 
@@ -56,6 +55,7 @@ Task<Status> Replica::Core::CreateCluster(proto::CreateCluster request) {
     co_return Error(Errc::kUnavailable, "The cluster's log cannot be reached; nothing was changed. Try again.");
   if (rows->head > 0) co_return Error(Errc::kAlreadyExists, "The cluster has a log already.");
 
+  request.mutable_self()->set_feature_level(options_.feature_level);
   SR_CO_TRY(Proposal proposal, MakeGenesis(request, device_));
   SR_CO_TRY(SecretBuffer fresh, crypto::RandomSecret(32));
   const SharedSecret secret = Share(std::move(fresh));
@@ -66,11 +66,14 @@ Task<Status> Replica::Core::CreateCluster(proto::CreateCluster request) {
     SR_CO_TRY(*clear.add_wrapped(),
               WrapToRecovery(AsBytes(request.recovery_public_key()), request.cluster_id(), 1, *secret));
   }
+  if (!request.domain() && !device_.certificates().backup.empty()) {
+    SR_CO_TRY(*clear.add_wrapped(), WrapToBackup(device_.certificates().backup, request.cluster_id(), 1, *secret));
+  }
   proto::LogBatch batch;
   batch.set_written_millis(options_.now_millis());
   batch.set_written_by(options_.hsm_id);
   for (proto::Change& change : proposal.changes) *batch.add_changes() = std::move(change);
-  State scratch;
+  State scratch(options_.feature_level);
   SR_CO_CHECK(scratch.ApplyBatch(batch, proposal.segments));
   SR_CO_CHECK(device_.AddSecrets(request.cluster_id(), {{1, secret}}));
   SR_CO_TRY(Bytes record, SealRecord(*secret, request.cluster_id(), 1, head_, clear, batch, proposal.segments));
@@ -78,9 +81,7 @@ Task<Status> Replica::Core::CreateCluster(proto::CreateCluster request) {
   SR_CO_CHECK(Usable());
   if (append.end == Append::End::kDone) co_return EnsureHsmCertificate();
   if (append.end == Append::End::kOpen) co_return *append.error;
-  contradiction_.reset();
-  SR_CO_CHECK(log_.Destroy());
-  SR_CO_CHECK(device_.LeaveCluster());
+  SR_CO_CHECK(Forget());
   if (append.error && append.error->code() == Errc::kUnavailable) co_return *append.error;
   co_return Error(Errc::kAlreadyExists, "The cluster has a log already.");
 }
@@ -104,6 +105,7 @@ Task<Status> Replica::Core::InstallDevice(proto::InstallDevice request) {
   certificates.manufacturer_hardware = ToBytes(AsBytes(request.manufacturer_hardware_certificate()));
   certificates.aws_root = ToBytes(AsBytes(request.aws_root()));
   certificates.manufacturer_root = ToBytes(AsBytes(request.manufacturer_root()));
+  certificates.backup = ToBytes(AsBytes(request.backup_certificate()));
   if (certificates.manufacturer_hardware == device_.certificates().manufacturer_hardware) co_return Status{};
   if (!device_.cluster_id().empty()) co_return Error(Errc::kInvalidState, "This HSM is in a cluster already.");
   SR_CO_CHECK(CheckDeviceCertificates(certificates, device_.key().public_key()));
@@ -128,51 +130,6 @@ Task<Status> Replica::Core::InstallClusterCertificate(proto::InstallClusterCerti
     auto* installed = proposal.changes.emplace_back().mutable_cluster_certificate();
     installed->set_certificate(request.certificate());
     installed->set_trust_anchor(request.trust_anchor());
-    return proposal;
-  };
-  SR_CO_CHECK(co_await ChangeMembers(std::move(decide)));
-  co_return Status{};
-}
-
-Task<Status> Replica::Core::AdmitMember(proto::AdmitMember request) {
-  const auto self = shared_from_this();
-  SR_CO_CHECK(CheckName(request.member().hsm_id(), "HSM's id"));
-  Decide decide = [this, request](const State& state) -> Result<Proposal> {
-    SR_TRY(const auto key, CheckMemberCertificate(AsBytes(request.device_certificate()),
-                                                  state.identity().manufacturer_root, options_.now_millis()));
-    const auto known = state.members().find(request.member().hsm_id());
-    if (known != state.members().end() && AsText(known->second.device_certificate) == request.device_certificate() &&
-        known->second.member.SerializeAsString() == request.member().SerializeAsString())
-      return Proposal{};
-    Proposal proposal;
-    auto* admitted = proposal.changes.emplace_back().mutable_member_admitted();
-    *admitted->mutable_member() = request.member();
-    admitted->set_device_certificate(request.device_certificate());
-    // Earlier epochs, too: the newest snapshot may be of one of them.
-    std::size_t epochs = 0;
-    const auto& secrets = device_.secrets();
-    for (auto each = secrets.rbegin(); each != secrets.rend() && epochs < kEpochsGiven; ++each, ++epochs) {
-      SR_TRY(*proposal.clear.add_wrapped(),
-             WrapToDevice(key, request.member().hsm_id(), state.identity().cluster_id, each->first, *each->second));
-    }
-    return proposal;
-  };
-  SR_CO_CHECK(co_await ChangeMembers(std::move(decide)));
-  co_return Status{};
-}
-
-Task<Status> Replica::Core::RemoveMember(std::string hsm_id) {
-  const auto self = shared_from_this();
-  Decide decide = [hsm_id](const State& state) -> Result<Proposal> {
-    if (!state.members().contains(hsm_id)) return Proposal{};
-    if (state.members().size() == 1)
-      return Error(Errc::kInvalidState, "The last HSM cannot be removed; it can only be zeroised.");
-    Proposal proposal;
-    auto* started = proposal.changes.emplace_back().mutable_epoch_started();
-    started->set_epoch(state.epoch() + 1);
-    started->add_removed(hsm_id);
-    SR_TRY(const SecretBuffer secret, crypto::RandomSecret(32));
-    SR_CHECK(WrapToAll(state, {hsm_id}, state.epoch() + 1, secret, proposal.clear));
     return proposal;
   };
   SR_CO_CHECK(co_await ChangeMembers(std::move(decide)));
@@ -287,29 +244,8 @@ Task<Status> Replica::Core::Join(const proto::JoinCluster& request) {
     RefreshPosition();
     co_return joined;
   }
-  if (!stopped_) {
-    state_ = State();
-    head_ = {};
-    position_.clear();
-    contradiction_.reset();
-    SR_CO_CHECK(log_.Destroy());
-    SR_CO_CHECK(device_.LeaveCluster());
-  }
+  if (!stopped_) SR_CO_CHECK(Forget());
   co_return joined;
-}
-
-Task<Status> Replica::Core::Zeroize() {
-  const auto self = shared_from_this();
-  if (dropped_) co_return Usable();
-  // Not after its turn: what is under way finds this HSM stopped and writes nothing more.
-  Stop(Error(Errc::kInvalidState, "This HSM was zeroised."));
-  state_ = State();
-  head_ = {};
-  pending_record_.clear();
-  position_keys_.clear();
-  const Status log = log_.Destroy();
-  const Status device = device_.Destroy();
-  co_return log.ok() ? device : log;
 }
 
 proto::HsmStatus Replica::Core::HsmStatus() const {
@@ -330,6 +266,13 @@ proto::HsmStatus Replica::Core::HsmStatus() const {
   for (const auto& [hsm_id, entry] : state_.members()) *status.add_members() = entry.member;
   status.set_epoch(state_.epoch());
   status.set_version(options_.version);
+  status.set_message(LogProblem());
+  if (contradiction_ && refused_.number > 0) {
+    status.set_refused_number(refused_.number);
+    status.set_refused_hash(Text(ToBytes(HashOf(refused_.record))));
+  }
+  status.set_feature_level(options_.feature_level);
+  status.set_pending_number(log_.pending().value_or(0));
   return status;
 }
 

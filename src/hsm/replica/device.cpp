@@ -23,6 +23,8 @@ enum Field : std::uint8_t {
   kHsmCertificate,
   kClusterId,
   kEpochSecret,
+  kBackupCertificate,
+  kLeftCluster,
 };
 
 Bytes Header(const std::string& hsm_id) {
@@ -110,6 +112,8 @@ Status Device::Parse(ByteView plaintext) {
         secrets_[*ByteReader(*bytes).Integer(8)] = Share(std::move(secret));
         break;
       }
+      case kBackupCertificate: certificates_.backup = ToBytes(*bytes); break;
+      case kLeftCluster: left_cluster_ = AsText(*bytes); break;
       default: return Damaged("field " + std::to_string(*field) + " is not known");
     }
   }
@@ -129,7 +133,9 @@ Status Device::Save() const {
   PutField(plaintext, kAwsRoot, certificates_.aws_root);
   PutField(plaintext, kManufacturerRoot, certificates_.manufacturer_root);
   PutField(plaintext, kHsmCertificate, certificates_.hsm);
+  PutField(plaintext, kBackupCertificate, certificates_.backup);
   PutField(plaintext, kClusterId, AsBytes(cluster_id_));
+  PutField(plaintext, kLeftCluster, AsBytes(left_cluster_));
   for (const auto& [epoch, secret] : secrets_) {
     SecretBytes counted;
     VaultSealer::AppendSegment(counted, *secret);
@@ -176,22 +182,28 @@ Status Device::AddSecrets(const std::string& cluster_id, const std::map<std::uin
   if (!cluster_id_.empty() && cluster_id_ != cluster_id)
     return Error(Errc::kInvalidState, "This HSM belongs to " + cluster_id_ + ".");
   auto old_secrets = secrets_;
-  const std::string old_cluster = cluster_id_;
+  const std::string old_cluster = cluster_id_, old_left = left_cluster_;
   if (cluster_id_.empty()) cluster_id_ = cluster_id;
+  left_cluster_.clear();
   for (const auto& [epoch, secret] : secrets) secrets_[epoch] = secret;
   Status saved = Save();
   if (!saved.ok()) {
     secrets_ = std::move(old_secrets);
     cluster_id_ = old_cluster;
+    left_cluster_ = old_left;
   }
   return saved;
 }
 
 Status Device::LeaveCluster() {
-  cluster_id_.clear();
-  secrets_.clear();
-  certificates_.hsm.clear();
-  return Save();
+  Device left = *this;
+  if (!cluster_id_.empty()) left.left_cluster_ = cluster_id_;
+  left.cluster_id_.clear();
+  left.secrets_.clear();
+  left.certificates_.hsm.clear();
+  SR_CHECK(left.Save());
+  *this = std::move(left);
+  return {};
 }
 
 Status Device::Destroy() {
@@ -199,6 +211,7 @@ Status Device::Destroy() {
   serial_.clear();
   certificates_ = {};
   cluster_id_.clear();
+  left_cluster_.clear();
   secrets_.clear();
   return RemoveFile(directory_ / "device.sealed");
 }

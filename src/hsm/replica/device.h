@@ -34,7 +34,7 @@ class Device {
 
   /// DER; empty when not there yet. The HSM certificate is the cluster's public key certified by the device key.
   struct Certificates {
-    Bytes aws_hardware, manufacturer_hardware, aws_root, manufacturer_root, hsm;
+    Bytes aws_hardware, manufacturer_hardware, aws_root, manufacturer_root, hsm, backup;
   };
   const Certificates& certificates() const noexcept { return certificates_; }
   Status SetCertificates(Certificates certificates);
@@ -47,8 +47,11 @@ class Device {
   SharedSecret SecretOf(std::uint64_t epoch) const;
   /// Enters a cluster, or adds secrets of the cluster it is in. Errors: as above; kInvalidState for another cluster.
   Status AddSecrets(const std::string& cluster_id, const std::map<std::uint64_t, SharedSecret>& secrets);
-  /// Forgets cluster, its secrets and the HSM certificate; key and hardware certificates stay.
+  /// Forgets cluster, its secrets and the HSM certificate; key and hardware certificates stay. What the cluster's log
+  /// has on disk is of no use from then on, so it is removed afterwards, never before.
   Status LeaveCluster();
+  /// The cluster that this HSM left last; empty when it has left none, or entered one since.
+  const std::string& left_cluster() const noexcept { return left_cluster_; }
   /// Forgets everything and removes the file.
   Status Destroy();
 
@@ -63,7 +66,7 @@ class Device {
   std::optional<crypto::PrivateKey> key_;
   std::string serial_;
   Certificates certificates_;
-  std::string cluster_id_;
+  std::string cluster_id_, left_cluster_;
   std::map<std::uint64_t, SharedSecret> secrets_;
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -27,6 +28,13 @@ class File {
 /// What errno says, as an Error: kResourceExhausted for a full disk, quota or size limit, else kInternal.
 Error FileError(std::string_view doing, const std::filesystem::path& path, int error_number);
 
+/// What is about to be done to a file, and what becomes of it in a test that lets the HSM die there.
+enum class FileStep { kMake, kWrite, kSync, kRename, kRemove, kCut };
+enum class FileFate { kDone, kHalf /* of the bytes are written */, kNot };
+/// Tests only: asked before each change to a file. What is not done fails, as nothing is done by a process that has died.
+using FileGate = std::function<FileFate(FileStep, const std::filesystem::path&)>;
+void SetFileGate(FileGate gate);
+
 /// Opens (O_CLOEXEC, mode 0600).
 Result<File> OpenFile(const std::filesystem::path& path, int flags);
 /// Nothing when there is no such file. Errors: kInternal; kCorrupted when larger than `max_bytes`.
@@ -34,10 +42,11 @@ Result<std::optional<Bytes>> ReadFile(const std::filesystem::path& path, std::si
 /// All of it, or an error.
 Status WriteAll(const File& file, const std::filesystem::path& path, ByteView bytes);
 Status SyncFile(const File& file, const std::filesystem::path& path);
+Status CutFile(const File& file, const std::filesystem::path& path, std::uint64_t size);
 Status SyncDirectory(const std::filesystem::path& directory);
 /// Temporary file beside it, synced, renamed, directory synced: a crash leaves the old content or the new.
 Status ReplaceFile(const std::filesystem::path& path, ByteView content);
-/// Absent is fine. The directory is synced.
+/// And what a ReplaceFile that was cut off may have left beside it. Absent is fine. The directory is synced.
 Status RemoveFile(const std::filesystem::path& path);
 
 }  // namespace strongroom::hsm::replica

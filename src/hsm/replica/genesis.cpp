@@ -60,6 +60,20 @@ Status AddDomainParts(const proto::CreateCluster& request, const crypto::Private
   return {};
 }
 
+// What customers' backups are wrapped to. Its certificate is the manufacturer's word that the private half is here only.
+Status MakeBackupKey(Identity& identity) {
+  SR_TRY(const auto key, crypto::PrivateKey::Generate(crypto::KeySpec::kRsa3072));
+  SR_TRY(const auto root, crypto::Certificate::FromDer(identity.manufacturer_root));
+  SR_TRY(const auto root_key, crypto::PrivateKey::FromPkcs8(*identity.manufacturer_key));
+  crypto::CertificateOptions options;
+  options.days = kTwentyYears - 1;
+  SR_TRY(const auto certificate, crypto::Issue(BackupKeySubject(), key.public_key(), root, root_key, options));
+  SR_TRY(SecretBuffer pkcs8, key.ToPkcs8());
+  identity.backup_certificate = certificate.ToDer();
+  identity.backup_key = Share(std::move(pkcs8));
+  return {};
+}
+
 Status MakeDomainRoots(Device& device, Identity& identity) {
   SR_TRY(Root manufacturer, MakeRoot("Strongroom Manufacturer Root"));
   SR_TRY(Root aws, MakeRoot("Strongroom Hardware Root G1"));
@@ -67,6 +81,13 @@ Status MakeDomainRoots(Device& device, Identity& identity) {
   identity.manufacturer_key = std::move(manufacturer.key);
   identity.aws_root = std::move(aws.certificate);
   identity.aws_root_key = std::move(aws.key);
+  SR_CHECK(MakeBackupKey(identity));
+  return CertifyOwnDevice(identity, device);
+}
+
+}  // namespace
+
+Status CertifyOwnDevice(const Identity& identity, Device& device) {
   SR_TRY(const auto request, crypto::MakeCsr(HardwareSubject(device.serial()), device.key()));
   SR_TRY(const Bytes request_der, CsrPemToDer(request));
   SR_TRY(const auto certified, CertifyDevice(identity, request_der));
@@ -75,10 +96,9 @@ Status MakeDomainRoots(Device& device, Identity& identity) {
   certificates.manufacturer_hardware = ToBytes(AsBytes(certified.manufacturer_hardware_certificate()));
   certificates.aws_root = identity.aws_root;
   certificates.manufacturer_root = identity.manufacturer_root;
+  certificates.backup = identity.backup_certificate;
   return device.SetCertificates(std::move(certificates));
 }
-
-}  // namespace
 
 Result<Proposal> MakeGenesis(const proto::CreateCluster& request, Device& device) {
   Identity identity;
@@ -97,6 +117,7 @@ Result<Proposal> MakeGenesis(const proto::CreateCluster& request, Device& device
       return Error(Errc::kInvalidState, "The HSM's device key has not been certified yet.");
     identity.manufacturer_root = device.certificates().manufacturer_root;
     identity.aws_root = device.certificates().aws_root;
+    identity.backup_certificate = device.certificates().backup;
   }
 
   SR_TRY(const auto cluster_key, crypto::PrivateKey::Generate(crypto::KeySpec::kRsa2048));
@@ -119,6 +140,8 @@ Result<Proposal> MakeGenesis(const proto::CreateCluster& request, Device& device
   genesis->set_manufacturer_root(Text(identity.manufacturer_root));
   genesis->set_aws_root(Text(identity.aws_root));
   genesis->set_recovery_public_key(Text(identity.recovery_public_key));
+  genesis->set_backup_certificate(Text(identity.backup_certificate));
+  genesis->set_feature_level(request.self().feature_level());
   genesis->set_cluster_key_segment(0);
   proposal.segments.push_back(Share(std::move(cluster_pkcs8)));
   if (identity.domain) {
@@ -126,6 +149,8 @@ Result<Proposal> MakeGenesis(const proto::CreateCluster& request, Device& device
     genesis->set_aws_root_key_segment(2);
     proposal.segments.push_back(identity.manufacturer_key);
     proposal.segments.push_back(identity.aws_root_key);
+    genesis->set_backup_key_segment(3);
+    proposal.segments.push_back(identity.backup_key);
     SR_CHECK(AddDomainParts(request, cluster_key, subject, identity, proposal));
   } else {
     SR_TRY(const SecretBuffer password, SecretBuffer::CopyOf(AsBytes(kFirstPassword)));

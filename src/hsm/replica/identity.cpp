@@ -62,6 +62,8 @@ std::vector<crypto::NameEntry> PartitionSubject(std::string_view serial, std::ui
                  (fips ? ", for FIPS mode" : ", for non-FIPS mode"));
 }
 
+std::vector<crypto::NameEntry> BackupKeySubject() { return {{"O", "Strongroom"}, {"CN", "Strongroom Backup Key"}}; }
+
 Result<Bytes> CsrPemToDer(std::string_view pem) {
   const auto begin = pem.find(kCsrBegin), end = pem.find(kCsrEnd);
   if (begin == std::string_view::npos || end == std::string_view::npos || end < begin)
@@ -97,6 +99,7 @@ Result<proto::CertifyDeviceReply> CertifyDevice(const Identity& identity, ByteVi
   reply.set_manufacturer_hardware_certificate(Text(manufacturer));
   reply.set_aws_root(Text(identity.aws_root));
   reply.set_manufacturer_root(Text(identity.manufacturer_root));
+  reply.set_backup_certificate(Text(identity.backup_certificate));
   return reply;
 }
 
@@ -125,6 +128,12 @@ Status CheckDeviceCertificates(const Device::Certificates& certificates, const c
     return Error(Errc::kUntrusted, "The hardware certificates are not for this HSM's device key.");
   if (!(aws.subject() == manufacturer.subject()))
     return Error(Errc::kUntrusted, "The two hardware certificates have different subjects.");
+  if (certificates.backup.empty()) return {};
+  SR_TRY(const auto backup, crypto::Certificate::FromDer(certificates.backup));
+  SR_CHECK(backup.VerifyIssuedBy(manufacturer_root));
+  SR_TRY(const auto backup_key, backup.public_key());
+  if (backup.subject().entries != BackupKeySubject() || !crypto::IsRsa(backup_key.spec()))
+    return Error(Errc::kUntrusted, "The backup key's certificate is not the manufacturer's for a backup key.");
   return {};
 }
 

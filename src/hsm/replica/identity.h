@@ -18,6 +18,9 @@ std::vector<crypto::NameEntry> HardwareSubject(std::string_view serial);
 /// The same with CN=HSM:<serial>:PARTN:<n>, for FIPS mode (or ", for non-FIPS mode")
 std::vector<crypto::NameEntry> PartitionSubject(std::string_view serial, std::uint32_t partition, bool fips);
 
+/// O=Strongroom, CN=Strongroom Backup Key
+std::vector<crypto::NameEntry> BackupKeySubject();
+
 /// PKCS#10 between PEM, as the crypto component has it, and DER, as the control link has it.
 Result<Bytes> CsrPemToDer(std::string_view pem);
 std::string CsrDerToPem(ByteView der);
@@ -29,6 +32,10 @@ Result<proto::CertifyDeviceReply> CertifyDevice(const Identity& identity, ByteVi
 inline Result<proto::CertifyDeviceReply> CertifyDevice(const State& state, ByteView device_csr) {
   return CertifyDevice(state.identity(), device_csr);
 }
+
+/// The domain cluster certifies the device that holds its state, and the device keeps the certificates.
+/// Errors: as CertifyDevice; those of Device.
+Status CertifyOwnDevice(const Identity& identity, Device& device);
 
 /// The device key certifies the cluster's public key, so that anyone can follow it to both roots.
 Result<Bytes> MakeHsmCertificate(const Device& device, const Identity& identity);

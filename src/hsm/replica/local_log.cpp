@@ -154,10 +154,7 @@ std::size_t LocalLog::records_since_snapshot() const noexcept {
   return entries_.empty() ? 0 : static_cast<std::size_t>(last() - snapshot_number_);
 }
 
-Status LocalLog::TruncateTo(std::uint64_t size) {
-  if (::ftruncate(file_.get(), static_cast<off_t>(size)) != 0) return FileError("cutting", path(), errno);
-  return SyncFile(file_, path());
-}
+Status LocalLog::TruncateTo(std::uint64_t size) { return CutFile(file_, path(), size); }
 
 Status LocalLog::EnsureOpen() {
   if (file_.open()) return {};
@@ -254,8 +251,13 @@ Status LocalLog::Compact(Bytes snapshot, std::uint64_t number, std::size_t histo
     PutEntry(content, kRecord, record);
     PutAcknowledgement(content, entry.number);
   }
-  SR_CHECK(ReplaceFile(path(), content));
   file_.Close();
+  if (Status replaced = ReplaceFile(path(), content); !replaced.ok()) {
+    // Which of the two stands there is not certain when only the directory could not be synced.
+    SR_TRY(LocalLog again, Open(directory_));
+    *this = std::move(again);
+    return replaced;
+  }
   end_ = content.size();
   entries_ = std::move(kept);
   return {};

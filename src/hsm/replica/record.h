@@ -54,9 +54,12 @@ Result<Bytes> SealRecord(const SecretBuffer& secret, const std::string& cluster_
 Result<Envelope> ParseSnapshot(ByteView snapshot);
 Result<SnapshotContent> OpenSnapshot(const Envelope& snapshot, const SecretBuffer& secret,
                                      const std::string& cluster_id);
-/// `clear` gets the snapshot key, wrapped under the epoch's secret, added.
+/// With the snapshot's own key, as it was released from the deployment backup key. Errors: as OpenSnapshot.
+Result<SnapshotContent> OpenBackup(const Envelope& snapshot, const SecretBuffer& snapshot_key,
+                                   const std::string& cluster_id);
+/// `clear` gets the snapshot key added: under the epoch's secret and, when a certificate is given, to the backup key.
 Result<Bytes> SealSnapshot(const SecretBuffer& secret, const std::string& cluster_id, std::uint64_t epoch,
                            const Head& head, proto::ClearPart clear, const proto::SnapshotBody& body,
-                           const Segments& segments);
+                           const Segments& segments, ByteView backup_certificate = {});
 
 }  // namespace strongroom::hsm::replica

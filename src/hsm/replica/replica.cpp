@@ -5,10 +5,12 @@
 namespace strongroom::hsm::replica {
 
 Result<std::unique_ptr<Replica>> Replica::Open(Loop& loop, StoreLink& store, ReplicaOptions options) {
+  SR_TRY(std::optional<proto::Zeroize> zeroized, LoadZeroized(options.directory));
   SR_TRY(Device device, Device::Open(options.directory, options.hsm_id, options.root_key));
   SR_TRY(LocalLog log, LocalLog::Open(options.directory));
   auto core = std::make_shared<Core>(loop, store, std::move(options), std::move(device), std::move(log));
   SR_CHECK(core->Replay());
+  if (zeroized) core->ComeBackZeroized(std::move(*zeroized));
   return std::unique_ptr<Replica>(new Replica(std::move(core)));
 }
 
@@ -51,13 +53,23 @@ Task<Status> Replica::InstallClusterCertificate(proto::InstallClusterCertificate
 Task<Status> Replica::AdmitMember(proto::AdmitMember request) { return core_->AdmitMember(std::move(request)); }
 Task<Status> Replica::JoinCluster(proto::JoinCluster request) { return core_->JoinCluster(std::move(request)); }
 Task<Status> Replica::RemoveMember(std::string hsm_id) { return core_->RemoveMember(std::move(hsm_id)); }
+Task<Status> Replica::RestoreCluster(proto::RestoreCluster request) {
+  return core_->RestoreCluster(std::move(request));
+}
+Task<Status> Replica::ReplaceRecoveryKey(std::string public_key) {
+  return core_->ReplaceRecoveryKey(std::move(public_key));
+}
 Task<Status> Replica::MakeSnapshot(std::string kind, std::string backup_id) {
   return core_->MakeSnapshot(std::move(kind), std::move(backup_id));
 }
 Task<Status> Replica::EnrollFrontEnd(proto::EnrollFrontEnd request) {
   return core_->EnrollFrontEnd(std::move(request));
 }
-Task<Status> Replica::Zeroize() { return core_->Zeroize(); }
+Task<Result<proto::Zeroize>> Replica::Zeroize() { return core_->Zeroize(); }
+Task<Result<proto::ChooseLogReply>> Replica::ChooseLog(proto::ChooseLogRequest::Side side) {
+  return core_->ChooseLog(side);
+}
+std::string Replica::LogProblem() const { return core_->LogProblem(); }
 proto::HsmStatus Replica::HsmStatus() const { return core_->HsmStatus(); }
 void Replica::OnLogNotice(const proto::LogNotice& notice) { core_->OnLogNotice(notice); }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,7 @@ struct ReplicaOptions {
   SharedSecret root_key;  // 32 bytes
   std::function<std::int64_t()> now_millis;
   std::string version = "0";  // of the software, for HsmStatus
+  std::uint32_t feature_level = kFeatureLevel;  // the newest that it takes; tests make it older
   std::chrono::milliseconds poll{1000};
   std::chrono::milliseconds negative_answers_at_most_every{100};
   std::size_t compact_after_records = 4096;
@@ -45,6 +47,10 @@ struct ReplicaOptions {
   std::function<void()> on_lifecycle;
   /// This HSM must serve no more: a record it cannot follow, or it was removed. state() is then empty.
   std::function<void(const Error&)> on_stopped;
+  /// Started by the operator, not by a host: the recovery key may be replaced and, given the key itself, the domain
+  /// cluster be restored.
+  bool maintenance = false;
+  std::optional<crypto::PrivateKey> recovery_key;
   std::function<bool(Step)> die_at;  // tests only: true drops everything at once, as a crash does
 };
 
@@ -104,9 +110,25 @@ class Replica {
   Task<Status> AdmitMember(proto::AdmitMember request);
   Task<Status> JoinCluster(proto::JoinCluster request);
   Task<Status> RemoveMember(std::string hsm_id);
+  /// Makes an EMPTY HSM the only member of a cluster of which no HSM is left, in a new epoch.
+  /// Errors: kInvalidState  it is in another cluster, or not certified; kNotFound  there is nothing to restore from;
+  /// kPermission  the domain cluster without the recovery key; kUntrusted  another recovery key; kCorrupted.
+  Task<Status> RestoreCluster(proto::RestoreCluster request);
+  /// Errors: kPermission unless in maintenance; kUnsupported outside the domain cluster; kInvalidArgument.
+  Task<Status> ReplaceRecoveryKey(std::string public_key);
   Task<Status> MakeSnapshot(std::string kind, std::string backup_id);
   Task<Status> EnrollFrontEnd(proto::EnrollFrontEnd request);
-  Task<Status> Zeroize();
+  /// Removes every secret, the device key included, and proves it. Asked again, also after a restart, it answers the
+  /// same. The proof is empty when the device key was never certified. Errors: those of Device; the HSM then serves no
+  /// more all the same, and is zeroised by the next start.
+  Task<Result<proto::Zeroize>> Zeroize();
+  /// An officer's choice in a forked log: this HSM's records take the place of the store's, which are moved aside; or
+  /// this HSM drops its own and follows the store's.
+  /// Errors: kInvalidState  nothing is forked, or this HSM does not have all of its records any more; kUntrusted  on the
+  /// store's side this HSM is no member; kUnavailable; kCorrupted  the store's side cannot be verified.
+  Task<Result<proto::ChooseLogReply>> ChooseLog(proto::ChooseLogRequest::Side side);
+  /// Why changes are stopped until somebody acts; empty when nothing is wrong.
+  std::string LogProblem() const;
   proto::HsmStatus HsmStatus() const;
   /// The store's head may have moved.
   void OnLogNotice(const proto::LogNotice& notice);

@@ -11,6 +11,12 @@ Error Contradiction(std::string detail) {
       .WithDetail(std::move(detail));
 }
 
+Error TooNew(std::uint32_t level, std::uint32_t supported) {
+  return Error(Errc::kCorrupted, "The cluster uses feature level " + std::to_string(level) +
+                                     ", and this version knows level " + std::to_string(supported) +
+                                     "; update strongroom-hsm. This HSM stops serving.");
+}
+
 std::string Lower(std::string_view name) {
   std::string lower(name);
   for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
@@ -52,6 +58,13 @@ Status State::Apply(const proto::Change& change, const Segments& segments) {
 Status State::ApplyBody(const proto::Change& change, const Segments& segments) {
   if (lifecycle_ == proto::EMPTY && change.body_case() != proto::Change::kGenesis)
     return Contradiction("the first change is no genesis");
+  const std::uint32_t level = FeatureLevelOf(change);
+  if (level > supported_)
+    return Error(Errc::kCorrupted,
+                 "The cluster's log has a change that this version does not know; update strongroom-hsm. This HSM stops "
+                 "serving.");
+  if (lifecycle_ != proto::EMPTY && level > feature_level_)
+    return Contradiction("a change of feature level " + std::to_string(level));
   switch (change.body_case()) {
     case proto::Change::kGenesis: return On(change.genesis(), segments);
     case proto::Change::kClusterCertificate: return On(change.cluster_certificate());
@@ -66,11 +79,26 @@ Status State::ApplyBody(const proto::Change& change, const Segments& segments) {
     case proto::Change::kFrontEndEnrolled: return On(change.front_end_enrolled());
     case proto::Change::kDomainKeyGeneration: return On(change.domain_key_generation(), segments);
     case proto::Change::kFrontEndRemoved: return On(change.front_end_removed());
+    case proto::Change::kRecoveryKeyReplaced: return On(change.recovery_key_replaced());
+    case proto::Change::kMemberSupports: return On(change.member_supports());
+    case proto::Change::kAdmissionRule: return On(change.admission_rule());
+    case proto::Change::kAdmissionRequested: return On(change.admission_requested());
+    case proto::Change::kAdmissionApproved: return On(change.admission_approved());
+    case proto::Change::kAdmissionWithdrawn: return On(change.admission_withdrawn());
     case proto::Change::BODY_NOT_SET: break;
   }
-  return Error(Errc::kCorrupted,
-               "The cluster's log has a change that this version does not know; update strongroom-hsm. This HSM stops "
-               "serving.");
+  return Contradiction("a change without a body");
+}
+
+std::uint32_t FeatureLevelOf(const proto::Change& change) noexcept {
+  switch (change.body_case()) {
+    case proto::Change::kAdmissionRule:
+    case proto::Change::kAdmissionRequested:
+    case proto::Change::kAdmissionApproved:
+    case proto::Change::kAdmissionWithdrawn: return kLevelOfAdmissionRules;
+    case proto::Change::BODY_NOT_SET: return kFeatureLevel + 1;  // of a type that this software's schema does not have
+    default: return 1;
+  }
 }
 
 void State::Remember(const proto::Change& change) {
@@ -91,6 +119,7 @@ void State::Remember(const proto::Change& change) {
 
 Status State::On(const proto::Genesis& genesis, const Segments& segments) {
   if (lifecycle_ != proto::EMPTY) return Contradiction("a second genesis");
+  if (genesis.feature_level() > supported_) return TooNew(genesis.feature_level(), supported_);
   if (genesis.cluster_id().empty() || genesis.csr().empty()) return Contradiction("genesis without id or request");
   Identity identity;
   identity.cluster_id = genesis.cluster_id();
@@ -103,7 +132,9 @@ Status State::On(const proto::Genesis& genesis, const Segments& segments) {
   identity.aws_root = Copy(genesis.aws_root());
   identity.recovery_public_key = Copy(genesis.recovery_public_key());
   SR_TRY(identity.cluster_key, SegmentAt(segments, genesis.cluster_key_segment()));
+  identity.backup_certificate = Copy(genesis.backup_certificate());
   if (identity.domain) {
+    SR_TRY(identity.backup_key, SegmentAt(segments, genesis.backup_key_segment()));
     SR_TRY(identity.manufacturer_key, SegmentAt(segments, genesis.manufacturer_key_segment()));
     SR_TRY(identity.aws_root_key, SegmentAt(segments, genesis.aws_root_key_segment()));
   }
@@ -111,7 +142,7 @@ Status State::On(const proto::Genesis& genesis, const Segments& segments) {
     members_[genesis.first().hsm_id()] = MemberEntry{genesis.first(), Copy(genesis.first_device_certificate())};
   identity_ = std::move(identity);
   epoch_ = 1;
-  feature_level_ = 1;
+  feature_level_ = std::max(genesis.feature_level(), 1U);
   lifecycle_ = proto::UNINITIALIZED;
   return {};
 }
@@ -130,6 +161,49 @@ Status State::On(const proto::MemberAdmitted& admitted) {
   if (admitted.member().hsm_id().empty() || admitted.device_certificate().empty())
     return Contradiction("an admission of nobody");
   members_[admitted.member().hsm_id()] = MemberEntry{admitted.member(), Copy(admitted.device_certificate())};
+  admissions_.erase(admitted.member().hsm_id());
+  return {};
+}
+
+Status State::On(const proto::MemberSupports& supports) {
+  const auto member = members_.find(supports.hsm_id());
+  if (member == members_.end()) return Contradiction("the level of " + supports.hsm_id() + ", who is no member");
+  if (supports.level() < feature_level_) return Contradiction("a member that supports less than is in use");
+  member->second.member.set_feature_level(supports.level());
+  return {};
+}
+
+std::uint32_t State::common_level() const noexcept {
+  std::uint32_t common = supported_;
+  for (const auto& [id, entry] : members_) common = std::min(common, std::max(entry.member.feature_level(), 1U));
+  return common;
+}
+
+Status State::On(const proto::AdmissionRule& rule) {
+  admission_needs_approval_ = rule.approval();
+  if (!admission_needs_approval_) admissions_.clear();
+  return {};
+}
+
+Status State::On(const proto::AdmissionRequested& requested) {
+  const std::string& hsm_id = requested.member().hsm_id();
+  if (!admission_needs_approval_ || hsm_id.empty() || requested.device_certificate().empty())
+    return Contradiction("a request for admission");
+  admissions_[hsm_id] = Admission{requested.member(), Copy(requested.device_certificate()), 0};
+  return {};
+}
+
+Status State::On(const proto::AdmissionApproved& approved) {
+  const auto found = admissions_.find(approved.hsm_id());
+  if (found == admissions_.end() || approved.approved_by() == 0) return Contradiction("an approval of nobody");
+  const auto digest = crypto::Sha256(found->second.device_certificate);
+  if (!std::ranges::equal(digest, AsBytes(approved.fingerprint()))) return Contradiction("an approval of another device");
+  found->second.approved_by = approved.approved_by();
+  return {};
+}
+
+Status State::On(const proto::AdmissionWithdrawn& withdrawn) {
+  if (admissions_.erase(withdrawn.hsm_id()) == 0) return Contradiction("the withdrawal of no request");
   return {};
 }
 
@@ -142,10 +216,7 @@ Status State::On(const proto::EpochStarted& started) {
 }
 
 Status State::On(const proto::FeatureLevel& level) {
-  if (level.level() > kFeatureLevel)
-    return Error(Errc::kCorrupted, "The cluster uses feature level " + std::to_string(level.level()) +
-                                       ", and this version knows level " + std::to_string(kFeatureLevel) +
-                                       "; update strongroom-hsm. This HSM stops serving.");
+  if (level.level() > supported_) return TooNew(level.level(), supported_);
   if (level.level() < feature_level_) return Contradiction("the feature level falls");
   feature_level_ = level.level();
   return {};
@@ -223,6 +294,12 @@ Status State::On(const proto::FrontEndRemoved& removed) {
   return {};
 }
 
+Status State::On(const proto::RecoveryKeyReplaced& replaced) {
+  if (!identity_.domain || replaced.public_key().empty()) return Contradiction("a recovery key");
+  identity_.recovery_public_key = Copy(replaced.public_key());
+  return {};
+}
+
 Status State::On(const proto::DomainKeyGeneration& generation, const Segments& segments) {
   if (!identity_.domain || generation.generation() <= newest_domain_key())
     return Contradiction("domain key generation " + std::to_string(generation.generation()));
@@ -254,6 +331,13 @@ const Bytes* State::Remembered(const wire::ClientId& client, std::uint32_t comma
   return found == answers_.end() ? nullptr : &found->second.answer;
 }
 
+Status RequireLevel(const State& state, std::uint32_t level) {
+  if (state.feature_level() >= level) return {};
+  return Error(Errc::kUnsupported, "Not every HSM of the cluster knows this yet: it needs feature level " +
+                                       std::to_string(level) + ", and the cluster is at " +
+                                       std::to_string(state.feature_level()) + ". Update strongroom-hsm everywhere.");
+}
+
 void ShiftSegments(proto::Change& change, std::uint32_t offset) {
   if (change.has_key_put()) {
     change.mutable_key_put()->set_segment(change.key_put().segment() + offset);
@@ -265,6 +349,7 @@ void ShiftSegments(proto::Change& change, std::uint32_t offset) {
     genesis->set_cluster_key_segment(genesis->cluster_key_segment() + offset);
     genesis->set_manufacturer_key_segment(genesis->manufacturer_key_segment() + offset);
     genesis->set_aws_root_key_segment(genesis->aws_root_key_segment() + offset);
+    genesis->set_backup_key_segment(genesis->backup_key_segment() + offset);
   }
 }
 

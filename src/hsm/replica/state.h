@@ -19,7 +19,12 @@ namespace strongroom::hsm::replica {
 using Segments = std::vector<SharedSecret>;
 
 /// The newest feature level that this software knows. A record of a higher one stops the HSM.
-inline constexpr std::uint32_t kFeatureLevel = 1;
+inline constexpr std::uint32_t kFeatureLevel = 2;
+/// The level from which on a change of this type may be in the log (docs/formats.md 2); above kFeatureLevel when its type
+/// is not known.
+std::uint32_t FeatureLevelOf(const proto::Change& change) noexcept;
+/// The levels at which changes of a type begin, by name.
+inline constexpr std::uint32_t kLevelOfAdmissionRules = 2;
 /// Wrong passwords in a row that lock a user (cloudhsm.md 5.3); an AU never locks.
 inline constexpr std::uint32_t kFailuresThatLock = 5;
 /// How long a client's command is remembered with its answer, by the records' own time.
@@ -44,6 +49,13 @@ struct MemberEntry {
   Bytes device_certificate;  // DER, under the manufacturer root
 };
 
+/// A new HSM that waits for an officer's approval.
+struct Admission {
+  proto::Member member;
+  Bytes device_certificate;       // DER
+  std::uint32_t approved_by = 0;  // user id; 0: not yet
+};
+
 /// What the genesis record says once and for all, and the cluster certificate.
 struct Identity {
   std::string cluster_id;
@@ -55,6 +67,8 @@ struct Identity {
   Bytes recovery_public_key;                    // DER SubjectPublicKeyInfo; domain only
   SharedSecret cluster_key;                     // PKCS#8
   SharedSecret manufacturer_key, aws_root_key;  // PKCS#8; domain only, else null
+  Bytes backup_certificate;                     // DER, of the deployment backup key
+  SharedSecret backup_key;                      // PKCS#8, its private half; domain only, else null
   Bytes cluster_certificate, trust_anchor;      // DER; empty until the cluster is initialised
 };
 
@@ -64,7 +78,8 @@ struct Identity {
 /// Threads   one loop. References into a state do not survive the next change: hold KeyPtr or copies across co_await.
 class State {
  public:
-  State() = default;  // lifecycle EMPTY
+  /// Lifecycle EMPTY. `supported` is the newest feature level that this HSM takes.
+  explicit State(std::uint32_t supported = kFeatureLevel) : supported_(supported) {}
 
   /// Starts a record written at `written_millis`: forgets answers that have become too old.
   /// Errors: kCorrupted when the time runs backwards.
@@ -79,7 +94,8 @@ class State {
   /// The state as changes that build it anew; equal states give equal bytes.
   std::pair<proto::SnapshotBody, Segments> ToSnapshot() const;
   /// Errors: kCorrupted.
-  static Result<State> FromSnapshot(const proto::SnapshotBody& body, const Segments& segments);
+  static Result<State> FromSnapshot(const proto::SnapshotBody& body, const Segments& segments,
+                                    std::uint32_t supported = kFeatureLevel);
   /// SHA-256 over everything in the state, secrets included.
   crypto::Sha256Digest Digest() const;
 
@@ -87,6 +103,8 @@ class State {
   proto::Lifecycle lifecycle() const noexcept { return lifecycle_; }
   std::uint64_t epoch() const noexcept { return epoch_; }
   std::uint32_t feature_level() const noexcept { return feature_level_; }
+  /// The newest level that every member's software knows.
+  std::uint32_t common_level() const noexcept;
   std::int64_t written_millis() const noexcept { return written_millis_; }
 
   const std::map<std::uint32_t, User>& users() const noexcept { return users_; }
@@ -103,6 +121,9 @@ class State {
   std::uint32_t next_handle() const noexcept { return next_handle_; }
 
   const std::map<std::string, MemberEntry>& members() const noexcept { return members_; }
+  /// Whether a new HSM needs an officer's approval, and those that wait for it, by HSM id.
+  bool admission_needs_approval() const noexcept { return admission_needs_approval_; }
+  const std::map<std::string, Admission>& admissions() const noexcept { return admissions_; }
   /// By DER SubjectPublicKeyInfo; the value is the name.
   const std::map<Bytes, std::string>& front_ends() const noexcept { return front_ends_; }
   const std::map<std::uint32_t, SharedSecret>& domain_keys() const noexcept { return domain_keys_; }
@@ -124,6 +145,11 @@ class State {
   Status On(const proto::ClusterCertificate& certificate);
   Status On(const proto::MemberAdmitted& admitted);
   Status On(const proto::EpochStarted& started);
+  Status On(const proto::MemberSupports& supports);
+  Status On(const proto::AdmissionRule& rule);
+  Status On(const proto::AdmissionRequested& requested);
+  Status On(const proto::AdmissionApproved& approved);
+  Status On(const proto::AdmissionWithdrawn& withdrawn);
   Status On(const proto::FeatureLevel& level);
   Status On(const proto::UserPut& put);
   Status On(const proto::UserRemoved& removed);
@@ -132,9 +158,11 @@ class State {
   Status On(const proto::KeyRemoved& removed);
   Status On(const proto::FrontEndEnrolled& enrolled);
   Status On(const proto::FrontEndRemoved& removed);
+  Status On(const proto::RecoveryKeyReplaced& replaced);
   Status On(const proto::DomainKeyGeneration& generation, const Segments& segments);
   void Remember(const proto::Change& change);
 
+  std::uint32_t supported_;
   Identity identity_;
   proto::Lifecycle lifecycle_ = proto::EMPTY;
   std::uint64_t epoch_ = 0;
@@ -146,11 +174,16 @@ class State {
   std::map<std::uint32_t, KeyPtr> keys_;
   std::uint32_t next_handle_ = 1;
   std::map<std::string, MemberEntry> members_;
+  bool admission_needs_approval_ = false;
+  std::map<std::string, Admission> admissions_;
   std::map<Bytes, std::string> front_ends_;
   std::map<std::uint32_t, SharedSecret> domain_keys_;
   std::map<RequestName, Remembrance> answers_;
   std::multimap<std::int64_t, RequestName> answers_by_age_;
 };
+
+/// Whether changes that begin at this level may be proposed. Errors: kUnsupported while a member does not know them.
+Status RequireLevel(const State& state, std::uint32_t level);
 
 /// Adds `offset` to every segment number in the change, for a change that joins others in one record.
 void ShiftSegments(proto::Change& change, std::uint32_t offset);

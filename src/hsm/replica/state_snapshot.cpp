@@ -33,10 +33,12 @@ std::pair<proto::SnapshotBody, Segments> State::ToSnapshot() const {
   genesis->set_manufacturer_root(Text(identity_.manufacturer_root));
   genesis->set_aws_root(Text(identity_.aws_root));
   genesis->set_recovery_public_key(Text(identity_.recovery_public_key));
+  genesis->set_backup_certificate(Text(identity_.backup_certificate));
   genesis->set_cluster_key_segment(AddSegment(segments, identity_.cluster_key));
   if (identity_.domain) {
     genesis->set_manufacturer_key_segment(AddSegment(segments, identity_.manufacturer_key));
     genesis->set_aws_root_key_segment(AddSegment(segments, identity_.aws_root_key));
+    genesis->set_backup_key_segment(AddSegment(segments, identity_.backup_key));
   }
   if (!identity_.cluster_certificate.empty()) {
     auto* certificate = body.add_changes()->mutable_cluster_certificate();
@@ -69,6 +71,13 @@ std::pair<proto::SnapshotBody, Segments> State::ToSnapshot() const {
     *member->mutable_member() = entry.member;
     member->set_device_certificate(Text(entry.device_certificate));
   }
+  body.set_admission_approval(admission_needs_approval_);
+  for (const auto& [id, admission] : admissions_) {
+    auto* waits = body.add_admissions();
+    *waits->mutable_member() = admission.member;
+    waits->set_device_certificate(Text(admission.device_certificate));
+    waits->set_approved_by(admission.approved_by);
+  }
   for (const auto& [name, remembered] : answers_) {
     auto* answer = body.add_answers();
     answer->set_client_id(Text(name.first));
@@ -79,11 +88,11 @@ std::pair<proto::SnapshotBody, Segments> State::ToSnapshot() const {
   return {std::move(body), std::move(segments)};
 }
 
-Result<State> State::FromSnapshot(const proto::SnapshotBody& body, const Segments& segments) {
-  State state;
-  for (const proto::Change& change : body.changes()) SR_CHECK(state.ApplyBody(change, segments));
-  if (body.feature_level() > kFeatureLevel)
+Result<State> State::FromSnapshot(const proto::SnapshotBody& body, const Segments& segments, std::uint32_t supported) {
+  State state(supported);
+  if (body.feature_level() > supported)
     return Error(Errc::kCorrupted, "The snapshot needs a newer version of strongroom-hsm.");
+  for (const proto::Change& change : body.changes()) SR_CHECK(state.ApplyBody(change, segments));
   if (body.next_user_id() < state.next_user_id_ || body.next_handle() < state.next_handle_)
     return Error(Errc::kCorrupted, "The snapshot's next ids are behind its own users and keys.");
   state.written_millis_ = body.written_millis();
@@ -95,6 +104,10 @@ Result<State> State::FromSnapshot(const proto::SnapshotBody& body, const Segment
   for (const proto::MemberState& member : body.members())
     state.members_[member.member().hsm_id()] =
         MemberEntry{member.member(), ToBytes(AsBytes(member.device_certificate()))};
+  state.admission_needs_approval_ = body.admission_approval();
+  for (const proto::AdmissionState& waits : body.admissions())
+    state.admissions_[waits.member().hsm_id()] =
+        Admission{waits.member(), ToBytes(AsBytes(waits.device_certificate())), waits.approved_by()};
   for (const proto::RememberedAnswer& answer : body.answers()) {
     RequestName name{ToBytes(AsBytes(answer.client_id())), answer.command()};
     state.answers_[name] = Remembrance{answer.at_millis(), ToBytes(AsBytes(answer.answer()))};

@@ -10,6 +10,9 @@ namespace strongroom::kms {
 namespace {
 constexpr std::chrono::seconds kRecheck{60};
 constexpr std::chrono::seconds kWatchInterval{5};
+/// How long a connect is tried again while KMS's own parts are away, which is not the store's fault.
+constexpr std::chrono::seconds kOwnTroublePatience{5};
+constexpr std::chrono::milliseconds kOwnTroublePause{250};
 constexpr std::array kUnfinished{ConnectionState::kConnecting, ConnectionState::kDisconnecting};
 }  // namespace
 
@@ -200,8 +203,17 @@ Task<void> CustomStores::Watch() {
 
 Task<void> CustomStores::RunConnect(CustomStoreRow row) {
   auto outcome = co_await Connect(row);
+  const auto until = Clock::now() + kOwnTroublePatience;
+  while (!outcome.ok() && outcome.error().code() == Errc::kUnavailable && Clock::now() < until) {
+    const bool go_on = co_await parts_.background.Sleep(kOwnTroublePause);
+    if (!go_on) break;
+    auto again = co_await Connect(row);
+    outcome = std::move(again);
+  }
   std::optional<std::string> code;
-  if (!outcome.ok() && outcome.error().code() == Errc::kCancelled && parts_.background.stopping()) {
+  const bool unfinished =
+      !outcome.ok() && (outcome.error().code() == Errc::kCancelled || outcome.error().code() == Errc::kUnavailable);
+  if (unfinished && parts_.background.stopping()) {
     co_await GiveBack(std::move(row));
     co_return;
   }

@@ -374,6 +374,14 @@ TEST(Connect, EndsWithoutEffectWhenItIsDisconnectedMeanwhile) {
   EXPECT_EQ(service.Connect(id), "CONNECTED");
 }
 
+TEST(Connect, WaitsForKmsOwnPartsThatAreAway) {
+  FakeService service;
+  service.MakeCluster();
+  const std::string id = service.NewStore();
+  service.sealer().FailNext(2);
+  EXPECT_EQ(service.Connect(id), "CONNECTED");
+}
+
 TEST(Connect, IsFinishedByAProcessThatIsToldToStop) {
   FakeService service;
   FakeCluster& cluster = service.MakeCluster();

@@ -44,10 +44,17 @@ void FakeDirectory::Remove(const std::string& cluster_id) {
 }
 
 FakeSealer::FakeSealer() : key_(Must(crypto::RandomSecret(32))) {}
+Status FakeSealer::There() {
+  if (failures_ <= 0) return {};
+  --failures_;
+  return Error(Errc::kUnavailable, "The sealer is away.");
+}
 Task<Result<Bytes>> FakeSealer::Seal(std::string purpose, std::string name, SecretBuffer plaintext) {
+  SR_CO_CHECK(There());
   co_return crypto::SealSecret(key_, AsBytes("fake sealer"), Bound(purpose, name), plaintext);
 }
 Task<Result<SecretBuffer>> FakeSealer::Open(std::string purpose, std::string name, Bytes sealed) {
+  SR_CO_CHECK(There());
   co_return crypto::Open(key_, AsBytes("fake sealer"), Bound(purpose, name), sealed);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -32,9 +33,13 @@ class FakeSealer final : public ports::Sealer {
   FakeSealer();
   Task<Result<Bytes>> Seal(std::string purpose, std::string name, SecretBuffer plaintext) override;
   Task<Result<SecretBuffer>> Open(std::string purpose, std::string name, Bytes sealed) override;
+  /// The next `count` calls find nobody there.
+  void FailNext(int count) { failures_ = count; }
 
  private:
+  Status There();
   SecretBuffer key_;
+  std::atomic<int> failures_{0};
 };
 
 /// The root user's access key of any account: access key id "AKIA" and the account, one secret for all.

@@ -61,6 +61,7 @@ class FakeService {
   /// One statement on the store, behind the service's back. Caches are told, as the change feed would.
   void Sql(std::string_view statement, std::initializer_list<store::Value> values = {});
   std::int64_t Count(std::string_view statement, std::initializer_list<store::Value> values = {});
+  FakeSealer& sealer() { return sealer_; }
   /// A kmsuser password as a store's row has it.
   store::Value Sealed(const std::string& store_id, std::string_view password);
   /// Ends the process and starts another on the same store; `start` begins its background work.

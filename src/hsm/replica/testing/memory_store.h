@@ -17,6 +17,7 @@ struct MemoryStore {
   struct Cluster {
     std::vector<Bytes> records;  // number n at n - 1
     StoredSnapshot snapshot;
+    std::vector<Bytes> set_aside;
   };
   std::map<std::string, Cluster> clusters;
   std::size_t rows_per_answer = 7;
@@ -31,18 +32,27 @@ class MemoryLink final : public StoreLink {
   bool silent = false;   // the same, but nobody can tell whether an offer arrived (it did not)
   int lose_answers = 0;  // offers that are taken, and whose answer is lost
   int offers = 0;
+  std::string refusal;  // no plain append is taken, and this is why
 
-  Task<Offer> Append(std::string cluster_id, std::uint64_t number, Bytes, Bytes record) override {
+  Task<Offer> Append(std::string cluster_id, std::uint64_t number, Bytes prev_hash, Bytes record) override {
     co_await Yield();
     ++offers;
     Offer offer;
     offer.why = "by order of the test";
+    if (!refusal.empty()) {
+      offer.outcome = Offer::Outcome::kNotOffered;
+      offer.refusal = refusal;
+      co_return offer;
+    }
     if (away || silent) {
       offer.outcome = away ? Offer::Outcome::kNotOffered : Offer::Outcome::kUnknown;
       co_return offer;
     }
     auto& records = store_->clusters[cluster_id].records;
-    if (number == records.size() + 1) {
+    if (number == records.size() + 1 && !records.empty() && ToBytes(HashOf(records.back())) != prev_hash) {
+      offer.outcome = Offer::Outcome::kNotOffered;
+      offer.refusal = "The store has another history.";
+    } else if (number == records.size() + 1) {
       records.push_back(record);
       offer.outcome = Offer::Outcome::kAppended;
     } else if (number <= records.size()) {
@@ -63,6 +73,19 @@ class MemoryLink final : public StoreLink {
     const auto& records = store_->clusters[cluster_id].records;
     Rows rows{RowsFrom(records, from), records.size()};
     co_return rows;
+  }
+
+  Task<Status> SetAside(std::string cluster_id, std::uint64_t from, Bytes row_hash) override {
+    co_await Yield();
+    if (away || silent) co_return Error(Errc::kUnavailable, "The store is away.");
+    auto& cluster = store_->clusters[cluster_id];
+    if (from < 1 || from > cluster.records.size() || ToBytes(HashOf(cluster.records[from - 1])) != row_hash)
+      co_return Error(Errc::kConflict, "The row is another one.");
+    const auto first = cluster.records.begin() + static_cast<std::ptrdiff_t>(from - 1);
+    cluster.set_aside.assign(first, cluster.records.end());
+    cluster.records.erase(first, cluster.records.end());
+    if (cluster.snapshot.number >= from) cluster.snapshot = {};
+    co_return Status{};
   }
 
   Task<Status> PutSnapshot(std::string cluster_id, std::uint64_t number, std::string, std::string,

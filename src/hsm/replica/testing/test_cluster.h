@@ -172,6 +172,7 @@ inline Status Certify(Loop& loop, TestHsm& member, TestHsm& fresh) {
 inline proto::AdmitMember AdmissionOf(TestHsm& fresh) {
   proto::AdmitMember admit;
   *admit.mutable_member() = MemberOf(fresh.hsm_id);
+  admit.mutable_member()->set_feature_level(fresh.replica->HsmStatus().feature_level());
   admit.set_device_certificate(std::string(AsText(fresh.replica->device().certificates().manufacturer_hardware)));
   return admit;
 }

@@ -33,11 +33,13 @@ class MemoryStore final : public replica::StoreLink {
   bool away = false;
   std::vector<Bytes> rows;
 
-  Task<replica::Offer> Append(std::string, std::uint64_t number, Bytes, Bytes record) override {
+  Task<replica::Offer> Append(std::string, std::uint64_t number, Bytes prev_hash, Bytes record) override {
     replica::Offer offer;
-    if (away) {
+    const bool other_history = number == rows.size() + 1 && !rows.empty() &&
+                               ToBytes(crypto::Sha256(rows.back())) != prev_hash;
+    if (away || other_history) {
       offer.outcome = replica::Offer::Outcome::kNotOffered;
-      offer.why = "away";
+      offer.why = "away, or of another history";
     } else if (number == rows.size() + 1) {
       rows.push_back(std::move(record));
       offer.outcome = replica::Offer::Outcome::kAppended;

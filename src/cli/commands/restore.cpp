@@ -1,0 +1,57 @@
+#include "cli/restore.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "cli/commands/all.h"
+#include "cli/recovery_options.h"
+
+namespace strongroom::cli {
+namespace {
+
+struct Options {
+  std::string listen;
+  RestorePlan plan;
+  std::string backup, data;
+  GivenRecoveryKey recovery_key;
+};
+
+Status Run(Options options) {
+  options.plan.backup = options.backup;
+  options.plan.data = options.data;
+  if (!options.listen.empty()) {
+    SR_TRY(options.plan.listen, ParseListen(options.listen));
+  }
+  if (options.plan.postgresql.find("password=") != std::string::npos)
+    return Error(Errc::kInvalidArgument,
+                 "Everybody on this machine can read a command line; put the password into ~/.pgpass or PGPASSWORD.");
+  SR_CHECK(HardenForSecrets());
+  SR_TRY(const crypto::PrivateKey recovery_key, options.recovery_key.Load());
+  SR_TRY(const Restored restored, RestoreDeployment(options.plan, recovery_key));
+  std::printf(
+      "Restored %llu rows into %s; the domain cluster %s is open in epoch %llu. Start it with `strongroom serve --data %s`; "
+      "customers' clusters follow from their backups. Clients need the new `strongroom client-bundle` and CA certificate.\n",
+      static_cast<unsigned long long>(restored.rows), options.data.c_str(), restored.cluster_id.c_str(),
+      static_cast<unsigned long long>(restored.epoch), options.data.c_str());
+  return {};
+}
+
+std::function<Status()> Declare(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  app.add_option("FILE", options->backup, "The backup")->required();
+  app.add_option("--data", options->data, "The data directory to make; must not be there, or be empty")->required();
+  options->recovery_key.Declare(app);
+  app.add_option("--listen", options->listen, "HTTPS address, ADDR:PORT; default: an address of the deployment's own");
+  app.add_option("--postgresql", options->plan.postgresql,
+                 "libpq connection string of an empty database, without password; default: SQLite in the directory");
+  app.add_flag("--new-root-key", options->plan.new_root_key,
+               "Give the account a new root access key at the next start; the old ones stop working");
+  return [options] { return Run(*options); };
+}
+
+}  // namespace
+
+const Command op::restore = {"restore", "Bring a deployment back from a backup, on an empty machine", &Declare};
+
+}  // namespace strongroom::cli

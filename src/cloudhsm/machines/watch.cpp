@@ -1,0 +1,260 @@
+#include "cloudhsm/machines/watch.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <map>
+#include <set>
+
+#include "base/log.h"
+#include "cloudhsm/control_host.h"
+#include "cloudhsm/nodes/ask.h"
+#include "crypto/hash.h"
+#include "terminal/terminal.h"
+
+namespace strongroom::cloudhsm {
+namespace {
+
+namespace fs = std::filesystem;
+using Timer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                                boost::asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>;
+constexpr std::string_view kSealPurpose = "machine";
+constexpr std::size_t kMaxPemBytes = 8192;
+
+Result<crypto::Certificate> FromRow(const std::string& pem) { return crypto::Certificate::FromPem(pem, kMaxPemBytes); }
+
+Result<std::optional<ClusterRow>> LoadDomain(store::Transaction& t) {
+  SR_TRY(const auto row, t.QueryOne("SELECT cluster_id FROM clusters WHERE kind = 'domain'"));
+  if (!row) return std::optional<ClusterRow>();
+  return LoadClusterById(t, row->Text(0));
+}
+
+/// By this machine's own clock: who can write the store cannot prolong it. None when it is not ours or has expired.
+std::optional<SecretBuffer> Invitation(const fs::path& directory, const std::string& id) {
+  if (id.empty() || id.find('/') != std::string::npos || id.front() == '.') return std::nullopt;
+  const fs::path file = directory / id;
+  std::error_code failed;
+  const auto made = fs::last_write_time(file, failed);
+  if (failed) return std::nullopt;
+  if (fs::file_time_type::clock::now() - made > kInvitationLife) {
+    fs::remove(file, failed);
+    return std::nullopt;
+  }
+  auto secret = cli::Terminal::ReadKeyFile(file);
+  if (!secret.ok()) {
+    LogError("reading an invitation", secret.error());
+    return std::nullopt;
+  }
+  return *std::move(secret);
+}
+
+}  // namespace
+
+struct MachineWatch::State {
+  explicit State(Parts p) : parts(std::move(p)), timer(parts.loop) {}
+
+  const Parts parts;
+  Timer timer;
+  bool stopped = false;
+  bool has_domain_hsm = false;
+  std::map<std::string, MachineRow> known;          // approved, by host id
+  std::set<std::pair<std::string, Bytes>> told;     // host id and the certificate that it lets in
+  std::map<std::string, crypto::Sha256Digest> bad;  // refused rows, so that it is said once
+  std::vector<std::shared_ptr<ControlHost>> links;  // none is dropped before the end: jobs may be using it
+
+  bool IsSelf(const MachineRow& row) const { return row.host_id == parts.self.host_id; }
+
+  Task<Status> Seal(MachineRow& row) {
+    SR_CO_TRY(SecretBuffer facts, SecretBuffer::CopyOf(FactsOf(row)));
+    SR_CO_TRY(row.approval, co_await parts.sealer.Seal(std::string(kSealPurpose), row.host_id, std::move(facts)));
+    co_return Status();
+  }
+
+  /// Until it is in the log of the domain cluster, no HSM of that lets the front end in.
+  Task<Status> Enroll(MachineRow row) {
+    SR_CO_TRY(const crypto::Certificate certificate, FromRow(row.front_end_certificate));
+    SR_CO_TRY(const std::optional<ClusterRow> domain, co_await parts.database.RunRead(&LoadDomain));
+    Status outcome = Error(Errc::kUnavailable, "The domain cluster has no ACTIVE HSM.");
+    if (!domain) co_return outcome;
+    for (const HsmRow& hsm : domain->hsms) {
+      if (hsm.state != HsmState::kActive) continue;
+      proto::Control question;
+      question.mutable_enroll_front_end()->set_public_key(std::string(AsText(certificate.public_key_spki())));
+      question.mutable_enroll_front_end()->set_name(row.host_id);
+      const auto answer = co_await AskHsm(parts.jobs, hsm, std::move(question));
+      if (answer.ok()) co_return Status();
+      outcome = answer.error();
+    }
+    co_return outcome;
+  }
+
+  /// This machine's own row, and whoever was invited here. True: the row is approved now.
+  Task<Result<bool>> Approve(MachineRow row) {
+    SR_CO_CHECK(Check(row));
+    const std::optional<SecretBuffer> invitation = Invitation(parts.invitations, row.invitation_id);
+    if (!invitation) co_return false;
+    if (!crypto::ConstantTimeEqual(ProofOf(row, *invitation), row.proof))
+      co_return Error(Errc::kUntrusted, "Machine " + row.host_id + " was not made with the invitation that it names.");
+    SR_CO_CHECK(co_await Enroll(row));
+    SR_CO_CHECK(co_await Seal(row));
+    auto note = [row](store::Transaction& t) { return ApproveMachine(t, row); };
+    SR_CO_TRY(const bool noted, co_await parts.database.Run(std::move(note)));
+    if (!noted) co_return false;
+    spdlog::info("machine {} has joined, invited by {}", row.host_id, row.invitation_id);
+    std::error_code ignored;
+    fs::remove(parts.invitations / row.invitation_id, ignored);
+    co_return true;
+  }
+
+  Task<Status> ApproveSelf(MachineRow row) {
+    SR_CO_CHECK(Check(row));
+    SR_CO_CHECK(co_await Seal(row));
+    auto put = [row](store::Transaction& t) { return PutMachine(t, row); };
+    SR_CO_CHECK(co_await parts.database.Run(std::move(put)));
+    known.insert_or_assign(row.host_id, row);
+    co_return Status();
+  }
+
+  Task<Status> Verify(MachineRow row) {
+    SR_CO_CHECK(Check(row));
+    SR_CO_TRY(const SecretBuffer facts, co_await parts.sealer.Open(std::string(kSealPurpose), row.host_id, row.approval));
+    if (facts.EqualsInConstantTime(FactsOf(row))) co_return Status();
+    co_return Error(Errc::kUntrusted, "Machine " + row.host_id + " was changed after it had been approved.");
+  }
+
+  Status Connect(const MachineRow& row) {
+    const auto before = known.find(row.host_id);
+    const bool same = before != known.end() && before->second.address == row.address && before->second.port == row.port &&
+                      before->second.control_certificate == row.control_certificate;
+    // One that the configuration names is connected already.
+    if (same || (before == known.end() && parts.hosts.Find(row.host_id) != nullptr)) return {};
+    SR_TRY(crypto::Certificate pinned, FromRow(row.control_certificate));
+    SR_TRY(const channel::TlsContext tls,
+           channel::ControlClient({.identity = parts.identity, .peers = {std::move(pinned)}}));
+    ControlHostOptions options{
+        .host_id = row.host_id, .address = row.address, .port = static_cast<std::uint16_t>(row.port)};
+    auto link = std::make_shared<ControlHost>(parts.loop, std::move(options), tls, parts.log);
+    links.push_back(link);
+    parts.hosts.Add(row.host_id, link);
+    parts.placement.Add({row.host_id, row.network + "."});
+    link->Start(parts.lifecycle);
+    spdlog::info("connecting to the host of machine {} at {}:{}", row.host_id, row.address, row.port);
+    return {};
+  }
+
+  Task<Status> TakeIn(MachineRow row) {
+    const auto before = known.find(row.host_id);
+    if (before != known.end() && FactsOf(before->second) == FactsOf(row)) co_return Status();
+    const crypto::Sha256Digest whole = crypto::Sha256({FactsOf(row), row.proof, row.approval});
+    if (const auto refused = bad.find(row.host_id); refused != bad.end() && refused->second == whole) co_return Status();
+    const bool has_approval = !row.approval.empty();
+    bool approved = has_approval;
+    Status outcome;
+    if (has_approval) {
+      outcome = co_await Verify(row);
+    } else {
+      const auto decided = co_await Approve(row);
+      if (decided.ok()) approved = *decided;
+      else outcome = decided.error();
+    }
+    if (!outcome.ok()) {
+      const Errc code = outcome.error().code();
+      if (code == Errc::kUntrusted || code == Errc::kInvalidArgument || code == Errc::kBadCiphertext)
+        bad.insert_or_assign(row.host_id, whole);
+      co_return outcome;
+    }
+    if (!approved) co_return Status();
+    SR_CO_CHECK(Connect(row));
+    known.insert_or_assign(row.host_id, row);
+    co_return Status();
+  }
+
+  Task<Status> Tell() {
+    const std::map<std::string, MachineRow> machines = known;
+    Status outcome;
+    for (const auto& [host_id, machine] : machines) {
+      Host* host = parts.hosts.Find(host_id);
+      if (host == nullptr || !host->connected()) continue;
+      for (const auto& [name, other] : machines) {
+        if (name == host_id) continue;
+        SR_CO_TRY(const crypto::Certificate certificate, FromRow(other.front_end_certificate));
+        if (told.contains({host_id, certificate.ToDer()})) continue;
+        proto::Control question;
+        question.mutable_allow_front_end()->set_name(name);
+        question.mutable_allow_front_end()->set_certificate(std::string(AsText(certificate.ToDer())));
+        const auto answer = co_await host->Ask(std::string(), std::move(question), parts.jobs.ask);
+        if (answer.ok()) told.insert({host_id, certificate.ToDer()});
+        else if (outcome.ok()) outcome = answer.error();
+      }
+    }
+    co_return outcome;
+  }
+
+  Task<Status> Look() {
+    SR_CO_TRY(const std::vector<MachineRow> rows, co_await parts.database.RunRead(&LoadMachines));
+    Status outcome;
+    const auto note = [&outcome](const Status& status) {
+      if (!status.ok() && outcome.ok()) outcome = status;
+    };
+    MachineRow self = parts.self;
+    bool approved = false;
+    for (const MachineRow& row : rows) {
+      if (!IsSelf(row)) continue;
+      // What it joined with stays, as its facts are made of it.
+      self.invitation_id = row.invitation_id;
+      self.proof = row.proof;
+      approved = !row.approval.empty() && FactsOf(row) == FactsOf(self);
+      if (approved) known.insert_or_assign(row.host_id, row);
+    }
+    if (!approved) note(co_await ApproveSelf(std::move(self)));
+    for (const MachineRow& row : rows)
+      if (!IsSelf(row)) note(co_await TakeIn(row));
+    note(co_await Tell());
+    if (!has_domain_hsm) {
+      const Status ensured = co_await parts.ensure_domain_hsm();
+      has_domain_hsm = ensured.ok();
+      note(ensured);
+    }
+    co_return outcome;
+  }
+
+  static Task<void> Run(std::shared_ptr<State> state) {
+    std::string said;
+    while (!state->stopped) {
+      const Status looked = co_await state->Look();
+      const std::string failure = looked.ok() ? std::string() : looked.error().public_message();
+      if (!looked.ok() && failure != said) LogError("looking at the deployment's machines", looked.error());
+      said = failure;
+      if (state->stopped) break;
+      state->timer.expires_after(state->parts.poll);
+      boost::system::error_code ignored;
+      co_await state->timer.async_wait(
+          boost::asio::redirect_error(boost::asio::use_awaitable_t<LoopExecutor>{}, ignored));
+    }
+  }
+};
+
+MachineWatch::MachineWatch(Parts parts) : state_(std::make_shared<State>(std::move(parts))) {}
+
+MachineWatch::~MachineWatch() {
+  Stop();
+  // What Stop has posted may be dropped with the loop, which is too late for a link to end on it.
+  state_->links.clear();
+}
+
+void MachineWatch::Start() { boost::asio::co_spawn(state_->parts.loop, State::Run(state_), boost::asio::detached); }
+
+void MachineWatch::Stop() {
+  boost::asio::post(state_->parts.loop, [state = state_] {
+    state->stopped = true;
+    state->timer.cancel();
+    for (const auto& link : state->links) link->Stop();
+  });
+}
+
+Task<Status> MachineWatch::Look() { co_return co_await state_->Look(); }
+
+}  // namespace strongroom::cloudhsm

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "base/task.h"
+#include "channel/tls_context.h"
+#include "cloudhsm/log/log_server.h"
+#include "cloudhsm/machines/rows.h"
+#include "cloudhsm/nodes/hosts.h"
+#include "cloudhsm/nodes/lifecycle.h"
+#include "cloudhsm/nodes/placement.h"
+#include "ports/sealer.h"
+
+namespace strongroom::cloudhsm {
+
+/// Keeps a front end in step with the other machines of its deployment (table `machines`): approves those that were
+/// invited here, connects to the hosts of all that are approved, tells those hosts which front ends may connect, and
+/// sees to it that its own host has an HSM of the domain cluster.
+///
+/// Promise   a row counts only with an approval that opens in the domain cluster and covers the row as it is. Approved is
+///           a machine whose proof was made with the secret of an invitation that lies here and has not expired, and the
+///           front end's own; the key of an approved front end is in the domain cluster's log by then.
+/// Threads   one loop. Lifetime: what Parts refers to outlives it, and the loop has ended before that is destroyed.
+class MachineWatch {
+ public:
+  struct Parts {
+    Loop& loop;
+    store::Database& database;
+    JobContext& jobs;
+    ports::Sealer& sealer;
+    Hosts& hosts;
+    Placement& placement;
+    LogServer& log;
+    Lifecycle& lifecycle;
+    const channel::Identity& identity;
+    MachineRow self;                    // without approval
+    std::filesystem::path invitations;  // a file for each, named by its id, holding its secret
+    std::function<Task<Status>()> ensure_domain_hsm;
+    std::chrono::milliseconds poll{1000};
+  };
+  explicit MachineWatch(Parts parts);
+  ~MachineWatch();
+  MachineWatch(const MachineWatch&) = delete;
+  MachineWatch& operator=(const MachineWatch&) = delete;
+
+  /// Begins, until Stop. The domain cluster is reachable by now.
+  void Start();
+  void Stop();
+  /// One look, as each poll takes it: the first failure, after everything that can be done is done.
+  Task<Status> Look();
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace strongroom::cloudhsm

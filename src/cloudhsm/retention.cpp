@@ -1,0 +1,24 @@
+#include "cloudhsm/retention.h"
+
+#include <charconv>
+
+namespace strongroom::cloudhsm {
+namespace {
+constexpr std::int64_t kShortest = 7, kLongest = 379;
+}
+
+Result<std::optional<std::int64_t>> RetentionOf(const aws::Fields& body) {
+  SR_TRY(const auto policy, body.OptionalObject("BackupRetentionPolicy"));
+  if (!policy) return std::optional<std::int64_t>();
+  SR_TRY(const auto type, policy->StringOr("Type", "DAYS"));
+  SR_TRY(const auto value, policy->OptionalString("Value"));
+  if (!value) return std::optional<std::int64_t>();
+  std::int64_t days = 0;
+  const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), days);
+  if (type != "DAYS" || error != std::errc() || end != value->data() + value->size() || days < kShortest ||
+      days > kLongest)
+    return Error(Errc::kInvalidArgument, "Backup retention value must be between 7 and 379 days.");
+  return std::optional(days);
+}
+
+}  // namespace strongroom::cloudhsm

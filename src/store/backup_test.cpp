@@ -1,0 +1,152 @@
+#include "store/backup.h"
+
+#include <map>
+
+#include "store/cluster_log.h"
+#include "store/testing/engines.h"
+
+namespace strongroom::store {
+namespace {
+
+using testing::EngineTest;
+
+/// A backup in memory.
+struct Kept final : BackupSink, BackupSource {
+  struct Table {
+    TableShape shape;
+    std::vector<std::vector<Value>> rows;
+  };
+  std::vector<Table> tables;
+  std::size_t table = 0, row = 0;
+  std::function<void()> after_first_table;
+
+  std::int64_t schema = 0;
+
+  Status Begin(std::int64_t schema_version) override {
+    schema = schema_version;
+    return {};
+  }
+  Status BeginTable(const TableShape& shape) override {
+    if (tables.size() == 1 && after_first_table) after_first_table();
+    tables.push_back({shape, {}});
+    return {};
+  }
+  Status PutRow(const Row& from) override {
+    tables.back().rows.push_back(from.fields());
+    return {};
+  }
+  Result<std::optional<TableShape>> NextTable() override {
+    if (table == tables.size()) return std::optional<TableShape>();
+    row = 0;
+    return std::optional(tables[table++].shape);
+  }
+  Result<std::optional<std::vector<Value>>> NextRow() override {
+    const Table& current = tables[table - 1];
+    if (row == current.rows.size()) return std::optional<std::vector<Value>>();
+    return std::optional(current.rows[row++]);
+  }
+  Table* Find(const std::string& name) {
+    for (Table& each : tables)
+      if (each.shape.name == name) return &each;
+    return nullptr;
+  }
+};
+
+class BackupTest : public EngineTest {
+ protected:
+  Status Fill(Database& database, int records) {
+    return database.Transact([records](Transaction& t) -> Status {
+      SR_CHECK(t.Execute("INSERT INTO accounts (account_id, name, created_at) VALUES ($1, $2, $3)",
+                         {Text("111122223333"), Text(""), std::int64_t{7}}));
+      SR_CHECK(t.Execute("INSERT INTO access_keys (access_key_id, account_id, principal_arn, principal_id, sealed_secret, "
+                         "status, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                         {Text("AKIA1"), Text("111122223333"), Text("arn"), Text("id"), Bytes{0, 255, 0},
+                          Text("Active"), std::int64_t{-1}}));
+      for (int i = 1; i <= records; ++i) {
+        const Bytes record(i % 7 == 0 ? 300'000 : 40, static_cast<std::uint8_t>(i));
+        SR_CHECK(ClusterLog::AppendIn(t, i % 2 == 0 ? "cluster-a" : "cluster-b", (i + 1) / 2, Bytes(32, 1), record));
+      }
+      return t.Change("cluster", "a", "r", "cluster-a");
+    });
+  }
+  Config Other(const std::string& name) {
+    Config config = config_;
+    if (config.engine == Config::Engine::kPostgres)
+      config.conninfo = testing::SharedPostgres()->NewDatabase();
+    else
+      config.sqlite_path = dir_.path() / name;
+    return config;
+  }
+};
+
+TEST_P(BackupTest, EverythingComesBackInAnotherDatabase) {
+  ASSERT_TRUE(Fill(*database_, 120).ok());
+  Kept first;
+  const Status exported = ExportTables(config_, first);
+  ASSERT_TRUE(exported.ok()) << exported.error();
+  EXPECT_EQ(first.schema, NewestSchemaVersion());
+  EXPECT_EQ(first.Find("changes"), nullptr);
+  EXPECT_EQ(first.Find("cluster_log")->rows.size(), 120U);
+  const Config fresh = Other("other.db");
+  const Status imported = ImportTables(fresh, first.schema, first);
+  ASSERT_TRUE(imported.ok()) << imported.error();
+  Kept second;
+  ASSERT_TRUE(ExportTables(fresh, second).ok());
+  ASSERT_EQ(first.tables.size(), second.tables.size());
+  for (std::size_t i = 0; i < first.tables.size(); ++i) {
+    EXPECT_EQ(first.tables[i].shape.name, second.tables[i].shape.name);
+    EXPECT_EQ(first.tables[i].rows, second.tables[i].rows) << first.tables[i].shape.name;
+  }
+  EXPECT_TRUE(Database::Open(fresh).ok());
+}
+
+TEST_P(BackupTest, ABackupHoldsOneMomentWhateverIsWrittenMeanwhile) {
+  ASSERT_TRUE(Fill(*database_, 10).ok());
+  Kept kept;
+  kept.after_first_table = [&] {
+    const auto more = database_->Transact([](Transaction& t) {
+      return t.Execute("INSERT INTO resource_tags (account_id, region, resource_id, tag_key, tag_value) "
+                       "VALUES ('1', 'r', 'late', 'k', 'v')");
+    });
+    ASSERT_TRUE(more.ok()) << more.error();
+  };
+  ASSERT_TRUE(ExportTables(config_, kept).ok());
+  EXPECT_TRUE(kept.Find("resource_tags")->rows.empty());
+  Kept later;
+  ASSERT_TRUE(ExportTables(config_, later).ok());
+  EXPECT_EQ(later.Find("resource_tags")->rows.size(), 1U);
+}
+
+TEST_P(BackupTest, WhatDoesNotFitIsRefused) {
+  ASSERT_TRUE(Fill(*database_, 2).ok());
+  Kept kept;
+  ASSERT_TRUE(ExportTables(config_, kept).ok());
+  EXPECT_EQ(ImportTables(config_, 1, kept).error().code(), Errc::kAlreadyExists);
+  EXPECT_EQ(ImportTables(Other("newer.db"), NewestSchemaVersion() + 1, kept).error().code(), Errc::kUnsupported);
+  Kept unknown = kept;
+  unknown.table = 0;
+  unknown.tables[0].shape.name = "accounts; DROP TABLE accounts";
+  EXPECT_EQ(ImportTables(Other("unknown.db"), NewestSchemaVersion(), unknown).error().code(), Errc::kCorrupted);
+  Kept lacking = kept;
+  lacking.table = 0;
+  lacking.tables[0].shape.columns.pop_back();
+  EXPECT_EQ(ImportTables(Other("lacking.db"), NewestSchemaVersion(), lacking).error().code(), Errc::kCorrupted);
+  Kept short_row = kept;
+  short_row.table = 0;
+  short_row.Find("accounts")->rows[0].pop_back();
+  EXPECT_EQ(ImportTables(Other("short.db"), NewestSchemaVersion(), short_row).error().code(), Errc::kCorrupted);
+}
+
+TEST(Backup, AMissingDatabaseIsNotMade) {
+  testing::TempDir dir;
+  Config config;
+  config.sqlite_path = dir.path() / "none.db";
+  Kept kept;
+  EXPECT_EQ(ExportTables(config, kept).error().code(), Errc::kNotFound);
+  EXPECT_FALSE(std::filesystem::exists(config.sqlite_path));
+}
+
+INSTANTIATE_TEST_SUITE_P(Engines, BackupTest, testing::BothEngines(), testing::EngineName);
+
+}  // namespace
+}  // namespace strongroom::store

@@ -1,0 +1,418 @@
+#!/usr/bin/env python3
+"""Breaks a deployment at random, under load, and then looks whether anything that was acknowledged is gone or differs.
+
+Machines on one PostgreSQL, an HSM of the domain cluster on each; a cluster of three HSMs with a custom key store. While programs
+make keys, encrypt, decrypt, and change users, processes are killed, the store is stopped, the cluster's log is set
+back, HSMs are frozen, added and removed. When all is mended, every HSM is asked for what it has, and everything that was
+ever encrypted is decrypted. The order of faults comes from the seed; what the machine makes of it in time does not.
+"""
+
+import argparse
+import base64
+import os
+import pathlib
+import random
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
+from client import Connection, Lost, Refused  # noqa: E402
+from deployment import BIN, Deployment, Failure, wait_for  # noqa: E402
+from postgres_test import PostgreSql  # noqa: E402
+
+OFFICER = "Officer-pass-1"
+
+
+class Pauses:
+    """The longest time in which nothing of a kind succeeded."""
+
+    def __init__(self):
+        self.lock, self.last, self.longest = threading.Lock(), time.monotonic(), 0.0
+
+    def success(self):
+        with self.lock:
+            now = time.monotonic()
+            self.longest, self.last = max(self.longest, now - self.last), now
+
+
+class Ledger:
+    """What was acknowledged. What was asked for without an answer may or may not be: it is kept apart."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.keys = {}        # key id -> "domain" or "cluster"
+        self.sealed = []      # (key id, plaintext, blob)
+        self.users = {}       # name -> (password, True) or (None, False) when deleted
+        self.unsure = set()   # names of users of whom a change got no clear answer
+        self.counts = dict.fromkeys(("keys", "encryptions", "decryptions", "user changes", "refused", "lost"), 0)
+        self.wrong = []       # a decryption that gave something else
+
+    def count(self, what):
+        with self.lock:
+            self.counts[what] += 1
+
+
+class World:
+    def __init__(self, options):
+        self.random = random.Random(options.seed)
+        self.pg = PostgreSql()
+        self.machines = []
+        self.ledger, self.reads, self.changes = Ledger(), Pauses(), Pauses()
+        self.over = threading.Event()
+        self.frozen = {}
+        self.events = []
+
+    # -- making it ------------------------------------------------------------------------------------------------------
+
+    def build(self, machines):
+        first = Deployment()
+        self.machines.append(first)
+        made = first.run(BIN / "strongroom", "init", "--data", first.data, "--recovery-shares", "2/3", "--share-directory",
+                         first.root / "shares")
+        if made.status != 0:
+            raise Failure(made.err)
+        settings = first.data / "strongroom.toml"
+        settings.write_text(settings.read_text().replace('postgresql = ""', f'postgresql = "{self.pg.conninfo}"'))
+        first.start()
+        for _ in range(machines - 1):
+            self.machines.append(self.join(first))
+        cluster, self.store = first.connected_store(OFFICER)
+        self.cluster_id, self.zones = cluster["ClusterId"], sorted(cluster["SubnetMapping"])
+        first.create_hsm(self.cluster_id, self.zones[0])
+        first.cmu("listUsers", "quit")
+
+    @staticmethod
+    def join(first):
+        invitation = first.root / "invitation"
+        made = first.run(BIN / "strongroom", "invite", "--data", first.data, "--out", invitation)
+        if made.status != 0:
+            raise Failure(made.err)
+        second = Deployment()
+        joined = second.run(BIN / "strongroom", "join", "--data", second.data, invitation)
+        if joined.status != 0:
+            raise Failure(joined.err)
+        second.environment.update(first.environment)
+        second.start()
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+            second.environment[name] = first.environment[name]
+        return second
+
+    # -- the load -------------------------------------------------------------------------------------------------------
+
+    def guarded(self, connections, randomness, work):
+        """One call on a random machine; what came of it is counted."""
+        machine = randomness.randrange(len(self.machines))
+        try:
+            return work(connections[machine])
+        except Refused:
+            self.ledger.count("refused")
+            time.sleep(0.05)
+        except Lost:
+            self.ledger.count("lost")
+            time.sleep(0.05)
+        return None
+
+    def program(self, number):
+        """Makes keys of both stores, encrypts, decrypts."""
+        randomness = random.Random(f"{number} {self.seed_text}")
+        connections = [Connection(m.environment, "kms", timeout=30) for m in self.machines]
+        while not self.over.is_set():
+            dice = randomness.random()
+            known = None
+            with self.ledger.lock:
+                if self.ledger.keys:
+                    known = randomness.choice(list(self.ledger.keys))
+                earlier = randomness.choice(self.ledger.sealed) if self.ledger.sealed else None
+            if dice < 0.08 or known is None:
+                place = randomness.choice(("domain", "cluster"))
+                members = {"Origin": "AWS_CLOUDHSM", "CustomKeyStoreId": self.store} if place == "cluster" else {}
+                made = self.guarded(connections, randomness, lambda c: c.call("CreateKey", Description="chaos", **members))
+                if made:
+                    self.changes.success()
+                    with self.ledger.lock:
+                        self.ledger.keys[made["KeyMetadata"]["KeyId"]] = place
+                        self.ledger.counts["keys"] += 1
+            elif dice < 0.5 or earlier is None:
+                plaintext = randomness.randbytes(32)
+                text = base64.b64encode(plaintext).decode()
+                sealed = self.guarded(connections, randomness, lambda c: c.call("Encrypt", KeyId=known, Plaintext=text))
+                if sealed:
+                    self.reads.success()
+                    with self.ledger.lock:
+                        self.ledger.sealed.append((known, plaintext, sealed["CiphertextBlob"]))
+                        self.ledger.counts["encryptions"] += 1
+            else:
+                key, plaintext, blob = earlier
+                opened = self.guarded(connections, randomness, lambda c: c.call("Decrypt", CiphertextBlob=blob))
+                if opened:
+                    self.reads.success()
+                    self.ledger.count("decryptions")
+                    if base64.b64decode(opened["Plaintext"]) != plaintext:
+                        with self.ledger.lock:
+                            self.ledger.wrong.append(key)
+            time.sleep(0.01)
+
+    def officer(self):
+        """Creates, changes and deletes users, one at a time, as their CO with the client tool."""
+        randomness = random.Random(f"officer {self.seed_text}")
+        number = 0
+        while not self.over.is_set():
+            with self.ledger.lock:
+                there = [n for n, (_, exists) in self.ledger.users.items() if exists and n not in self.ledger.unsure]
+            dice = randomness.random()
+            if dice < 0.6 or not there:
+                number += 1
+                name, password = f"user{number}", f"First-pass-{number}"
+                line, after = f"createUser CU {name} {password}", (password, True)
+            elif dice < 0.85:
+                number += 1
+                name, password = randomness.choice(there), f"Later-pass-{number}"
+                line, after = f"changePswd CU {name} {password}", (password, True)
+            else:
+                name = randomness.choice(there)
+                line, after = f"deleteUser CU {name}", (None, False)
+            try:
+                session = self.machines[0].cmu(f"loginHSM CO admin {OFFICER}", line, "y", "quit")
+                verb = line.split()[0]
+                done = re.search(rf"{verb} success", session.out) is not None
+            except (OSError, subprocess.SubprocessError):
+                done = False
+            with self.ledger.lock:
+                if done:
+                    self.ledger.users[name] = after
+                    self.ledger.counts["user changes"] += 1
+                else:
+                    self.ledger.unsure.add(name)
+            if done:
+                self.changes.success()
+            time.sleep(0.1)
+
+    # -- what goes wrong -------------------------------------------------------------------------------------------------
+
+    def note(self, text):
+        self.events.append(text)
+        print(f"  {time.monotonic() - self.begun:6.1f} s  {text}", flush=True)
+
+    def pids(self, machine, name):
+        try:
+            return [p["pid"] for p in machine.status()["processes"] if p["name"] == name]
+        except (ValueError, KeyError):
+            return []
+
+    def kill_one(self):
+        machine = self.random.randrange(len(self.machines))
+        name = self.random.choice(("strongroomd", "strongroom-hsm-host", "strongroom-hsm", "strongroom-hsm"))
+        pids = self.pids(self.machines[machine], name)
+        if not pids:
+            return
+        pid = self.random.choice(sorted(pids))
+        self.note(f"kill -9 {name} on machine {machine + 1}")
+        self.signal(pid, signal.SIGKILL)
+
+    def kill_machine(self):
+        machine = self.random.randrange(len(self.machines))
+        self.note(f"machine {machine + 1} dies and is started again")
+        self.machines[machine].stop(signal.SIGKILL)
+        time.sleep(self.random.uniform(0.5, 2))
+        self.machines[machine].start()
+
+    def freeze_hsm(self):
+        machine = self.random.randrange(len(self.machines))
+        pids = sorted(self.pids(self.machines[machine], "strongroom-hsm"))
+        if not pids:
+            return
+        pid, seconds = self.random.choice(pids), self.random.uniform(0.5, 3)
+        self.note(f"an HSM on machine {machine + 1} hangs for {seconds:.1f} s")
+        self.signal(pid, signal.SIGSTOP)
+        time.sleep(seconds)
+        self.signal(pid, signal.SIGCONT)
+
+    def stop_store(self):
+        seconds = self.random.uniform(0.5, 3)
+        self.note(f"the store is away for {seconds:.1f} s")
+        self.pg.stop("immediate")
+        time.sleep(seconds)
+        self.pg.start()
+
+    def set_back_log(self):
+        rows = self.random.randint(1, 3)
+        self.note(f"the cluster's log loses its last {rows} records")
+        self.sql(f"DELETE FROM cluster_log WHERE cluster_id = '{self.cluster_id}' AND number > (SELECT MAX(number) - {rows} "
+                 f"FROM cluster_log WHERE cluster_id = '{self.cluster_id}')")
+
+    def replace_hsm(self):
+        d = self.machines[0]
+        hsms = [h for h in d.cluster(self.cluster_id)["Hsms"] if h["State"] == "ACTIVE"]
+        if len(hsms) < 3:
+            return
+        gone = self.random.choice(sorted(hsms, key=lambda h: h["HsmId"]))
+        self.note(f"{gone['HsmId']} is removed, another one is added")
+        d.aws("cloudhsmv2", "delete-hsm", "--cluster-id", self.cluster_id, "--hsm-id", gone["HsmId"])
+        d.aws("cloudhsmv2", "create-hsm", "--cluster-id", self.cluster_id, "--availability-zone", gone["AvailabilityZone"])
+
+    @staticmethod
+    def signal(pid, number):
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
+
+    def sql(self, statement):
+        return subprocess.run([*self.pg.as_user, f"{self.pg.bin}/psql", "-qAt", self.pg.conninfo, "-c", statement],
+                              capture_output=True, text=True, check=True, cwd=self.pg.root).stdout
+
+    FAULTS = ((kill_one, 6), (freeze_hsm, 3), (stop_store, 2), (set_back_log, 1), (replace_hsm, 1), (kill_machine, 1))
+
+    def run(self, seconds, seed):
+        self.begun, self.seed_text = time.monotonic(), str(seed)
+        threads = [threading.Thread(target=self.program, args=(n,), daemon=True) for n in range(3)]
+        threads.append(threading.Thread(target=self.officer, daemon=True))
+        self.reads.last = self.changes.last = time.monotonic()
+        for thread in threads:
+            thread.start()
+        faults, weights = zip(*self.FAULTS)
+        while time.monotonic() - self.begun < seconds:
+            time.sleep(self.random.uniform(0.5, 2.5))
+            try:
+                self.random.choices(faults, weights)[0](self)
+            except (Failure, subprocess.SubprocessError, OSError, TypeError, KeyError) as failure:
+                self.note(f"(a fault could not be made now: {str(failure)[:200]})")
+        self.mend()
+        self.over.set()
+        for thread in threads:
+            thread.join(120)
+        if any(thread.is_alive() for thread in threads):
+            raise Failure("a program hangs")
+
+    def mend(self):
+        self.note("all is mended")
+        for machine in self.machines:
+            if machine.process is None or machine.process.poll() is not None:
+                machine.start()
+        d = self.machines[0]
+
+        def whole():
+            answer = d.aws("cloudhsmv2", "describe-clusters", "--filters", f"clusterIds={self.cluster_id}")
+            if answer.status != 0:
+                return None
+            [cluster] = answer.json["Clusters"]
+            hsms = [h for h in cluster["Hsms"] if h["State"] != "DELETED"]
+            return len(hsms) >= 2 and all(h["State"] == "ACTIVE" for h in hsms) and hsms
+
+        self.hsms = wait_for("every HSM is ACTIVE again", whole, 180)
+        wait_for("the key store is connected", lambda: d.store(self.store)["ConnectionState"] == "CONNECTED", 120)
+        time.sleep(2)  # some load after all faults
+
+    # -- the reckoning -----------------------------------------------------------------------------------------------------
+
+    def check(self):
+        checked, lost, differing = 0, [], []
+        for machine in self.machines:
+            connection = Connection(machine.environment, "kms")
+            described = set()
+            for key in self.ledger.keys:
+                checked += 1
+                try:
+                    if connection.call("DescribeKey", KeyId=key)["KeyMetadata"]["KeyState"] != "Enabled":
+                        lost.append(f"key {key} is not enabled")
+                    described.add(key)
+                except Refused as refused:
+                    lost.append(f"key {key}: {refused}")
+            for key, plaintext, blob in self.ledger.sealed:
+                checked += 1
+                try:
+                    opened = connection.call("Decrypt", CiphertextBlob=blob)
+                    if base64.b64decode(opened["Plaintext"]) != plaintext:
+                        differing.append(f"a ciphertext of {key}")
+                except Refused as refused:
+                    lost.append(f"a ciphertext of {key} ({self.ledger.keys.get(key)}): {refused}")
+        differing += [f"a decryption under {key} while faults went on" for key in self.ledger.wrong]
+        d = self.machines[0]
+        address = self.hsms[0]["EniIp"]
+        d.run(d.client_home / "bin" / "configure", "-a", address)
+        d.cmu("listUsers", "quit")
+        d.run(d.client_home / "bin" / "configure", "-m")
+        session = d.cmu(f"loginHSM CO admin {OFFICER}", "listUsers", "findAllKeys 3 0", "quit")
+        users = re.findall(r"^Users on server \d+\(([^)]*)\):\n(.*?)(?=^Users on|^Keys on|^\S*success|\Z)", session.out, re.M | re.S)
+        keys = re.findall(r"^Keys on server \d+\(([^)]*)\):\nNumber of keys found (\d+)", session.out, re.M)
+        if len(users) != len(self.hsms):
+            lost.append(f"{len(users)} of {len(self.hsms)} HSMs answered: {session.out[-2000:]}{session.err[-2000:]}")
+        tables = {server: sorted(re.findall(r"^ +\d+ +(?:PRECO|CO|CU|AU) +(\S+)", text, re.M)) for server, text in users}
+        for server, names in tables.items():
+            for name, (_, exists) in self.ledger.users.items():
+                if name in self.ledger.unsure:
+                    continue
+                checked += 1
+                if exists != (name in names):
+                    lost.append(f"user {name} on {server}: {'missing' if exists else 'is back'}")
+        if len({tuple(names) for names in tables.values()}) > 1:
+            differing.append(f"users: {tables}")
+        counts = {count for _, count in keys}
+        checked += len(keys)
+        in_cluster = sum(1 for place in self.ledger.keys.values() if place == "cluster")
+        if len(counts) > 1:
+            differing.append(f"keys: {keys}")
+        if counts and int(min(counts, key=int)) < in_cluster:
+            lost.append(f"the cluster has {counts} keys, {in_cluster} were acknowledged")
+        for name, (password, exists) in list(self.ledger.users.items())[:20]:
+            if exists and name not in self.ledger.unsure:
+                checked += 1
+                session = d.cmu(f"loginHSM CU {name} {password}", "quit")
+                if session.out.count("loginHSM success") != len(self.hsms):
+                    lost.append(f"{name}'s password: {session.out[-300:]}")
+        return checked, lost, differing
+
+    def close(self):
+        for machine in self.machines:
+            machine.close()
+        self.pg.close()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=int, default=60, help="how long faults are made (60)")
+    parser.add_argument("--seed", type=int, default=None, help="of the faults' order; default: a new one, which is printed")
+    parser.add_argument("--machines", type=int, default=2, help="with a front end and a host each (2)")
+    parser.add_argument("--keep", action="store_true", help="leave the directories when something was found")
+    options = parser.parse_args()
+    if options.seed is None:
+        options.seed = random.SystemRandom().randrange(1 << 32)
+    print(f"chaos: seed {options.seed}, {options.seconds} s", flush=True)
+    world = World(options)
+    bad = True
+    try:
+        world.build(options.machines)
+        world.run(options.seconds, options.seed)
+        checked, lost, differing = world.check()
+        bad = bool(lost or differing or not checked)
+        counts = world.ledger.counts
+        acknowledged = counts["keys"] + counts["encryptions"] + counts["user changes"]
+        print(f"faults       {len(world.events) - 1}")
+        print("load         " + ", ".join(f"{n} {what}" for what, n in counts.items()))
+        print(f"acknowledged {acknowledged}\nchecked      {checked}\nlost         {len(lost)}\ndiffering    {len(differing)}")
+        print(f"longest pause: reads {world.reads.longest:.1f} s, changes {world.changes.longest:.1f} s")
+        for what in (lost + differing)[:20]:
+            print(f"  {what}")
+        if acknowledged == 0:
+            bad = True
+            print("  nothing was acknowledged: nothing was shown")
+    finally:
+        if bad and options.keep:
+            print("left: " + " ".join(str(m.root) for m in world.machines))
+            for machine in world.machines:
+                machine.stop()
+            world.pg.stop("immediate")
+        else:
+            if bad:
+                for machine in world.machines:
+                    print(machine.serve_log()[-3000:])
+            world.close()
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,248 @@
+"""Two machines of one deployment, each with a front end and a host of HSMs, on one PostgreSQL: everything works through
+either, and one of them is enough."""
+
+import base64
+import os
+import signal
+import time
+import unittest
+
+import road_test
+from client import Connection, Refused
+from deployment import BIN, Deployment, wait_for
+from postgres_test import PostgreSql
+
+HEARD_OF = 5  # seconds: a change is in force on every front end after one, on a machine that is not busy
+
+
+def first_machine(pg):
+    a = Deployment()
+    made = a.run(BIN / "strongroom", "init", "--data", a.data, "--development", "--postgresql", pg.conninfo)
+    assert made.status == 0, made.err
+    return a.start()
+
+
+def invite(a, file):
+    return wait_for("an invitation", lambda: a.run(BIN / "strongroom", "invite", "--data", a.data, file).status == 0)
+
+
+def second_machine(a):
+    b = Deployment()
+    invite(a, a.root / "join")
+    joined = b.run(BIN / "strongroom", "join", a.root / "join", "--data", b.data)
+    assert joined.status == 0, joined.err
+    assert "has not let it in" not in joined.out, joined.out + a.serve_log()
+    b.start()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        b.environment[name] = a.environment[name]
+    return b
+
+
+def domain_hsms(d):
+    """Ids of the domain cluster's HSMs that are ACTIVE."""
+    clusters = [c for c in d.status()["clusters"] if c["kind"] == "domain"]
+    return [h["hsm"] for c in clusters for h in c["hsms"] if h["state"] == "ACTIVE"]
+
+
+def kill_all(d):
+    """kill -9 of everything on this machine, `serve` first, so that it starts nothing again."""
+    victims = [p["pid"] for p in d.status()["processes"]]
+    d.process.kill()
+    for pid in victims:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    d.stop()
+
+
+class Pair(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.pg = PostgreSql()
+        cls.machines = []
+        try:
+            cls.a = first_machine(cls.pg)
+            cls.machines.append(cls.a)
+            cls.b = second_machine(cls.a)
+            cls.machines.append(cls.b)
+            wait_for("an HSM of the domain cluster on each machine", lambda: len(domain_hsms(cls.a)) == 2)
+        except BaseException:
+            cls.tearDownClass()
+            raise
+
+    @classmethod
+    def tearDownClass(cls):
+        for machine in reversed(cls.machines):
+            machine.close()
+        cls.pg.close()
+
+
+def encrypt(d, key, text=b"on two machines"):
+    return d.ok("kms", "encrypt", "--key-id", key, "--plaintext", base64.b64encode(text).decode())["CiphertextBlob"]
+
+
+def decrypt(d, blob):
+    answer = d.aws("kms", "decrypt", "--ciphertext-blob", blob)
+    return base64.b64decode(answer.json["Plaintext"]) if answer.status == 0 else answer.error or answer.err
+
+
+class Joining(Pair):
+    def join(self, file, data):
+        return self.a.run(BIN / "strongroom", "join", file, "--data", data)
+
+    def test_each_machine_has_an_hsm_of_the_domain_cluster(self):
+        for machine in (self.a, self.b):
+            own = {p["hsm"] for p in machine.processes("strongroom-hsm")}
+            self.assertEqual(len(own & set(domain_hsms(machine))), 1, own)
+
+    def test_an_invitation_is_for_one_machine(self):
+        again = self.join(self.a.root / "join", self.a.root / "third")
+        self.assertEqual(again.status, 4)
+        self.assertIn("was used already", again.err)
+        self.assertFalse((self.a.root / "third" / "strongroom.toml").exists())
+
+    def test_only_whole_files_that_nobody_else_can_read(self):
+        whole = (self.a.root / "join").read_bytes()
+        for name, content, mode, status, text in (
+                ("short", whole[:-1], 0o600, 2, "is not a whole file"), ("long", whole + b"x", 0o600, 2, "is not a whole file"),
+                ("empty", b"", 0o600, 2, "is not a whole file"), ("other", b"SRJ\x02" + whole[4:], 0o600, 2, "of this version"),
+                ("open", whole, 0o644, 4, "its mode must be 0600")):
+            with self.subTest(name):
+                file = self.a.root / name
+                file.write_bytes(content)
+                file.chmod(mode)
+                refused = self.join(file, self.a.root / "never")
+                self.assertEqual(refused.status, status, refused.err)
+                self.assertIn(text, refused.err)
+        self.assertFalse((self.a.root / "never").exists())
+
+    def test_nothing_is_replaced(self):
+        file = self.a.root / "taken"
+        file.write_text("mine")
+        self.assertIn("not replaced", self.a.run(BIN / "strongroom", "invite", "--data", self.a.data, file).err)
+        self.assertEqual(file.read_text(), "mine")
+        fresh = self.a.root / "fresh"
+        invite(self.a, fresh)
+        self.assertEqual(fresh.stat().st_mode & 0o777, 0o600)
+        self.assertIn("already", self.join(fresh, self.b.data).err)
+
+    def test_sqlite_cannot_be_shared(self):
+        alone = self.a.root / "alone"
+        self.assertEqual(self.a.run(BIN / "strongroom", "init", "--data", alone, "--development").status, 0)
+        refused = self.a.run(BIN / "strongroom", "invite", "--data", alone, self.a.root / "no")
+        self.assertEqual(refused.status, 1)
+        self.assertIn("PostgreSQL", refused.err)
+        self.assertFalse((self.a.root / "no").exists())
+
+
+class Sharing(Pair):
+    """What one front end does is the other's truth within a second; when one machine dies, the other goes on."""
+
+    def test_1_what_one_makes_the_other_uses(self):
+        for here, there in ((self.a, self.b), (self.b, self.a)):
+            key = here.ok("kms", "create-key")["KeyMetadata"]["KeyId"]
+            self.assertEqual(decrypt(there, encrypt(here, key)), b"on two machines")
+            self.assertEqual(decrypt(here, encrypt(there, key)), b"on two machines")
+            alias = f"alias/made-{key}"
+            here.ok("kms", "create-alias", "--alias-name", alias, "--target-key-id", key)
+            self.assertEqual(there.ok("kms", "describe-key", "--key-id", alias)["KeyMetadata"]["KeyId"], key)
+
+    def test_2_a_disabled_key_is_disabled_everywhere_within_a_second(self):
+        longest = 0
+        for here, there in ((self.a, self.b), (self.b, self.a)) * 3:
+            made, used = Connection(here.environment, "kms"), Connection(there.environment, "kms")
+            key = made.call("CreateKey")["KeyMetadata"]["KeyId"]
+            used.call("Encrypt", KeyId=key, Plaintext="AAAA")  # warm: from now on it asks no database
+            made.call("DisableKey", KeyId=key)
+            since = time.monotonic()
+            while time.monotonic() - since < HEARD_OF:
+                try:
+                    used.call("Encrypt", KeyId=key, Plaintext="AAAA")
+                except Refused as refused:
+                    self.assertEqual(refused.code, "DisabledException")
+                    break
+            else:
+                self.fail(f"a key that was disabled elsewhere still encrypts after {HEARD_OF} s")
+            longest = max(longest, time.monotonic() - since)
+            made.close()
+            used.close()
+        print(f"a disabled key was refused by the other front end after at most {longest * 1000:.0f} ms")
+
+    def test_3_one_machine_is_enough(self):
+        a, b = self.a, self.b
+        cluster, store = a.connected_store()
+        self.assertEqual(len({h["EniIp"].rsplit(".", 1)[0] for h in cluster["Hsms"]}), 2, "an HSM on each machine")
+        inside = a.ok("kms", "create-key", "--origin", "AWS_CLOUDHSM", "--custom-key-store-id", store)["KeyMetadata"]["KeyId"]
+        plain = a.ok("kms", "create-key")["KeyMetadata"]["KeyId"]
+        blobs = {key: encrypt(a, key) for key in (inside, plain)}
+        for blob in blobs.values():
+            self.assertEqual(decrypt(b, blob), b"on two machines")
+        for dead, alive in ((a, b), (b, a)):
+            kill_all(dead)
+            since = time.monotonic()
+            for key, blob in blobs.items():
+                wait_for("decryption by the one that is left", lambda: decrypt(alive, blob) == b"on two machines")
+                self.assertEqual(decrypt(alive, encrypt(alive, key)), b"on two machines")
+            print(f"the other machine had done four calls of the aws CLI after {time.monotonic() - since:.1f} s")
+            # Changes go on as well: of the database, and of a cluster whose other HSM is away.
+            fresh = alive.ok("kms", "create-key")["KeyMetadata"]["KeyId"]
+            wait_for("a key in the cluster", lambda: alive.aws("kms", "create-key", "--origin", "AWS_CLOUDHSM",
+                                                               "--custom-key-store-id", store).status == 0)
+            fresh_blob = encrypt(alive, fresh)
+            dead.start()
+            self.assertEqual(decrypt(dead, fresh_blob), b"on two machines")
+            for blob in blobs.values():
+                wait_for("decryption by the one that is back", lambda: decrypt(dead, blob) == b"on two machines")
+        self.assertEqual(a.cluster(cluster["ClusterId"])["State"], "ACTIVE")
+
+
+class Both(Deployment):
+    """The first machine's, but each call goes to the other front end than the one before."""
+
+    def __init__(self, a, b):  # nothing is made: both are there
+        self.__dict__.update(a.__dict__)
+        self.a, self.b, self.turn = a, b, 0
+
+    def run(self, *command, **keywords):
+        self.turn += 1
+        chosen = (self.a, self.b)[self.turn % 2].endpoint
+        self.environment = dict(self.a.environment, AWS_ENDPOINT_URL=chosen)
+        # What aws() was given may be the other's.
+        words = [chosen if str(word) in (self.a.endpoint, self.b.endpoint) else word for word in command]
+        return super().run(*words, **keywords)
+
+    def processes(self, name):
+        return self.a.processes(name) + self.b.processes(name)
+
+    def stop(self, how=signal.SIGTERM):
+        return self.a.stop(how)
+
+    def start(self):
+        self.a.start()
+        return self
+
+
+class RoadThroughBoth(road_test.Road):
+    """The whole road, its steps alternating between two front ends."""
+
+    @classmethod
+    def setUpClass(cls):
+        Pair.__dict__["setUpClass"].__func__(cls)
+        cls.d = Both(cls.a, cls.b)
+
+    @classmethod
+    def tearDownClass(cls):
+        Pair.__dict__["tearDownClass"].__func__(cls)
+
+
+def load_tests(loader, standard, pattern):
+    """The base of the cases is none itself, and the plain road has a file of its own."""
+    suite = unittest.TestSuite()
+    for case in (Joining, Sharing, RoadThroughBoth):
+        suite.addTests(loader.loadTestsFromTestCase(case))
+    return suite
+
+
+if __name__ == "__main__":
+    unittest.main()
