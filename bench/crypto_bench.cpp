@@ -72,7 +72,9 @@ void SignMessage(benchmark::State& state, KeySpec spec, SignatureScheme scheme) 
   for (auto _ : state) benchmark::DoNotOptimize(key.Sign(scheme, MessageForm::kDigest, digest).ok());
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()));
 }
-BENCHMARK_CAPTURE(SignMessage, Rsa2048, KeySpec::kRsa2048, SignatureScheme::kPkcs1Sha256)->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK_CAPTURE(SignMessage, Rsa2048, KeySpec::kRsa2048, SignatureScheme::kPkcs1Sha256)
+    ->ThreadRange(1, 2)
+    ->UseRealTime();
 BENCHMARK_CAPTURE(SignMessage, P256, KeySpec::kP256, SignatureScheme::kEcdsaSha256)->ThreadRange(1, 2)->UseRealTime();
 
 }  // namespace

@@ -49,7 +49,8 @@ Result<SecretBuffer> ReadSecret(int descriptor, std::size_t most) {
       const ssize_t got = ::read(descriptor, room.data() + used, room.size() - used);
       if (got < 0 && errno == EINTR) continue;
       if (got < 0)
-        return Error(Errc::kInvalidArgument, "A key cannot be read from descriptor " + std::to_string(descriptor) + ".");
+        return Error(Errc::kInvalidArgument,
+                     "A key cannot be read from descriptor " + std::to_string(descriptor) + ".");
       if (got == 0) break;
       used += static_cast<std::size_t>(got);
     }
@@ -190,7 +191,8 @@ int main(int argc, char** argv) {
   CLI::App app{"One HSM of a Strongroom cluster; started by strongroom-hsm-host."};
   app.add_option("--hsm-id", arguments.hsm_id, "This HSM's id")->required();
   app.add_option("--state-dir", arguments.state_dir, "Its own directory")->required()->check(CLI::ExistingDirectory);
-  app.add_flag("--maintenance", arguments.maintenance, "Started by the operator; the recovery key may be on descriptor 6");
+  app.add_flag("--maintenance", arguments.maintenance,
+               "Started by the operator; the recovery key may be on descriptor 6");
   app.add_option("--log-level", arguments.log_level, "trace, debug, info, warn, error or off");
   CLI11_PARSE(app, argc, argv);
   strongroom::InitLog(arguments.hsm_id, arguments.log_level);

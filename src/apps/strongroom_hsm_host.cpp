@@ -5,6 +5,7 @@
 #include "hsm_host/host_options.h"
 #include "hsm_host/relay.h"
 #include "hsm_host/supervisor.h"
+#include "secret/hardening.h"
 
 namespace {
 
@@ -59,5 +60,10 @@ int main(int argc, char** argv) {
     return 2;
   }
   strongroom::InitLog(relay->parsed() ? "hsm-relay" : "hsm-host", options.log_level);
+  // The supervisor hands HSMs their root keys.
+  if (const auto done = strongroom::secret::DisableCoreDumps(); !done.ok()) {
+    strongroom::LogError("core dumps", done.error());
+    return 1;
+  }
   return relay->parsed() ? strongroom::hsm_host::RunRelay(options) : strongroom::hsm_host::RunSupervisor(options);
 }

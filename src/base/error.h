@@ -12,26 +12,26 @@ namespace strongroom {
 /// What went wrong, in words common to all services. Every boundary (KMS, CloudHSM, STS, HSM frames, exit codes) has a
 /// table from these to its own names, and the table does not compile while a row is missing.
 enum class Errc : std::uint8_t {
-  kInvalidArgument,      // a value breaks a rule; the caller must change it
-  kAccessDenied,         // authenticated but not allowed
-  kNotFound,             // the named thing does not exist
-  kAlreadyExists,        // the name is taken
-  kConflict,             // two changes met; the caller may try again
-  kLimitExceeded,        // a quota
-  kDisabled,             // KMS key is disabled
-  kInvalidState,         // key in a state that forbids the operation
-  kWrongKeyUsage,        // key usage or algorithm does not fit
-  kIncorrectKey,         // ciphertext belongs to another key than the one named
-  kBadCiphertext,        // not parseable, tampered, or wrong context
-  kBadSignature,         // signature or MAC does not verify
-  kUnsupported,          // valid request for something this key or deployment cannot do
-  kMalformedPolicy,      // key policy text
+  kInvalidArgument,  // a value breaks a rule; the caller must change it
+  kAccessDenied,     // authenticated but not allowed
+  kNotFound,         // the named thing does not exist
+  kAlreadyExists,    // the name is taken
+  kConflict,         // two changes met; the caller may try again
+  kLimitExceeded,    // a quota
+  kDisabled,         // KMS key is disabled
+  kInvalidState,     // key in a state that forbids the operation
+  kWrongKeyUsage,    // key usage or algorithm does not fit
+  kIncorrectKey,     // ciphertext belongs to another key than the one named
+  kBadCiphertext,    // not parseable, tampered, or wrong context
+  kBadSignature,     // signature or MAC does not verify
+  kUnsupported,      // valid request for something this key or deployment cannot do
+  kMalformedPolicy,  // key policy text
   kInvalidArn,
-  kInvalidMarker,        // pagination token
+  kInvalidMarker,  // pagination token
   kInvalidAlias,
-  kTag,                  // tag rules
+  kTag,  // tag rules
   kKeyUnavailable,
-  kDryRun,               // everything would have been permitted
+  kDryRun,  // everything would have been permitted
 
   kCustomKeyStoreNotFound,
   kCustomKeyStoreNameInUse,
@@ -44,31 +44,31 @@ enum class Errc : std::uint8_t {
   kClusterNotRelated,
   kIncorrectTrustAnchor,
 
-  kMissingAuthentication,   // SigV4, in the order of spec/kms.md 1.5
+  kMissingAuthentication,  // SigV4, in the order of spec/kms.md 1.5
   kIncompleteSignature,
   kInvalidSignature,
   kUnrecognizedClient,
   kExpiredToken,
   kNotAuthorized,
   kUnknownOperation,
-  kSerialization,           // body is not what the protocol says
+  kSerialization,  // body is not what the protocol says
   kRequestTooLarge,
   kThrottled,
 
-  kLoginFailed,             // HSM: wrong password
-  kUserNotFound,            // HSM: no such user
-  kUserLocked,              // HSM: too many failures
-  kUserBusy,                // HSM: the user has another session
-  kNotLoggedIn,             // HSM: the command needs a login
-  kPermission,              // HSM: the user's role does not allow it
-  kStale,                   // HSM: refused a record, token or position that contradicts its own log
-  kUntrusted,               // a certificate, host or HSM that we do not accept
+  kLoginFailed,   // HSM: wrong password
+  kUserNotFound,  // HSM: no such user
+  kUserLocked,    // HSM: too many failures
+  kUserBusy,      // HSM: the user has another session
+  kNotLoggedIn,   // HSM: the command needs a login
+  kPermission,    // HSM: the user's role does not allow it
+  kStale,         // HSM: refused a record, token or position that contradicts its own log
+  kUntrusted,     // a certificate, host or HSM that we do not accept
 
-  kUnavailable,             // a part that is needed is away; safe to retry later
+  kUnavailable,  // a part that is needed is away; safe to retry later
   kTimeout,
   kCancelled,
-  kResourceExhausted,       // memory, locked memory, disk, descriptors
-  kCorrupted,               // stored state fails its own check; never silently reset
+  kResourceExhausted,  // memory, locked memory, disk, descriptors
+  kCorrupted,          // stored state fails its own check; never silently reset
   kInternal,
   kCount_
 };

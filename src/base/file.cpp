@@ -16,8 +16,8 @@ Error FileError(std::string_view doing, const std::filesystem::path& file, int e
   if (error_number == ENOSPC || error_number == EDQUOT) code = Errc::kResourceExhausted;
   if (error_number == EACCES || error_number == EPERM || error_number == EROFS) code = Errc::kPermission;
   if (error_number == ENOENT) code = Errc::kNotFound;
-  return Error(code, fmt::format("Cannot {} {}: {}.", doing, file.string(),
-                                 std::generic_category().message(error_number)));
+  return Error(code,
+               fmt::format("Cannot {} {}: {}.", doing, file.string(), std::generic_category().message(error_number)));
 }
 
 Status WriteFileAtomically(const std::filesystem::path& file, std::string_view content, mode_t mode) {

@@ -14,8 +14,8 @@ template <typename T>
 class [[nodiscard]] Result {
  public:
   using value_type = T;
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}       // NOLINT: implicit by design
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}   // NOLINT
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit by design
+  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT
 
   bool ok() const noexcept { return state_.index() == 0; }
   explicit operator bool() const noexcept { return ok(); }
@@ -60,9 +60,9 @@ using Status = Result<void>;
 
 #define SR_CONCAT_INNER(a, b) a##b
 #define SR_CONCAT(a, b) SR_CONCAT_INNER(a, b)
-#define SR_TRY_IMPL(tmp, ret, lhs, ...)          \
-  auto tmp = (__VA_ARGS__);                      \
-  if (!tmp.ok()) ret std::move(tmp).error();     \
+#define SR_TRY_IMPL(tmp, ret, lhs, ...)      \
+  auto tmp = (__VA_ARGS__);                  \
+  if (!tmp.ok()) ret std::move(tmp).error(); \
   lhs = std::move(tmp).value()
 
 /// SR_TRY(auto x, Expr()) or SR_TRY(r.x, Expr()): assigns the value, or returns the error from this function.
@@ -70,13 +70,13 @@ using Status = Result<void>;
 /// The same inside a coroutine.
 #define SR_CO_TRY(lhs, ...) SR_TRY_IMPL(SR_CONCAT(sr_result_, __LINE__), co_return, lhs, __VA_ARGS__)
 /// SR_CHECK(Expr()) for a Status (or a Result whose value is not wanted).
-#define SR_CHECK(...)                                                      \
-  do {                                                                     \
-    auto sr_status = (__VA_ARGS__);                                        \
-    if (!sr_status.ok()) return std::move(sr_status).error();              \
+#define SR_CHECK(...)                                         \
+  do {                                                        \
+    auto sr_status = (__VA_ARGS__);                           \
+    if (!sr_status.ok()) return std::move(sr_status).error(); \
   } while (false)
-#define SR_CO_CHECK(...)                                                   \
-  do {                                                                     \
-    auto sr_status = (__VA_ARGS__);                                        \
-    if (!sr_status.ok()) co_return std::move(sr_status).error();           \
+#define SR_CO_CHECK(...)                                         \
+  do {                                                           \
+    auto sr_status = (__VA_ARGS__);                              \
+    if (!sr_status.ok()) co_return std::move(sr_status).error(); \
   } while (false)

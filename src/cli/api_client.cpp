@@ -37,8 +37,8 @@ Error Away(const boost::system::error_code& failed) {
 
 /// One request over one connection. The whole exchange has kPatience.
 Result<beast::http::response<beast::http::string_body>> Exchange(const std::string& address, const std::string& port,
-                                                                  const std::string& ca_file,
-                                                                  const std::string& request) {
+                                                                 const std::string& ca_file,
+                                                                 const std::string& request) {
   net::io_context loop;
   net::ssl::context tls(net::ssl::context::tls_client);
   boost::system::error_code failed;
@@ -56,7 +56,8 @@ Result<beast::http::response<beast::http::string_body>> Exchange(const std::stri
   bool done = false;
   const auto stop = [&](const boost::system::error_code& why) { failed = why; };
   beast::get_lowest_layer(stream).async_connect(
-      net::ip::tcp::endpoint(ip, static_cast<unsigned short>(std::stoi(port))), [&](boost::system::error_code connecting) {
+      net::ip::tcp::endpoint(ip, static_cast<unsigned short>(std::stoi(port))),
+      [&](boost::system::error_code connecting) {
         if (connecting) return stop(connecting);
         stream.async_handshake(net::ssl::stream_base::client, [&](boost::system::error_code shaking) {
           if (shaking) return stop(shaking);
@@ -71,8 +72,7 @@ Result<beast::http::response<beast::http::string_body>> Exchange(const std::stri
       });
   loop.run();
   if (done) return parser.release();
-  if (failed == beast::error::timeout)
-    return Error(Errc::kTimeout, "Strongroom's endpoint did not answer in time.");
+  if (failed == beast::error::timeout) return Error(Errc::kTimeout, "Strongroom's endpoint did not answer in time.");
   return Away(failed);
 }
 

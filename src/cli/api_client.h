@@ -11,7 +11,8 @@ namespace strongroom::cli {
 
 /// Calls this deployment's own KMS as the account's root, for commands that check that it works.
 ///
-/// Errors    kNotFound  the root access key is not in the data directory; kUnavailable, kTimeout  the service; else what the
+/// Errors    kNotFound  the root access key is not in the data directory; kUnavailable, kTimeout  the service; else
+/// what the
 ///           service answered, its words in the public text.
 /// Secrets   the access key's secret lives in locked memory; answers may hold plaintexts that this program made itself.
 /// Threads   one; each call is a connection of its own and blocks.

@@ -51,7 +51,8 @@ Status RefreshClientPackage(const DataDirectory& data) {
 
 Status ExportClientPackage(const DataDirectory& data, const fs::path& target) {
   if (fs::exists(target))
-    return Error(Errc::kAlreadyExists, fmt::format("{} exists already; name a directory that does not.", target.string()));
+    return Error(Errc::kAlreadyExists,
+                 fmt::format("{} exists already; name a directory that does not.", target.string()));
   std::error_code failed;
   fs::create_directories(target.parent_path().empty() ? "." : target.parent_path(), failed);
   fs::copy(data.client(), target, fs::copy_options::recursive, failed);  // follows the links in bin/

@@ -4,8 +4,8 @@
 
 namespace strongroom::cli {
 
-/// Exit statuses of our commands: 0 success, 1 failure, 2 the command line or a configuration is wrong, 3 what is needed
-/// is not running or not reachable, 4 refused.
+/// Exit statuses of our commands: 0 success, 1 failure, 2 the command line or a configuration is wrong, 3 what is
+/// needed is not running or not reachable, 4 refused.
 constexpr int ExitCode(Errc code) noexcept {
   switch (code) {
     case Errc::kInvalidArgument: return 2;

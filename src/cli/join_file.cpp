@@ -56,8 +56,8 @@ Result<SecretBytes> ReadAll(const fs::path& file) {
 Status WriteJoinFile(const fs::path& file, JoinPackage package) {
   wire::Frame frame;
   frame.code = kJoinCode;
-  for (SecretBuffer* secret : {&package.invitation, &package.https_ca_key, &package.outer_key, &package.next_outer_key,
-                               &package.client_key})
+  for (SecretBuffer* secret :
+       {&package.invitation, &package.https_ca_key, &package.outer_key, &package.next_outer_key, &package.client_key})
     frame.segments.push_back(std::move(*secret));
   SecretBytes content(std::begin(kMagic), std::end(kMagic));
   SR_CHECK(wire::FrameCodec::Encode(frame, package.facts, content));
@@ -74,12 +74,13 @@ Result<JoinPackage> ReadJoinFile(const fs::path& file) {
   const auto used = wire::FrameCodec::Decode(rest, frame);
   if (!used.ok() && used.error().code() == Errc::kResourceExhausted) return used.error();
   JoinPackage package;
-  if (!used.ok() || *used == 0 || *used != rest.size() || frame.code != kJoinCode || frame.segments.size() != kSecrets ||
-      frame.segments[0].size() != kInvitationBytes || !wire::ParseMessage(frame, package.facts).ok())
+  if (!used.ok() || *used == 0 || *used != rest.size() || frame.code != kJoinCode ||
+      frame.segments.size() != kSecrets || frame.segments[0].size() != kInvitationBytes ||
+      !wire::ParseMessage(frame, package.facts).ok())
     return NoJoinFile(file);
   std::size_t next = 0;
-  for (SecretBuffer* secret : {&package.invitation, &package.https_ca_key, &package.outer_key, &package.next_outer_key,
-                               &package.client_key})
+  for (SecretBuffer* secret :
+       {&package.invitation, &package.https_ca_key, &package.outer_key, &package.next_outer_key, &package.client_key})
     *secret = std::move(frame.segments[next++]);
   return package;
 }

@@ -12,7 +12,8 @@ int Main(int argc, char** argv) {
   app.name("strongroom");
   app.require_subcommand(1);
   app.set_version_flag("--version", STRONGROOM_VERSION);
-  app.footer("First steps: `strongroom serve --data DIR`, then in another shell `eval \"$(strongroom env --data DIR)\"`.");
+  app.footer(
+      "First steps: `strongroom serve --data DIR`, then in another shell `eval \"$(strongroom env --data DIR)\"`.");
 
   std::function<Status()> run;
   for (const Command* command : kAllRows) {

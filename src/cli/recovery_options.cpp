@@ -25,7 +25,8 @@ Result<SecretBuffer> AskTwice() {
   if (first.empty()) return Error(Errc::kInvalidArgument, "The passphrase is empty.");
   if (::isatty(STDIN_FILENO) == 0) return first;
   SR_TRY(const SecretBuffer second, Terminal::AskPassword("Once more: "));
-  if (!first.EqualsInConstantTime(second)) return Error(Errc::kInvalidArgument, "The two passphrases are not the same.");
+  if (!first.EqualsInConstantTime(second))
+    return Error(Errc::kInvalidArgument, "The two passphrases are not the same.");
   return first;
 }
 
@@ -33,7 +34,8 @@ Result<SecretBuffer> AskTwice() {
 
 void NewRecoveryKey::Declare(CLI::App& app, bool with_development) {
   app.add_option("--recovery-key", file, "File for the recovery key's private half, outside the data directory");
-  app.add_flag("--passphrase", passphrase, "Ask for a passphrase (or read a line of standard input) and encrypt the file");
+  app.add_flag("--passphrase", passphrase,
+               "Ask for a passphrase (or read a line of standard input) and encrypt the file");
   app.add_option("--recovery-shares", shares, "K/N: N shares instead, any K of which give the key");
   app.add_option("--share-directory", share_directory, "Directory for the shares, outside the data directory");
   if (with_development)
@@ -80,7 +82,8 @@ Result<crypto::PublicKey> NewRecoveryKey::Make(const DataDirectory& data) const 
 
 std::string NewRecoveryKey::Where() const {
   if (development)
-    return "The recovery key is recovery-key.pem in the data directory. That is for development: move it off this machine.";
+    return "The recovery key is recovery-key.pem in the data directory. That is for development: move it off this "
+           "machine.";
   if (!file.empty()) return fmt::format("The recovery key is {}. Take it off this machine and keep it well.", file);
   return fmt::format("The shares of the recovery key are in {}. Give each to a keeper of its own, and leave none here.",
                      share_directory);

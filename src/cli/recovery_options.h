@@ -32,8 +32,8 @@ struct GivenRecoveryKey {
   std::vector<std::string> shares;
 
   void Declare(CLI::App& app);
-  /// Asks for a passphrase when the file needs one. Errors: kInvalidArgument unless exactly one of both is named; those of
-  /// recovery::LoadRecoveryKey.
+  /// Asks for a passphrase when the file needs one. Errors: kInvalidArgument unless exactly one of both is named; those
+  /// of recovery::LoadRecoveryKey.
   Result<crypto::PrivateKey> Load() const;
 };
 

@@ -55,8 +55,8 @@ Result<proto::HsmStatus> RestoreDomain(const DataDirectory& data, store::Databas
                                        const cloudhsm::HsmRow& hsm, const crypto::PrivateKey& recovery_key) {
   SR_TRY(const std::string pem, ReadFile(data.service() / "front-end.crt"));
   SR_TRY(const crypto::Certificate front_end, crypto::Certificate::FromPem(pem));
-  const recovery::MaintainedHsm maintained{data.host(), data.hsm(),     ProgramDirectory() / "strongroom-hsm",
-                                           hsm.host_id, hsm.hsm_id,     hsm.cluster_id,
+  const recovery::MaintainedHsm maintained{data.host(), data.hsm(), ProgramDirectory() / "strongroom-hsm",
+                                           hsm.host_id, hsm.hsm_id, hsm.cluster_id,
                                            hsm.eni_ip,  hsm.zone};
   proto::Control question;
   proto::RestoreCluster& restore = *question.mutable_restore_cluster();

@@ -13,8 +13,8 @@ struct RestorePlan {
   std::filesystem::path backup;
   std::filesystem::path data;  // not there, or empty
   std::optional<Listen> listen;
-  std::string postgresql;         // "" = SQLite in the data directory
-  bool new_root_key = false;      // the account gets a new root access key at the next start, and loses its old ones
+  std::string postgresql;     // "" = SQLite in the data directory
+  bool new_root_key = false;  // the account gets a new root access key at the next start, and loses its old ones
 };
 
 struct Restored {
@@ -24,9 +24,10 @@ struct Restored {
   std::string cluster_id, account_id;
 };
 
-/// Makes a data directory out of a backup: the store as it was, certificates of its own, and a domain cluster whose only
-/// HSM is a new one, opened with the recovery key inside it. Customers' clusters follow when the service has started.
-/// Errors    kAlreadyExists the directory is not empty; kUntrusted another recovery key than the backup's; those of
+/// Makes a data directory out of a backup: the store as it was, certificates of its own, and a domain cluster whose
+/// only HSM is a new one, opened with the recovery key inside it. Customers' clusters follow when the service has
+/// started. Errors    kAlreadyExists the directory is not empty; kUntrusted another recovery key than the backup's;
+/// those of
 ///           BackupReader and of the HSM. A failure leaves no data directory behind.
 Result<Restored> RestoreDeployment(const RestorePlan& plan, const crypto::PrivateKey& recovery_key);
 

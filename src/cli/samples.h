@@ -10,8 +10,8 @@ namespace strongroom::cli {
 /// A key that a drill may try: enabled, symmetric, for encryption.
 struct SampleKey {
   std::string region, arn;
-  bool custom = false;    // in a custom key store
-  std::string store_id;   // then
+  bool custom = false;   // in a custom key store
+  std::string store_id;  // then
 };
 
 /// The oldest keys of an account, at most `each` of either kind of key store. Errors: the transaction's.

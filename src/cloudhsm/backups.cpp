@@ -51,16 +51,19 @@ Result<std::vector<BackupRow>> ReadAll(Result<store::Rows> rows) {
   return backups;
 }
 
-std::string Select(std::string_view where) { return "SELECT " + std::string(kColumns) + " FROM backups b WHERE " + std::string(where); }
+std::string Select(std::string_view where) {
+  return "SELECT " + std::string(kColumns) + " FROM backups b WHERE " + std::string(where);
+}
 
 Status Purge(store::Transaction& t, BackupRow backup) {
   backup.state = BackupState::kDeleted;
   SR_CHECK(UpdateBackup(t, backup));
   SR_CHECK(t.Execute("DELETE FROM resource_tags WHERE account_id = $1 AND region = $2 AND resource_id = $3",
                      {store::Text(backup.account), store::Text(backup.region), store::Text(backup.backup_id)}));
-  SR_CHECK(t.Execute("DELETE FROM cluster_snapshots WHERE cluster_id = $1 AND backup_id = $2 AND NOT EXISTS (SELECT 1 "
-                     "FROM backups WHERE data_cluster_id = $1 AND data_backup_id = $2 AND state <> 'DELETED')",
-                     {store::Text(backup.data_cluster_id), store::Text(backup.data_backup_id)}));
+  SR_CHECK(
+      t.Execute("DELETE FROM cluster_snapshots WHERE cluster_id = $1 AND backup_id = $2 AND NOT EXISTS (SELECT 1 "
+                "FROM backups WHERE data_cluster_id = $1 AND data_backup_id = $2 AND state <> 'DELETED')",
+                {store::Text(backup.data_cluster_id), store::Text(backup.data_backup_id)}));
   return {};
 }
 
@@ -100,29 +103,30 @@ Result<BackupRow> RequireBackup(store::Transaction& t, std::string_view account,
 }
 
 Result<std::vector<BackupRow>> ListBackups(store::Transaction& t, std::string_view account, std::string_view region) {
-  return ReadAll(t.Query(
-      Select("account_id = $1 AND region = $2 AND state <> 'DELETED' ORDER BY created_at DESC, backup_id"),
-      {store::Text(account), store::Text(region)}));
+  return ReadAll(
+      t.Query(Select("account_id = $1 AND region = $2 AND state <> 'DELETED' ORDER BY created_at DESC, backup_id"),
+              {store::Text(account), store::Text(region)}));
 }
 
 Status InsertBackup(store::Transaction& t, const BackupRow& row) {
-  SR_CHECK(t.Execute("INSERT INTO backups (" + std::string(kColumns) +
-                         ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
-                     {store::Text(row.account), store::Text(row.region), store::Text(row.backup_id),
-                      store::OrNull(row.cluster_id), store::Text(Name(row.state)), row.created_at,
-                      store::OrNull(row.copied_at), std::int64_t{row.never_expires}, store::OrNull(row.source_region),
-                      store::OrNull(row.source_backup_id), store::OrNull(row.source_cluster_id),
-                      store::OrNull(row.delete_at), store::Text(row.hsm_type), store::Text(row.mode),
-                      store::Text(row.cluster_certificate), store::Text(row.trust_anchor),
-                      store::Text(row.data_cluster_id), store::Text(row.data_backup_id)}));
+  SR_CHECK(t.Execute(
+      "INSERT INTO backups (" + std::string(kColumns) +
+          ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+      {store::Text(row.account), store::Text(row.region), store::Text(row.backup_id), store::OrNull(row.cluster_id),
+       store::Text(Name(row.state)), row.created_at, store::OrNull(row.copied_at), std::int64_t{row.never_expires},
+       store::OrNull(row.source_region), store::OrNull(row.source_backup_id), store::OrNull(row.source_cluster_id),
+       store::OrNull(row.delete_at), store::Text(row.hsm_type), store::Text(row.mode),
+       store::Text(row.cluster_certificate), store::Text(row.trust_anchor), store::Text(row.data_cluster_id),
+       store::Text(row.data_backup_id)}));
   return t.Change("backup", row.account, row.region, row.backup_id);
 }
 
 Status UpdateBackup(store::Transaction& t, const BackupRow& row) {
-  SR_CHECK(t.Execute("UPDATE backups SET state = $4, never_expires = $5, delete_at = $6 WHERE account_id = $1 AND "
-                     "region = $2 AND backup_id = $3",
-                     {store::Text(row.account), store::Text(row.region), store::Text(row.backup_id),
-                      store::Text(Name(row.state)), std::int64_t{row.never_expires}, store::OrNull(row.delete_at)}));
+  SR_CHECK(
+      t.Execute("UPDATE backups SET state = $4, never_expires = $5, delete_at = $6 WHERE account_id = $1 AND "
+                "region = $2 AND backup_id = $3",
+                {store::Text(row.account), store::Text(row.region), store::Text(row.backup_id),
+                 store::Text(Name(row.state)), std::int64_t{row.never_expires}, store::OrNull(row.delete_at)}));
   return t.Change("backup", row.account, row.region, row.backup_id);
 }
 

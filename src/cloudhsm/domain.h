@@ -38,8 +38,8 @@ class DomainCluster final : public DeviceCertifier, public ports::Sealer {
 
   /// Writes the rows of a domain cluster with one HSM, unless there is one; the background jobs make it.
   Task<Status> EnsureRows();
-  /// Writes the row of another HSM, on this host, unless it has one of the domain cluster's. Errors: kUnavailable while the
-  /// cluster is being made; those of Placement::ChooseOn.
+  /// Writes the row of another HSM, on this host, unless it has one of the domain cluster's. Errors: kUnavailable while
+  /// the cluster is being made; those of Placement::ChooseOn.
   Task<Status> EnsureHsmOn(std::string host_id);
   /// Connects, as long as it takes, and says in the log what it waits for. Ends when everything here is usable, or with
   /// kCancelled after Stop.

@@ -9,8 +9,8 @@
 
 namespace strongroom::cmu {
 
-/// The client package's directory: $CLOUDHSM_HOME, or /opt/cloudhsm. Paths that begin with /opt/cloudhsm in configuration
-/// files mean this directory, so that files made for the original work here.
+/// The client package's directory: $CLOUDHSM_HOME, or /opt/cloudhsm. Paths that begin with /opt/cloudhsm in
+/// configuration files mean this directory, so that files made for the original work here.
 class ClientHome {
  public:
   static ClientHome Find();

@@ -131,8 +131,7 @@ Status Run(const Options& options) {
     SR_TRY(const auto config, ReadJsonFile(home.daemon_config()));
     const auto* server = config.if_contains("server");
     const auto* name = server != nullptr && server->is_object() ? server->as_object().if_contains("hostname") : nullptr;
-    if (name == nullptr || !name->is_string())
-      return Error(Errc::kInvalidArgument, "Run `configure -a HSM_IP` first.");
+    if (name == nullptr || !name->is_string()) return Error(Errc::kInvalidArgument, "Run `configure -a HSM_IP` first.");
     address = std::string(name->as_string());
   }
   SR_CHECK(CheckAddress(address));

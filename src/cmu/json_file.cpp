@@ -60,9 +60,8 @@ Result<boost::json::object> ReadJsonFile(const std::filesystem::path& file) {
   boost::system::error_code failed;
   boost::json::value value = boost::json::parse(text, failed);
   if (failed || !value.is_object())
-    return Error(Errc::kInvalidArgument,
-                 fmt::format("{} is not a JSON object{}{}.", file.string(), failed ? ": " : "",
-                             failed ? failed.message() : ""));
+    return Error(Errc::kInvalidArgument, fmt::format("{} is not a JSON object{}{}.", file.string(), failed ? ": " : "",
+                                                     failed ? failed.message() : ""));
   return std::move(value.as_object());  // cppcheck-suppress returnStdMoveLocal
 }
 

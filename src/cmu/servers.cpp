@@ -24,7 +24,8 @@ Result<std::string> Text(const boost::json::object& object, std::string_view mem
 Result<std::vector<Server>> ReadServers(const ClientHome& home, const std::filesystem::path& config) {
   auto read = ReadJsonFile(config);
   if (!read.ok() && read.error().code() == Errc::kNotFound)
-    return Error(Errc::kNotFound, config.string() + " is not there. Run `configure -a HSM_IP` with the address of one of the HSMs.");
+    return Error(Errc::kNotFound,
+                 config.string() + " is not there. Run `configure -a HSM_IP` with the address of one of the HSMs.");
   if (!read.ok()) return std::move(read).error();
   const boost::json::object& object = *read;
   const auto* list = object.if_contains("servers");
@@ -60,7 +61,8 @@ Result<std::vector<Server>> ReadServers(const ClientHome& home, const std::files
     server.files = {home.Resolve(certificates), home.Resolve(certificate), home.Resolve(key), home.Resolve(owner)};
     servers.push_back(std::move(server));
   }
-  if (servers.empty()) return Error(Errc::kInvalidArgument, config.string() + " has no server with \"enable\":\"yes\".");
+  if (servers.empty())
+    return Error(Errc::kInvalidArgument, config.string() + " has no server with \"enable\":\"yes\".");
   return servers;
 }
 

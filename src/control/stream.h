@@ -20,8 +20,8 @@ using TcpSocket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, LoopExe
 using LocalSocket = boost::asio::basic_stream_socket<boost::asio::local::stream_protocol, LoopExecutor>;
 using TlsSocket = boost::asio::ssl::stream<TcpSocket>;
 
-/// What the control link needs of its TCP: small messages at once, and a machine that is gone without a word (power, cable)
-/// noticed within about ten seconds. What the system does not take is left as it is.
+/// What the control link needs of its TCP: small messages at once, and a machine that is gone without a word (power,
+/// cable) noticed within about ten seconds. What the system does not take is left as it is.
 void SetUpControlSocket(TcpSocket::lowest_layer_type& socket);
 
 /// A LinkStream over any Asio stream: a socket, or a TLS stream whose handshake is done.

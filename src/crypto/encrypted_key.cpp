@@ -35,11 +35,10 @@ Result<SecretBuffer> ToEncryptedPem(const PrivateKey& key, const SecretBuffer& p
   SR_CHECK(CheckPassphrase(passphrase));
   const ByteView secret = EvpKeyLoader::View(passphrase);
   const Pkcs8 plain(::EVP_PKEY2PKCS8(OpenSslBridge::Get(key)));
-  Algorithm scheme(
-      ::PKCS5_pbe2_set_scrypt(::EVP_aes_256_cbc(), nullptr, 0, nullptr, kScryptN, kScryptR, kScryptP));
+  Algorithm scheme(::PKCS5_pbe2_set_scrypt(::EVP_aes_256_cbc(), nullptr, 0, nullptr, kScryptN, kScryptR, kScryptP));
   if (!plain || !scheme) return OpenSslError("encrypt a private key");
-  const Encrypted sealed(::PKCS8_set0_pbe(reinterpret_cast<const char*>(secret.data()),
-                                          static_cast<int>(secret.size()), plain.get(), scheme.get()));
+  const Encrypted sealed(::PKCS8_set0_pbe(reinterpret_cast<const char*>(secret.data()), static_cast<int>(secret.size()),
+                                          plain.get(), scheme.get()));
   if (!sealed) return OpenSslError("encrypt a private key");
   (void)scheme.release();  // `sealed` owns it now
   const BioPtr bio(::BIO_new(::BIO_s_mem()));
@@ -70,7 +69,8 @@ Result<PrivateKey> FromEncryptedPem(const SecretBuffer& pem, const SecretBuffer&
                  : nullptr);
   DrainQueue();
   if (!key)
-    return Error(Errc::kAccessDenied, "The private key does not open: the passphrase is wrong, or the file is damaged.");
+    return Error(Errc::kAccessDenied,
+                 "The private key does not open: the passphrase is wrong, or the file is damaged.");
   SR_TRY([[maybe_unused]] const KeySpec spec, SpecOf(key.get()));
   return MakePrivateKey(std::move(key));
 }

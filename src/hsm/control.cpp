@@ -129,8 +129,8 @@ Task<replica::Offer> Control::Offered(proto::LogAppend append) {
   *question.mutable_log_append() = std::move(append);
   auto answer = co_await link_->Ask(std::move(question), options_.log_deadline);
   if (!answer.ok()) {
-    // A full or closed link took nothing, and a front end that waits for others' records (kStale) takes nothing; anything
-    // else may have reached the store.
+    // A full or closed link took nothing, and a front end that waits for others' records (kStale) takes nothing;
+    // anything else may have reached the store.
     const Error& error = answer.error();
     const bool refused = error.code() == Errc::kStale;
     const bool not_sent = error.code() == Errc::kThrottled || error.public_message() == kNobodyWasAsked;

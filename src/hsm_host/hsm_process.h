@@ -30,8 +30,8 @@ struct StartedHsm {
 /// Starts one HSM: state directory (0700, its user's), control pair (3), listening socket (4), root key (5).
 /// Errors: kPermission the state directory belongs to somebody else; those of the root key and of Spawn.
 Result<StartedHsm> LaunchHsm(const HsmLauncher& launcher, const HsmEntry& entry);
-/// The same for its operator, for maintenance: descriptor 6 is the reading end of a pipe with the recovery key's private
-/// half (PKCS#8 DER), or with nothing.
+/// The same for its operator, for maintenance: descriptor 6 is the reading end of a pipe with the recovery key's
+/// private half (PKCS#8 DER), or with nothing.
 Result<StartedHsm> LaunchForMaintenance(const HsmLauncher& launcher, const HsmEntry& entry, int recovery_key);
 
 /// Removes an HSM's state directory; a missing one is fine. The process must have ended.

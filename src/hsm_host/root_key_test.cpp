@@ -67,7 +67,8 @@ INSTANTIATE_TEST_SUITE_P(RootKey, BadCredentials,
                          ::testing::Values(BadCredential{"Empty", "", 0400, Errc::kCorrupted},
                                            BadCredential{"Short", std::string(31, 'k'), 0400, Errc::kCorrupted},
                                            BadCredential{"Long", std::string(33, 'k'), 0400, Errc::kCorrupted},
-                                           BadCredential{"ReadableByAll", std::string(32, 'k'), 0644, Errc::kPermission}),
+                                           BadCredential{"ReadableByAll", std::string(32, 'k'), 0644,
+                                                         Errc::kPermission}),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace

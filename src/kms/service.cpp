@@ -20,7 +20,8 @@ constexpr aws::ConstraintOverride kOverrides[] = {
 };
 
 CustomStores::Parts CustomStoreParts(const Kms::Parts& parts, Background& background) {
-  return {parts.database, parts.sealer, parts.clusters, background, parts.loops, parts.cluster_trust};
+  return {parts.database, parts.sealer,        parts.clusters,   background,
+          parts.loops,    parts.cluster_trust, parts.stale_limit};
 }
 
 }  // namespace

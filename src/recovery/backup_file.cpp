@@ -54,8 +54,7 @@ Bytes SerialiseRow(const std::vector<store::Value>& values) {
   return out;
 }
 
-Result<std::unique_ptr<BackupWriter>> BackupWriter::Create(const std::filesystem::path& file,
-                                                           BackupHeader header) {
+Result<std::unique_ptr<BackupWriter>> BackupWriter::Create(const std::filesystem::path& file, BackupHeader header) {
   std::error_code ignored;
   if (std::filesystem::exists(file, ignored))
     return Error(Errc::kAlreadyExists, file.string() + " exists already and is not replaced.");

@@ -24,8 +24,8 @@ struct BackupHeader {
   std::string software;
   std::int64_t schema_version = 0;
   std::string account_id, region, network_prefix;
-  std::string recovery_key;       // fingerprint: the key that restores it
-  Bytes recovery_public_key;      // DER SubjectPublicKeyInfo
+  std::string recovery_key;   // fingerprint: the key that restores it
+  Bytes recovery_public_key;  // DER SubjectPublicKeyInfo
   std::vector<Sample> samples;
 };
 
@@ -57,7 +57,8 @@ class BackupWriter final : public store::BackupSink {
 
 /// Reads one back. Open has read the whole file and checked its form and checksum before anything of it is used; the
 /// checksum finds damage, not forgery, since whoever can write the file can compute it.
-/// Errors    kInvalidArgument  not a backup file; kUnsupported  a version that this program does not know; kCorrupted  cut
+/// Errors    kInvalidArgument  not a backup file; kUnsupported  a version that this program does not know; kCorrupted
+/// cut
 ///           short, damaged, or with something behind its end; kNotFound and other file errors.
 class BackupReader final : public store::BackupSource {
  public:

@@ -132,8 +132,8 @@ TEST_F(BackupFile, WhatIsForeignOrNewerSaysSo) {
 }
 
 TEST(BackupRow, NonsenseIsRefused) {
-  for (const Bytes& body : {Bytes{4}, Bytes{1, 0, 0}, Bytes{2, 0, 0, 0, 9, 'x'}, Bytes{3, 255, 255, 255, 255},
-                            Bytes(300, 0)})
+  for (const Bytes& body :
+       {Bytes{4}, Bytes{1, 0, 0}, Bytes{2, 0, 0, 0, 9, 'x'}, Bytes{3, 255, 255, 255, 255}, Bytes(300, 0)})
     EXPECT_FALSE(ParseRow(body).ok());
 }
 

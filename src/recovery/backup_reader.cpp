@@ -144,8 +144,8 @@ Status BackupReader::Check() {
   SR_TRY(const Bytes start, ReadBytes(4));
   if (AsText(start).substr(0, 3) != kBackupMagic) return foreign;
   if (start[3] != kBackupVersion)
-    return Error(Errc::kUnsupported, fmt::format("{} has version {}, which this program does not know.", file_.string(),
-                                                 start[3]));
+    return Error(Errc::kUnsupported,
+                 fmt::format("{} has version {}, which this program does not know.", file_.string(), start[3]));
   crypto::Sha256Stream digest;
   digest.Update(start);
   bool headed = false;

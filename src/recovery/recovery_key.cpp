@@ -65,8 +65,9 @@ Result<crypto::PrivateKey> FromShares(const std::vector<fs::path>& files) {
   SR_TRY(const SecretBuffer pkcs8, ShareCodec::Join(shares));
   auto key = crypto::PrivateKey::FromPkcs8(pkcs8);
   if (!key.ok() || Fingerprint(key->public_key()) != shares.front().key)
-    return Error(Errc::kUntrusted, "These shares fit each other but do not give the key that they name; at least one is not "
-                                   "the one that was handed out.");
+    return Error(Errc::kUntrusted,
+                 "These shares fit each other but do not give the key that they name; at least one is not "
+                 "the one that was handed out.");
   return key;
 }
 
@@ -129,9 +130,10 @@ Result<std::pair<unsigned, unsigned>> ParseShareCount(const std::string& text) {
         count.second <= kMostShares)
       return count;
   }
-  return Error(Errc::kInvalidArgument,
-               fmt::format("'{}' is no number of shares; write K/N, for example 3/5, with K at least 2 and N at most {}.",
-                           text, kMostShares));
+  return Error(
+      Errc::kInvalidArgument,
+      fmt::format("'{}' is no number of shares; write K/N, for example 3/5, with K at least 2 and N at most {}.", text,
+                  kMostShares));
 }
 
 }  // namespace strongroom::recovery

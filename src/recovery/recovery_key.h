@@ -35,8 +35,8 @@ Result<crypto::PublicKey> LoadPublic(const std::filesystem::path& file);
 Result<crypto::PublicKey> MakeRecoveryKey(const KeyDestination& to, const std::optional<SecretBuffer>& passphrase);
 
 /// Reads the private half; `ask` is called when the file needs a passphrase.
-/// Errors: kNotFound, kPermission; kInvalidArgument, kCorrupted, naming the file that is no key or share; kAccessDenied a
-/// wrong passphrase; kUntrusted shares that are whole but do not give the key they name.
+/// Errors: kNotFound, kPermission; kInvalidArgument, kCorrupted, naming the file that is no key or share; kAccessDenied
+/// a wrong passphrase; kUntrusted shares that are whole but do not give the key they name.
 Result<crypto::PrivateKey> LoadRecoveryKey(const KeySource& from, const AskPassphrase& ask);
 
 /// "3/5". Errors: kInvalidArgument.

@@ -21,9 +21,9 @@ std::string Moved(const std::string& address, const std::string& prefix) {
 Status BeginAnew(store::Transaction& t, ClusterRow& cluster) {
   cluster.state = ClusterState::kUninitialized;
   cluster.state_message = "The cluster begins anew: it was restored before it was initialized.";
-  for (std::string* certificate : {&cluster.csr, &cluster.hsm_certificate, &cluster.aws_hw_certificate,
-                                   &cluster.manufacturer_hw_certificate, &cluster.cluster_certificate,
-                                   &cluster.trust_anchor})
+  for (std::string* certificate :
+       {&cluster.csr, &cluster.hsm_certificate, &cluster.aws_hw_certificate, &cluster.manufacturer_hw_certificate,
+        &cluster.cluster_certificate, &cluster.trust_anchor})
     certificate->clear();
   SR_CHECK(t.Execute("DELETE FROM cluster_log WHERE cluster_id = $1", {store::Text(cluster.cluster_id)}));
   SR_CHECK(t.Execute("DELETE FROM cluster_snapshots WHERE cluster_id = $1", {store::Text(cluster.cluster_id)}));
@@ -57,7 +57,8 @@ Result<HsmRow> Rehouse(store::Transaction& t, const NewHome& home) {
   // The machines are gone; this one is the first again.
   SR_CHECK(t.Execute("DELETE FROM machines"));
   SR_CHECK(t.Execute("DELETE FROM invitations"));
-  SR_TRY(const store::Rows ids, t.Query("SELECT cluster_id FROM clusters WHERE state <> 'DELETED' ORDER BY cluster_id"));
+  SR_TRY(const store::Rows ids,
+         t.Query("SELECT cluster_id FROM clusters WHERE state <> 'DELETED' ORDER BY cluster_id"));
   std::optional<std::string> domain;
   for (const store::Row& id : ids) {
     SR_TRY(std::optional<ClusterRow> cluster, cloudhsm::LoadClusterById(t, id.Text(0)));

@@ -105,9 +105,10 @@ std::size_t WriteText(std::span<std::uint8_t> room, std::string_view head, ByteV
 Result<std::vector<SecretBuffer>> ShareCodec::Split(const SecretBuffer& secret, const std::string& key, unsigned needed,
                                                     unsigned of) {
   if (needed < 2 || of < needed || of > kMostShares)
-    return Error(Errc::kInvalidArgument,
-                 fmt::format("Write K/N for the shares: at least 2 of at most {} are needed, and no more than there are.",
-                             kMostShares));
+    return Error(
+        Errc::kInvalidArgument,
+        fmt::format("Write K/N for the shares: at least 2 of at most {} are needed, and no more than there are.",
+                    kMostShares));
   if (secret.empty() || secret.size() > kLargestSecret)
     return Error(Errc::kInvalidArgument, "A secret of this size cannot be shared.");
   std::array<unsigned char, kMostShares> numbers{};
@@ -127,12 +128,12 @@ Result<std::vector<SecretBuffer>> ShareCodec::Split(const SecretBuffer& secret, 
              gfshare_ctx_enc_getshare(context.get(), static_cast<unsigned char>(i), room.data());
              return room.size();
            }));
-    const std::string head = fmt::format("Version: 1\nSet: {}\nKey: {}\nShare: {}\nNeeded: {}\nOf: {}\n\n", set, key,
-                                         i + 1, needed, of);
-    SR_TRY(SecretBuffer text, SecretBuffer::Produce(1024 + head.size() + secret.size() * 3 / 2,
-                                                    [&](std::span<std::uint8_t> room) {
-                                                      return WriteText(room, head, data.Reveal(KeyAccess()));
-                                                    }));
+    const std::string head =
+        fmt::format("Version: 1\nSet: {}\nKey: {}\nShare: {}\nNeeded: {}\nOf: {}\n\n", set, key, i + 1, needed, of);
+    SR_TRY(SecretBuffer text,
+           SecretBuffer::Produce(1024 + head.size() + secret.size() * 3 / 2, [&](std::span<std::uint8_t> room) {
+             return WriteText(room, head, data.Reveal(KeyAccess()));
+           }));
     texts.push_back(std::move(text));
   }
   return texts;
@@ -147,8 +148,7 @@ Result<Share> ShareCodec::Parse(const SecretBuffer& text) {
   if (sum == std::string_view::npos) return NotAShare("it has no checksum");
   Lines lines(whole);
   SR_TRY(const std::string_view version, lines.Value("Version"));
-  if (version != "1")
-    return Error(Errc::kUnsupported, "This share has a version that this program does not know.");
+  if (version != "1") return Error(Errc::kUnsupported, "This share has a version that this program does not know.");
   const std::string_view given = whole.substr(sum + kChecksum.size());
   const std::string expected = Hex(crypto::Sha256(AsBytes(whole.substr(0, sum))));
   if (given.size() < expected.size() + 1 + kEnd.size() || given.substr(0, expected.size()) != expected ||

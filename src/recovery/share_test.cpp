@@ -90,16 +90,15 @@ TEST_P(DamagedShare, IsRefused) {
   EXPECT_EQ(parsed.error().code(), GetParam().want);
   EXPECT_EQ(parsed.error().ForLog().find("the secret"), std::string::npos);
 }
-INSTANTIATE_TEST_SUITE_P(
-    Damages, DamagedShare,
-    testing::Values(Damage{"OtherNumber", "Share: 1", "Share: 2", Errc::kCorrupted},
-                    Damage{"OtherThreshold", "Needed: 2", "Needed: 3", Errc::kCorrupted},
-                    Damage{"LaterVersion", "Version: 1", "Version: 2", Errc::kUnsupported},
-                    Damage{"NoBeginning", "-----BEGIN", "-----", Errc::kInvalidArgument},
-                    Damage{"NoChecksum", "Checksum: ", "Sum: ", Errc::kInvalidArgument},
-                    Damage{"NoEnd", "-----END STRONGROOM", "", Errc::kCorrupted},
-                    Damage{"MissingLine", "Of: 3\n", "", Errc::kCorrupted}),
-    [](const auto& row) { return row.param.name; });
+INSTANTIATE_TEST_SUITE_P(Damages, DamagedShare,
+                         testing::Values(Damage{"OtherNumber", "Share: 1", "Share: 2", Errc::kCorrupted},
+                                         Damage{"OtherThreshold", "Needed: 2", "Needed: 3", Errc::kCorrupted},
+                                         Damage{"LaterVersion", "Version: 1", "Version: 2", Errc::kUnsupported},
+                                         Damage{"NoBeginning", "-----BEGIN", "-----", Errc::kInvalidArgument},
+                                         Damage{"NoChecksum", "Checksum: ", "Sum: ", Errc::kInvalidArgument},
+                                         Damage{"NoEnd", "-----END STRONGROOM", "", Errc::kCorrupted},
+                                         Damage{"MissingLine", "Of: 3\n", "", Errc::kCorrupted}),
+                         [](const auto& row) { return row.param.name; });
 
 TEST(Share, WhatIsNoShareIsRefused) {
   for (const std::string_view text : {"", "x", "-----BEGIN STRONGROOM RECOVERY SHARE-----\n"})

@@ -93,11 +93,12 @@ Status ExportTable(Connection& connection, Config::Engine engine, const std::str
   std::vector<std::size_t> key_at;
   std::string places;
   for (const std::string& name : columns.key) {
-    key_at.push_back(static_cast<std::size_t>(std::find(columns.all.begin(), columns.all.end(), name) -
-                                              columns.all.begin()));
+    key_at.push_back(
+        static_cast<std::size_t>(std::find(columns.all.begin(), columns.all.end(), name) - columns.all.begin()));
     places += fmt::format("{}${}", places.empty() ? "" : ", ", key_at.size());
   }
-  const std::string select = "SELECT " + Listed(columns.all) + " FROM " + table, order = " ORDER BY " + Listed(columns.key);
+  const std::string select = "SELECT " + Listed(columns.all) + " FROM " + table,
+                    order = " ORDER BY " + Listed(columns.key);
   std::vector<Value> last;
   for (std::int64_t limit = 1;;) {
     std::vector<Value> values = last;
@@ -122,12 +123,14 @@ Status ExportAll(Connection& connection, Config::Engine engine, BackupSink& sink
   if (engine == Config::Engine::kPostgres)
     SR_CHECK(connection.Run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", {}));
   const auto known = ColumnsOf(connection, engine, "schema_version");
-  if (!known.ok() || known->all.empty()) return Error(Errc::kNotFound, "There is no database of Strongroom's there yet.");
+  if (!known.ok() || known->all.empty())
+    return Error(Errc::kNotFound, "There is no database of Strongroom's there yet.");
   SR_TRY(const Reply versions, connection.Run("SELECT MAX(version) FROM schema_version", {}));
   const std::int64_t schema = versions.rows.empty() ? 0 : versions.rows[0].Int(0);
   if (schema < 1) return Error(Errc::kNotFound, "There is no database of Strongroom's there yet.");
   if (schema > NewestSchemaVersion())
-    return Error(Errc::kUnsupported, "The database was made by a newer version of this program, which has to back it up.");
+    return Error(Errc::kUnsupported,
+                 "The database was made by a newer version of this program, which has to back it up.");
   SR_CHECK(sink.Begin(schema));
   for (const std::string& table : OurTables()) SR_CHECK(ExportTable(connection, engine, table, sink));
   return {};
@@ -147,8 +150,7 @@ Status ImportTable(Connection& connection, Config::Engine engine, const TableSha
   if (sorted != expected) return NotOfThisSchema("columns of " + table.name);
   std::string places;
   for (std::size_t i = 0; i < table.columns.size(); ++i) places += fmt::format("{}${}", i == 0 ? "" : ", ", i + 1);
-  const std::string insert =
-      "INSERT INTO " + table.name + " (" + Listed(table.columns) + ") VALUES (" + places + ")";
+  const std::string insert = "INSERT INTO " + table.name + " (" + Listed(table.columns) + ") VALUES (" + places + ")";
   for (;;) {
     SR_TRY(const auto row, source.NextRow());
     if (!row) return {};

@@ -37,13 +37,13 @@ class BackupSource {
 /// The newest schema version that this program knows.
 std::int64_t NewestSchemaVersion();
 
-/// Hands out every table but the change feed (whose entries only invalidate caches), as one transaction sees them, while
-/// others go on writing: SQLite's read transaction, PostgreSQL's repeatable read. Rows come in bounded pages.
+/// Hands out every table but the change feed (whose entries only invalidate caches), as one transaction sees them,
+/// while others go on writing: SQLite's read transaction, PostgreSQL's repeatable read. Rows come in bounded pages.
 /// Errors    kNotFound  there is no database; the sink's own; those of Database.
 Status ExportTables(const Config& config, BackupSink& sink);
 
-/// Fills a new database: makes the schema of that version, inserts the rows in one transaction, and then brings the schema
-/// up to date. The database file must not be there yet; a PostgreSQL database must have no tables of ours.
+/// Fills a new database: makes the schema of that version, inserts the rows in one transaction, and then brings the
+/// schema up to date. The database file must not be there yet; a PostgreSQL database must have no tables of ours.
 /// Errors    kAlreadyExists  the database is not empty; kUnsupported  a schema newer than this program's; kCorrupted  a
 ///           table, column or value that this schema does not have; those of Database and of the source.
 Status ImportTables(const Config& config, std::int64_t schema_version, BackupSource& source);

@@ -58,10 +58,11 @@ class BackupTest : public EngineTest {
     return database.Transact([records](Transaction& t) -> Status {
       SR_CHECK(t.Execute("INSERT INTO accounts (account_id, name, created_at) VALUES ($1, $2, $3)",
                          {Text("111122223333"), Text(""), std::int64_t{7}}));
-      SR_CHECK(t.Execute("INSERT INTO access_keys (access_key_id, account_id, principal_arn, principal_id, sealed_secret, "
-                         "status, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-                         {Text("AKIA1"), Text("111122223333"), Text("arn"), Text("id"), Bytes{0, 255, 0},
-                          Text("Active"), std::int64_t{-1}}));
+      SR_CHECK(
+          t.Execute("INSERT INTO access_keys (access_key_id, account_id, principal_arn, principal_id, sealed_secret, "
+                    "status, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                    {Text("AKIA1"), Text("111122223333"), Text("arn"), Text("id"), Bytes{0, 255, 0}, Text("Active"),
+                     std::int64_t{-1}}));
       for (int i = 1; i <= records; ++i) {
         const Bytes record(i % 7 == 0 ? 300'000 : 40, static_cast<std::uint8_t>(i));
         SR_CHECK(ClusterLog::AppendIn(t, i % 2 == 0 ? "cluster-a" : "cluster-b", (i + 1) / 2, Bytes(32, 1), record));
@@ -105,8 +106,9 @@ TEST_P(BackupTest, ABackupHoldsOneMomentWhateverIsWrittenMeanwhile) {
   Kept kept;
   kept.after_first_table = [&] {
     const auto more = database_->Transact([](Transaction& t) {
-      return t.Execute("INSERT INTO resource_tags (account_id, region, resource_id, tag_key, tag_value) "
-                       "VALUES ('1', 'r', 'late', 'k', 'v')");
+      return t.Execute(
+          "INSERT INTO resource_tags (account_id, region, resource_id, tag_key, tag_value) "
+          "VALUES ('1', 'r', 'late', 'k', 'v')");
     });
     ASSERT_TRUE(more.ok()) << more.error();
   };

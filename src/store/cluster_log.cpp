@@ -77,8 +77,8 @@ Result<AppendOutcome> ClusterLog::AppendIn(Transaction& transaction, const std::
   return AppendOutcome{false, std::move(existing)};
 }
 
-Result<std::int64_t> ClusterLog::MoveAsideIn(Transaction& transaction, const std::string& cluster_id,
-                                             std::int64_t from, const std::string& reason) {
+Result<std::int64_t> ClusterLog::MoveAsideIn(Transaction& transaction, const std::string& cluster_id, std::int64_t from,
+                                             const std::string& reason) {
   SR_TRY(const std::int64_t now, transaction.NowMillis());
   SR_TRY(const std::int64_t moved,
          transaction.Execute(
@@ -86,8 +86,8 @@ Result<std::int64_t> ClusterLog::MoveAsideIn(Transaction& transaction, const std
              "SELECT cluster_id, $3, number, prev_hash, record, appended_at, $4 FROM cluster_log "
              "WHERE cluster_id = $1 AND number >= $2",
              {Text(cluster_id), from, now, Text(reason)}));
-  SR_CHECK(transaction.Execute("DELETE FROM cluster_log WHERE cluster_id = $1 AND number >= $2",
-                               {Text(cluster_id), from}));
+  SR_CHECK(
+      transaction.Execute("DELETE FROM cluster_log WHERE cluster_id = $1 AND number >= $2", {Text(cluster_id), from}));
   SR_CHECK(transaction.Execute("UPDATE cluster_snapshots SET kind = 'aside' WHERE cluster_id = $1 AND number >= $2",
                                {Text(cluster_id), from}));
   return moved;
@@ -140,10 +140,11 @@ Task<Status> ClusterLog::PutSnapshot(std::string cluster_id, Snapshot snapshot) 
 }
 
 Result<std::optional<Snapshot>> ClusterLog::NewestSnapshotIn(Transaction& transaction, const std::string& cluster_id) {
-  return OneSnapshot(transaction,
-                     "SELECT backup_id, number, created_at, kind, data FROM cluster_snapshots "
-                     "WHERE cluster_id = $1 AND kind <> 'aside' ORDER BY number DESC, created_at DESC, backup_id LIMIT 1",
-                     {Text(cluster_id)});
+  return OneSnapshot(
+      transaction,
+      "SELECT backup_id, number, created_at, kind, data FROM cluster_snapshots "
+      "WHERE cluster_id = $1 AND kind <> 'aside' ORDER BY number DESC, created_at DESC, backup_id LIMIT 1",
+      {Text(cluster_id)});
 }
 
 Result<std::optional<Snapshot>> ClusterLog::GetSnapshotIn(Transaction& transaction, const std::string& cluster_id,

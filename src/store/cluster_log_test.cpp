@@ -58,8 +58,8 @@ TEST_P(ClusterLogContract, TheEndOfALogIsMovedAsideWithItsSnapshots) {
     snapshot.kind = "daily";
     ASSERT_TRUE(RunToEnd(ClusterLog(*database_).PutSnapshot("cluster-a", snapshot)).ok());
   }
-  const auto moved = database_->Transact(
-      [](Transaction& t) { return ClusterLog::MoveAsideIn(t, "cluster-a", 4, "for the test"); });
+  const auto moved =
+      database_->Transact([](Transaction& t) { return ClusterLog::MoveAsideIn(t, "cluster-a", 4, "for the test"); });
   ASSERT_TRUE(moved.ok()) << moved.error();
   EXPECT_EQ(*moved, 2);
   EXPECT_THAT(Numbers(0, 1000), ElementsAre(1, 2, 3));

@@ -16,7 +16,8 @@ class Terminal {
   static Status WriteKeyFile(const std::filesystem::path& file, const SecretBuffer& content);
   /// Reads a key file into secret memory. Errors: kNotFound, kPermission, kInvalidArgument over 64 KiB.
   static Result<SecretBuffer> ReadKeyFile(const std::filesystem::path& file);
-  /// Asks on the terminal without echo, at most 1,024 bytes; from a pipe, reads one line. Errors: kCancelled at its end.
+  /// Asks on the terminal without echo, at most 1,024 bytes; from a pipe, reads one line. Errors: kCancelled at its
+  /// end.
   static Result<SecretBuffer> AskPassword(std::string_view prompt);
 };
 

@@ -14,7 +14,14 @@ enum class Repeat : std::uint8_t {
 };
 
 /// What the cluster must know of the connection before the command's own rules are asked.
-enum class Needs : std::uint8_t { kNothing, kLogin, kCryptoUser, kOfficer, kKeyUser /* CU or enrolled front end */, kFrontEnd };
+enum class Needs : std::uint8_t {
+  kNothing,
+  kLogin,
+  kCryptoUser,
+  kOfficer,
+  kKeyUser /* CU or enrolled front end */,
+  kFrontEnd
+};
 
 /// The commands on the inner connection. Numbers are for ever; docs/formats.md lists them.
 enum class Command : std::uint16_t {

@@ -48,8 +48,8 @@ class FrameCodec {
   static Status Encode(const Frame& frame, const google::protobuf::MessageLite& message, secret::SecretBytes& out);
 
   /// Looks for one whole frame at the start of `in`. Returns the bytes it used (0: more are needed) and fills `frame`.
-  /// Errors: kSerialization for a frame that breaks the format (close the connection: there is no way to resynchronise),
-  /// kRequestTooLarge as soon as the length says so, kResourceExhausted when secret memory is full.
+  /// Errors: kSerialization for a frame that breaks the format (close the connection: there is no way to
+  /// resynchronise), kRequestTooLarge as soon as the length says so, kResourceExhausted when secret memory is full.
   static Result<std::size_t> Decode(ByteView in, Frame& frame);
 };
 

@@ -12,7 +12,7 @@ namespace strongroom::wire {
 /// nor that key. The signature proves who says so, and nothing about copies of the disk that somebody made before.
 struct ZeroizeStatement {
   std::string hsm_id;
-  std::string cluster_id;   // of which it was last; empty: of none
+  std::string cluster_id;      // of which it was last; empty: of none
   std::int64_t at_millis = 0;  // the HSM's clock
 };
 

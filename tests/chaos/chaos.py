@@ -21,8 +21,9 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 from client import Connection, Lost, Refused  # noqa: E402
-from deployment import BIN, Deployment, Failure, wait_for  # noqa: E402
+from deployment import Failure, wait_for  # noqa: E402
 from postgres_test import PostgreSql  # noqa: E402
+from two_front_ends_test import domain_hsms, first_machine, kill_all, second_machine  # noqa: E402
 
 OFFICER = "Officer-pass-1"
 
@@ -69,37 +70,15 @@ class World:
     # -- making it ------------------------------------------------------------------------------------------------------
 
     def build(self, machines):
-        first = Deployment()
+        first = first_machine(self.pg)
         self.machines.append(first)
-        made = first.run(BIN / "strongroom", "init", "--data", first.data, "--recovery-shares", "2/3", "--share-directory",
-                         first.root / "shares")
-        if made.status != 0:
-            raise Failure(made.err)
-        settings = first.data / "strongroom.toml"
-        settings.write_text(settings.read_text().replace('postgresql = ""', f'postgresql = "{self.pg.conninfo}"'))
-        first.start()
         for _ in range(machines - 1):
-            self.machines.append(self.join(first))
+            self.machines.append(second_machine(first))
+        wait_for("an HSM of the domain cluster on each machine", lambda: len(domain_hsms(first)) == machines)
         cluster, self.store = first.connected_store(OFFICER)
         self.cluster_id, self.zones = cluster["ClusterId"], sorted(cluster["SubnetMapping"])
         first.create_hsm(self.cluster_id, self.zones[0])
         first.cmu("listUsers", "quit")
-
-    @staticmethod
-    def join(first):
-        invitation = first.root / "invitation"
-        made = first.run(BIN / "strongroom", "invite", "--data", first.data, "--out", invitation)
-        if made.status != 0:
-            raise Failure(made.err)
-        second = Deployment()
-        joined = second.run(BIN / "strongroom", "join", "--data", second.data, invitation)
-        if joined.status != 0:
-            raise Failure(joined.err)
-        second.environment.update(first.environment)
-        second.start()
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
-            second.environment[name] = first.environment[name]
-        return second
 
     # -- the load -------------------------------------------------------------------------------------------------------
 
@@ -216,7 +195,7 @@ class World:
     def kill_machine(self):
         machine = self.random.randrange(len(self.machines))
         self.note(f"machine {machine + 1} dies and is started again")
-        self.machines[machine].stop(signal.SIGKILL)
+        kill_all(self.machines[machine])
         time.sleep(self.random.uniform(0.5, 2))
         self.machines[machine].start()
 

@@ -188,9 +188,9 @@ Status Check(const fs::path& file, const Config& c) {
 }
 
 void MakeAbsolute(Config& c, const fs::path& data) {
-  for (fs::path* path :
-       {&c.https.certificate, &c.https.key, &c.store.sqlite, &c.front_end.certificate, &c.front_end.key,
-        &c.front_end.invitations, &c.client.certificate, &c.client.key, &c.recovery_public_key, &c.account.root_access_key}) {
+  for (fs::path* path : {&c.https.certificate, &c.https.key, &c.store.sqlite, &c.front_end.certificate,
+                         &c.front_end.key, &c.front_end.invitations, &c.client.certificate, &c.client.key,
+                         &c.recovery_public_key, &c.account.root_access_key}) {
     *path = data / *path;
   }
   if (!c.client.hosts.empty()) c.client.hosts = data / c.client.hosts;

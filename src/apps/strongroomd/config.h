@@ -23,8 +23,8 @@ struct HostEntry {
 ///   [https]      address, port, threads (0: one per core), certificate, key
 ///   [store]      sqlite = "service/strongroom.db"  or  postgresql = "libpq connection string"
 ///   [network]    prefix = "127.81.4"
-///   [[host]]     id, address, port, certificate, network (that of [network] unless said); this machine's own is the first
-///   [front_end]  name, certificate, key      shown to hosts and to the domain cluster
+///   [[host]]     id, address, port, certificate, network (that of [network] unless said); this machine's own is the
+///   first [front_end]  name, certificate, key      shown to hosts and to the domain cluster
 ///                invitations                 directory of secrets that other machines are invited with
 ///   [client]     certificate, key, hosts     outer TLS: default client pair, directory of hosts' certificates
 ///   [recovery]   public_key                  PEM SubjectPublicKeyInfo

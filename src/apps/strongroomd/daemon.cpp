@@ -179,7 +179,8 @@ Status Daemon::Parts::MakeControlPlane() {
                            .domain = {identity.key.public_key().ToSpki(), config.front_end.name, std::move(recovery)},
                            .owner = Hex(crypto::Sha256(identity.key.public_key().ToSpki()))});
   log = std::make_unique<cloudhsm::LogServer>(
-      *database, [this](const std::string& host_id, const std::string& hsm_id, const proto::Control& notice) {
+      *database,
+      [this](const std::string& host_id, const std::string& hsm_id, const proto::Control& notice) {
         if (cloudhsm::Host* host = hosts.Find(host_id)) host->Notify(hsm_id, notice);
       },
       domain.get(), kLogGrace);

@@ -46,8 +46,8 @@ Connection::Connection(Socket socket, std::string remote, std::shared_ptr<Server
       remote_(std::move(remote)),
       server_(std::move(server)),
       loop_(std::move(loop)) {
-  // Asio asks OpenSSL to free both record buffers whenever they are empty, which at each request costs two allocations of 16
-  // KiB; an open connection keeps them instead.
+  // Asio asks OpenSSL to free both record buffers whenever they are empty, which at each request costs two allocations
+  // of 16 KiB; an open connection keeps them instead.
   SSL_clear_mode(stream_.native_handle(), SSL_MODE_RELEASE_BUFFERS);
   Enter(Phase::kHandshake, server_->limits.handshake);
   loop_->all.insert(this);

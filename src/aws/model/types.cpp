@@ -119,8 +119,8 @@ std::int64_t Base64Size(std::string_view text) noexcept {
   if (text.empty()) return 0;
   const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with("=") ? 1 : 0;
   const std::size_t data = text.size() - padding;
-  // The text may be a plaintext: which characters it has is found without a branch or a table. Sixteen at a time, as the
-  // compiler then takes a vector for them.
+  // The text may be a plaintext: which characters it has is found without a branch or a table. Sixteen at a time, as
+  // the compiler then takes a vector for them.
   constexpr std::size_t kLane = 16;
   std::array<std::uint8_t, kLane> bad{};
   std::array<char, kLane> rest;

@@ -5,9 +5,9 @@
 #include <cstdio>
 #include <memory>
 
+#include "base/file.h"
 #include "cli/commands/all.h"
 #include "cli/data/data_directory.h"
-#include "base/file.h"
 
 namespace strongroom::cli {
 namespace {
@@ -28,7 +28,8 @@ Status SealRoot(const Options& options) {
   if (fd < 0) return FileError("seal", file, errno);
   // Overwritten before it is unlinked; on a journalling disk that is a courtesy, not a promise.
   const std::string blank(4096, '\n');
-  const bool wiped = ::pwrite(fd, blank.data(), blank.size(), 0) == static_cast<ssize_t>(blank.size()) && ::fsync(fd) == 0;
+  const bool wiped =
+      ::pwrite(fd, blank.data(), blank.size(), 0) == static_cast<ssize_t>(blank.size()) && ::fsync(fd) == 0;
   ::close(fd);
   if (!wiped || ::unlink(file.c_str()) != 0) return FileError("seal", file, errno);
   std::printf("Sealed: %s is gone. The key itself stays valid for whoever has a copy.\n", file.c_str());

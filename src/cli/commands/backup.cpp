@@ -28,8 +28,8 @@ std::vector<recovery::Sample> MakeSamples(const DataDirectory& data, const Setti
   auto api = ApiClient::Open(data, settings);
   auto database = store::Database::Open(data.StoreOf(settings));
   if (!api.ok() || !database.ok()) return samples;
-  const auto keys = (*database)->Read(
-      [&](store::Transaction& t) { return SampleKeys(t, settings.account_id, kSamplesOfEachStore); });
+  const auto keys =
+      (*database)->Read([&](store::Transaction& t) { return SampleKeys(t, settings.account_id, kSamplesOfEachStore); });
   if (!keys.ok()) return samples;
   for (const SampleKey& key : *keys) {
     const auto made = EncryptFresh(*api, key.region, key.arn);
@@ -49,7 +49,8 @@ Status Run(const Options& options) {
   SR_TRY(const crypto::PublicKey recovery_key, recovery::LoadPublic(data.recovery_public_key()));
   recovery::BackupHeader header;
   header.created_millis =
-      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count();
   header.software = STRONGROOM_VERSION;
   header.account_id = settings.account_id;
   header.region = settings.region;
@@ -75,7 +76,8 @@ std::function<Status()> Declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
   app.add_option("FILE", options->file, "The backup to write; a file that is there is not replaced")->required();
   app.add_option("--data", options->data, "The data directory")->required();
-  app.footer("Takes a consistent backup of everything but this machine's own keys and certificates, while Strongroom runs.");
+  app.footer(
+      "Takes a consistent backup of everything but this machine's own keys and certificates, while Strongroom runs.");
   return [options] { return Run(*options); };
 }
 

@@ -21,8 +21,10 @@ Status Run(const Options& options) {
     return {};
   }
   SR_CHECK(ExportClientPackage(data, options.target));
-  std::printf("The client package is in %s. On the client: put customerCA.crt into its etc/, set CLOUDHSM_HOME to it, and "
-              "run bin/configure -a HSM_IP.\n", options.target.c_str());
+  std::printf(
+      "The client package is in %s. On the client: put customerCA.crt into its etc/, set CLOUDHSM_HOME to it, and "
+      "run bin/configure -a HSM_IP.\n",
+      options.target.c_str());
   return {};
 }
 

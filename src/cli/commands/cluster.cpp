@@ -24,14 +24,15 @@ constexpr auto kLook = 200ms;
 
 Status Request(store::Database& database, const std::string& cluster, const std::string& id) {
   return database.Transact([&](store::Transaction& t) -> Status {
-    SR_TRY(const auto row, t.QueryOne("SELECT 1 FROM clusters WHERE cluster_id = $1 AND state <> 'DELETED'",
-                                      {store::Text(cluster)}));
+    SR_TRY(const auto row,
+           t.QueryOne("SELECT 1 FROM clusters WHERE cluster_id = $1 AND state <> 'DELETED'", {store::Text(cluster)}));
     if (!row) return Error(Errc::kNotFound, "There is no cluster " + cluster + "; `strongroom status` lists them.");
     SR_TRY(const std::int64_t now, t.NowMillis());
-    SR_CHECK(t.Execute("INSERT INTO cluster_repairs (cluster_id, request_id, state, message, requested_at) "
-                       "VALUES ($1, $2, 'REQUESTED', '', $3) ON CONFLICT (cluster_id) DO UPDATE SET request_id = $2, "
-                       "state = 'REQUESTED', message = '', requested_at = $3",
-                       {store::Text(cluster), store::Text(id), now}));
+    SR_CHECK(
+        t.Execute("INSERT INTO cluster_repairs (cluster_id, request_id, state, message, requested_at) "
+                  "VALUES ($1, $2, 'REQUESTED', '', $3) ON CONFLICT (cluster_id) DO UPDATE SET request_id = $2, "
+                  "state = 'REQUESTED', message = '', requested_at = $3",
+                  {store::Text(cluster), store::Text(id), now}));
     return {};
   });
 }

@@ -96,9 +96,10 @@ struct Clusters {
 /// HSMs of customers' clusters, and custom key stores that were connected when the backup was taken.
 Result<Clusters> Look(store::Transaction& t) {
   Clusters clusters;
-  SR_TRY(const auto hsms, t.QueryOne("SELECT COUNT(*), COALESCE(SUM(CASE WHEN h.state = 'ACTIVE' THEN 1 ELSE 0 END), 0) "
-                                     "FROM hsms h JOIN clusters c ON c.cluster_id = h.cluster_id WHERE h.state <> 'DELETED' "
-                                     "AND c.state IN ('INITIALIZED', 'ACTIVE')"));
+  SR_TRY(const auto hsms,
+         t.QueryOne("SELECT COUNT(*), COALESCE(SUM(CASE WHEN h.state = 'ACTIVE' THEN 1 ELSE 0 END), 0) "
+                    "FROM hsms h JOIN clusters c ON c.cluster_id = h.cluster_id WHERE h.state <> 'DELETED' "
+                    "AND c.state IN ('INITIALIZED', 'ACTIVE')"));
   clusters.wanted = hsms->Int(0);
   clusters.there = hsms->Int(1);
   SR_TRY(const store::Rows stores, t.Query("SELECT state FROM custom_key_stores WHERE state <> 'DISCONNECTED'"));
@@ -156,9 +157,8 @@ Result<json::object> Rehearse(const std::filesystem::path& backup, const crypto:
   report["customKeyStores"] = json::object{{"expected", clusters.stores}, {"connected", clusters.connected}};
 
   SR_TRY(ApiClient api, ApiClient::Open(data, settings));
-  SR_TRY(const std::vector<SampleKey> keys, database->Read([&](store::Transaction& t) {
-    return SampleKeys(t, settings.account_id, kKeysOfEachStore);
-  }));
+  SR_TRY(const std::vector<SampleKey> keys,
+         database->Read([&](store::Transaction& t) { return SampleKeys(t, settings.account_id, kKeysOfEachStore); }));
   Tried before, domain, custom;
   for (const recovery::Sample& sample : reader->header().samples)
     before.Take(sample.key_arn, DecryptAndCompare(api, sample.region, sample.ciphertext, sample.plaintext_sha256));

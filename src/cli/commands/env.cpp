@@ -3,9 +3,9 @@
 #include <cstdio>
 #include <memory>
 
+#include "base/file.h"
 #include "cli/commands/all.h"
 #include "cli/data/data_directory.h"
-#include "base/file.h"
 
 namespace strongroom::cli {
 namespace {
@@ -43,10 +43,11 @@ Status Run(const Options& options) {
     out += "export AWS_ACCESS_KEY_ID=" + Quoted(std::string(id->as_string())) + "\n" +
            "export AWS_SECRET_ACCESS_KEY=" + Quoted(std::string(secret->as_string())) + "\nunset AWS_SESSION_TOKEN\n";
   } else {
-    std::fprintf(stderr,
-                 "strongroom: %s is not there (sealed, or `strongroom serve` has not run yet); set AWS_ACCESS_KEY_ID and "
-                 "AWS_SECRET_ACCESS_KEY yourself.\n",
-                 data.root_access_key().c_str());
+    std::fprintf(
+        stderr,
+        "strongroom: %s is not there (sealed, or `strongroom serve` has not run yet); set AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY yourself.\n",
+        data.root_access_key().c_str());
   }
   // Debian's CLI 2.9.19 knows no AWS_ENDPOINT_URL.
   out += "aws() { command aws --endpoint-url \"$AWS_ENDPOINT_URL\" \"$@\"; }\n";

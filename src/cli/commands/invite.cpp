@@ -57,9 +57,10 @@ Status Run(const Options& options) {
   const DataDirectory data{options.data};
   SR_TRY(const Settings settings, data.Load());
   if (settings.store.empty())
-    return Error(Errc::kUnsupported,
-                 "The store of this deployment is SQLite on this machine, which no other machine can work with. Several "
-                 "machines need one on PostgreSQL: `strongroom init --postgresql`, or `strongroom restore --postgresql`.");
+    return Error(
+        Errc::kUnsupported,
+        "The store of this deployment is SQLite on this machine, which no other machine can work with. Several "
+        "machines need one on PostgreSQL: `strongroom init --postgresql`, or `strongroom restore --postgresql`.");
   if (fs::exists(options.file))
     return Error(Errc::kAlreadyExists, options.file + " exists already and is not replaced.");
   spdlog::set_level(spdlog::level::warn);
@@ -81,7 +82,8 @@ Status Run(const Options& options) {
   package.facts.set_expires_at(expires_at);
   SR_CHECK(WriteJoinFile(options.file, std::move(package)));
   std::printf(
-      "%s is good for one machine and for one hour, while Strongroom runs here. It holds private keys: take it there over a "
+      "%s is good for one machine and for one hour, while Strongroom runs here. It holds private keys: take it there "
+      "over a "
       "way that nobody listens on, run `strongroom join %s --data DIR` and remove it from both machines.\n",
       options.file.c_str(), fs::path(options.file).filename().c_str());
   return {};

@@ -96,8 +96,9 @@ Result<InitOptions> InitOptionsOf(const Options& options, const JoinPackage& pac
 Status Run(const Options& options) {
   DataDirectory data{options.data};
   if (data.initialised())
-    return Error(Errc::kAlreadyExists, data.root().string() + " is a Strongroom data directory already; a machine joins "
-                                                              "with a new one.");
+    return Error(Errc::kAlreadyExists, data.root().string() +
+                                           " is a Strongroom data directory already; a machine joins "
+                                           "with a new one.");
   if (!options.network.empty()) SR_CHECK(RequireUsableNetwork(options.network));
   spdlog::set_level(spdlog::level::warn);
   SR_CHECK(HardenForSecrets());
@@ -118,8 +119,9 @@ Status Run(const Options& options) {
               data.root().c_str(), options.file.c_str());
   std::fflush(stdout);
   if (!WaitForApproval(*database, host_id))
-    std::printf("The machine that invited it has not let it in yet: Strongroom must be running there within the hour. "
-                "`strongroom serve` waits for that.\n");
+    std::printf(
+        "The machine that invited it has not let it in yet: Strongroom must be running there within the hour. "
+        "`strongroom serve` waits for that.\n");
   return {};
 }
 
@@ -128,8 +130,9 @@ std::function<Status()> Declare(CLI::App& app) {
   app.add_option("FILE", options->file, "What `strongroom invite` has written")->required()->check(CLI::ExistingFile);
   app.add_option("--data", options->data, "The data directory to make on this machine")->required();
   app.add_option("--listen", options->listen, "HTTPS address, ADDR:PORT; default: an address of the machine's own");
-  app.add_option("--network", options->network,
-                 "Network of this machine's HSMs, like 10.20.30; default: a loopback network, for several on one machine");
+  app.add_option(
+      "--network", options->network,
+      "Network of this machine's HSMs, like 10.20.30; default: a loopback network, for several on one machine");
   app.add_option("--postgresql", options->postgresql,
                  "libpq connection string, without password, if this machine reaches the database in another way")
       ->check([](const std::string& text) {
@@ -142,6 +145,7 @@ std::function<Status()> Declare(CLI::App& app) {
 
 }  // namespace
 
-const Command op::join = {"join", "Make this machine one of a deployment's, with a file of `strongroom invite`", &Declare};
+const Command op::join = {"join", "Make this machine one of a deployment's, with a file of `strongroom invite`",
+                          &Declare};
 
 }  // namespace strongroom::cli

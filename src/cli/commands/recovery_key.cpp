@@ -47,8 +47,7 @@ Status Replace(const Options& options) {
   SR_TRY(const int lock, data.Lock());
   SR_TRY(const std::string host_id, data.HostId());
   SR_TRY(const auto database, store::Database::Open(data.StoreOf(settings)));
-  SR_TRY(const cloudhsm::HsmRow hsm,
-         database->Read([&](store::Transaction& t) { return DomainHsm(t, host_id); }));
+  SR_TRY(const cloudhsm::HsmRow hsm, database->Read([&](store::Transaction& t) { return DomainHsm(t, host_id); }));
   SR_TRY(const crypto::PublicKey key, options.fresh.Make(data));
   const recovery::MaintainedHsm maintained{data.host(), data.hsm(), ProgramDirectory() / "strongroom-hsm",
                                            host_id,     hsm.hsm_id, hsm.cluster_id,
@@ -60,10 +59,11 @@ Status Replace(const Options& options) {
   SR_CHECK(WriteFileAtomically(data.recovery_public_key(), recovery::PublicPem(key), 0644));
   ::close(lock);
   std::printf(
-      "The recovery key is now %s (epoch %llu). %s Backups taken before are restored with the key before; take a new one "
+      "The recovery key is now %s (epoch %llu). %s Backups taken before are restored with the key before; take a new "
+      "one "
       "now.\n",
-      recovery::Fingerprint(key).substr(0, 16).c_str(),
-      static_cast<unsigned long long>(answer.hsm_status().epoch()), options.fresh.Where().c_str());
+      recovery::Fingerprint(key).substr(0, 16).c_str(), static_cast<unsigned long long>(answer.hsm_status().epoch()),
+      options.fresh.Where().c_str());
   return {};
 }
 
@@ -74,7 +74,8 @@ std::function<Status()> Declare(CLI::App& app) {
   auto* show = app.add_subcommand("show", "Print the fingerprint of the key that restores backups taken now");
   show->add_option("--data", options->data, "The data directory")->required();
   show->callback([action] { *action = &Show; });
-  auto* replace = app.add_subcommand("replace", "Make a new recovery key; `strongroom serve` must be stopped meanwhile");
+  auto* replace =
+      app.add_subcommand("replace", "Make a new recovery key; `strongroom serve` must be stopped meanwhile");
   replace->add_option("--data", options->data, "The data directory")->required();
   options->fresh.Declare(*replace, false);
   replace->callback([action] { *action = &Replace; });

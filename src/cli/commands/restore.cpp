@@ -30,8 +30,10 @@ Status Run(Options options) {
   SR_TRY(const crypto::PrivateKey recovery_key, options.recovery_key.Load());
   SR_TRY(const Restored restored, RestoreDeployment(options.plan, recovery_key));
   std::printf(
-      "Restored %llu rows into %s; the domain cluster %s is open in epoch %llu. Start it with `strongroom serve --data %s`; "
-      "customers' clusters follow from their backups. Clients need the new `strongroom client-bundle` and CA certificate.\n",
+      "Restored %llu rows into %s; the domain cluster %s is open in epoch %llu. Start it with `strongroom serve --data "
+      "%s`; "
+      "customers' clusters follow from their backups. Clients need the new `strongroom client-bundle` and CA "
+      "certificate.\n",
       static_cast<unsigned long long>(restored.rows), options.data.c_str(), restored.cluster_id.c_str(),
       static_cast<unsigned long long>(restored.epoch), options.data.c_str());
   return {};

@@ -45,7 +45,7 @@ struct Kept {
       const auto ended = child->Ended();
       if (!ended) return {};
       pause = Clock::now() - started > std::chrono::seconds(30) ? std::chrono::milliseconds(250)
-                                                                 : std::min(pause * 2, std::chrono::milliseconds(10000));
+                                                                : std::min(pause * 2, std::chrono::milliseconds(10000));
       spdlog::warn("{} ended ({}); starting it again in {} ms", spec.name, *ended, pause.count());
       child.reset();
       start_at = Clock::now() + pause;
@@ -75,8 +75,10 @@ Status Prepare(DataDirectory& data, const Options& options, Settings& settings) 
     InitOptions init;
     init.listen = listen;
     SR_CHECK(data.Init(init));
-    spdlog::warn("the recovery key is {}/recovery-key.pem, for development; for real use, `strongroom init --recovery-key` "
-                 "puts it elsewhere", data.root().string());
+    spdlog::warn(
+        "the recovery key is {}/recovery-key.pem, for development; for real use, `strongroom init --recovery-key` "
+        "puts it elsewhere",
+        data.root().string());
   }
   if (options.config.empty()) {
     SR_TRY(settings, data.Load());
@@ -95,12 +97,17 @@ std::vector<Kept> Children(const DataDirectory& data, const Settings& settings, 
                            int lock) {
   const auto programs = ProgramDirectory();
   std::vector<Kept> children(2);
-  children[0].spec = {"strongroom-hsm-host", programs / "strongroom-hsm-host",
+  children[0].spec = {"strongroom-hsm-host",
+                      programs / "strongroom-hsm-host",
                       {"--data", data.host().string(), "--hsm-state", data.hsm().string(), "--address",
                        settings.network_prefix + ".1", "--die-with-parent", "--log-level", settings.log_level},
-                      std::nullopt, lock};
-  children[1].spec = {"strongroomd", programs / "strongroomd",
-                      {"--data", data.root().string(), "--config", config.string()}, kServiceUser, lock};
+                      std::nullopt,
+                      lock};
+  children[1].spec = {"strongroomd",
+                      programs / "strongroomd",
+                      {"--data", data.root().string(), "--config", config.string()},
+                      kServiceUser,
+                      lock};
   return children;
 }
 

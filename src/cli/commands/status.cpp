@@ -47,17 +47,24 @@ Result<json::array> Clusters(const DataDirectory& data, const Settings& settings
   if (settings.store.empty() && !std::filesystem::exists(config.sqlite_path)) return json::array();
   SR_TRY(const auto database, store::Database::Open(config));
   return database->Read([](store::Transaction& t) -> Result<json::array> {
-    SR_TRY(const auto clusters, t.Query("SELECT cluster_id, kind, state, region, account_id FROM clusters WHERE state <> 'DELETED' "
-                                        "ORDER BY kind, cluster_id"));
+    SR_TRY(const auto clusters,
+           t.Query("SELECT cluster_id, kind, state, region, account_id FROM clusters WHERE state <> 'DELETED' "
+                   "ORDER BY kind, cluster_id"));
     json::array shown;
     for (const store::Row& cluster : clusters) {
       SR_TRY(const auto hsms, t.Query("SELECT hsm_id, zone, eni_ip, state FROM hsms WHERE cluster_id = $1 AND "
-                                      "state <> 'DELETED' ORDER BY hsm_id", {cluster.Text(0)}));
+                                      "state <> 'DELETED' ORDER BY hsm_id",
+                                      {cluster.Text(0)}));
       json::array members;
       for (const store::Row& hsm : hsms)
-        members.push_back({{"hsm", hsm.Text(0)}, {"zone", hsm.Text(1)}, {"address", hsm.Text(2)}, {"state", hsm.Text(3)}});
-      shown.push_back({{"cluster", cluster.Text(0)}, {"kind", cluster.Text(1)}, {"state", cluster.Text(2)},
-                       {"region", cluster.Text(3)}, {"account", cluster.Text(4)}, {"hsms", std::move(members)}});
+        members.push_back(
+            {{"hsm", hsm.Text(0)}, {"zone", hsm.Text(1)}, {"address", hsm.Text(2)}, {"state", hsm.Text(3)}});
+      shown.push_back({{"cluster", cluster.Text(0)},
+                       {"kind", cluster.Text(1)},
+                       {"state", cluster.Text(2)},
+                       {"region", cluster.Text(3)},
+                       {"account", cluster.Text(4)},
+                       {"hsms", std::move(members)}});
     }
     return shown;
   });

@@ -2,10 +2,10 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <signal.h>
 #include <sodium.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -29,21 +29,22 @@ bool DataDirectory::initialised() const { return fs::exists(settings()); }
 
 Result<Settings> DataDirectory::Load() const {
   if (!initialised())
-    return Error(Errc::kNotFound, fmt::format("{} is no Strongroom data directory. Start one with `strongroom serve --data {}`.",
-                                              root_.string(), root_.string()));
+    return Error(Errc::kNotFound,
+                 fmt::format("{} is no Strongroom data directory. Start one with `strongroom serve --data {}`.",
+                             root_.string(), root_.string()));
   return LoadSettings(settings());
 }
 
 Status DataDirectory::Init(const InitOptions& options) {
-  if (initialised())
-    return Error(Errc::kAlreadyExists, fmt::format("{} is initialised already.", root_.string()));
+  if (initialised()) return Error(Errc::kAlreadyExists, fmt::format("{} is initialised already.", root_.string()));
   std::error_code failed;
   fs::create_directories(root_, failed);
   if (failed) return FileError("make", root_, failed.value());
   // Whatever an interrupted Init left is made anew: nothing of it was in use.
   for (const fs::path& part : {tls(), service(), host(), hsm(), client(), run()}) fs::remove_all(part, failed);
   for (const fs::path& file : {development_recovery_key(), recovery_public_key()}) fs::remove(file, failed);
-  for (const fs::path& part : {tls(), service(), host(), hsm(), client(), run()}) SR_CHECK(MakeDirectory(part, 0755, 0));
+  for (const fs::path& part : {tls(), service(), host(), hsm(), client(), run()})
+    SR_CHECK(MakeDirectory(part, 0755, 0));
 
   Settings made;
   if (!options.network_prefix.empty() && IsFreeNetwork(options.network_prefix)) {
@@ -111,7 +112,8 @@ Status DataDirectory::ApplyOwnership() const {
                                up.string(), up.string()));
   }
   std::error_code failed;
-  for (const auto& entry : fs::recursive_directory_iterator(service(), failed)) SR_CHECK(GiveTo(entry.path(), kServiceUser));
+  for (const auto& entry : fs::recursive_directory_iterator(service(), failed))
+    SR_CHECK(GiveTo(entry.path(), kServiceUser));
   SR_CHECK(MakeDirectory(service(), 0700, kServiceUser));
   SR_CHECK(GiveTo(tls() / "server.key", kServiceUser));
   return {};

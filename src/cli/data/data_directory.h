@@ -23,10 +23,10 @@ class DataDirectory;
 
 struct InitOptions {
   std::optional<Listen> listen;
-  std::string account_id;     // "" = drawn at random
+  std::string account_id;  // "" = drawn at random
   std::string region = "us-east-1";
-  std::string postgresql;     // "" = SQLite
-  std::string network_prefix; // wanted; "" or taken: another one is picked
+  std::string postgresql;      // "" = SQLite
+  std::string network_prefix;  // wanted; "" or taken: another one is picked
   /// Makes the recovery key, or names one; empty: a new one in DIR/recovery-key.pem, for development.
   std::function<Result<crypto::PublicKey>()> recovery_key;
   /// Puts files in place that are not to be made anew, before the others are; empty: none.
@@ -36,7 +36,7 @@ struct InitOptions {
 };
 
 /// A deployment's data directory. Layout:
-///   strongroom.toml  lock  root-access-key.json  recovery-key.pem (development)  recovery-key.pub.pem  last-backup.json
+///   strongroom.toml  lock  root-access-key.json  recovery-key.pem (development)  recovery-key.pub.pem last-backup.json
 ///   tls/       HTTPS certificate and its CA            service/  strongroomd: its files, front-end key, SQLite
 ///   host/      the HSM host: certificates, HSM list    hsm/      one directory per HSM
 ///   client/    the client package                      run/      process ids
@@ -46,8 +46,8 @@ class DataDirectory {
   explicit DataDirectory(const std::filesystem::path& root);
 
   bool initialised() const;
-  /// Makes everything. Errors: kAlreadyExists when it is there; kInvalidArgument; file errors. A failure half-way leaves
-  /// a directory without strongroom.toml, which the next Init completes anew.
+  /// Makes everything. Errors: kAlreadyExists when it is there; kInvalidArgument; file errors. A failure half-way
+  /// leaves a directory without strongroom.toml, which the next Init completes anew.
   Status Init(const InitOptions& options);
   /// Errors: kNotFound with what to do when it is not initialised.
   Result<Settings> Load() const;

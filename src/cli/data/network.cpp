@@ -31,7 +31,9 @@ bool IsFreeNetwork(const std::string& prefix) {
 Status RequireUsableNetwork(const std::string& prefix) {
   boost::system::error_code failed;
   boost::asio::ip::make_address_v4(prefix + ".1", failed);
-  if (failed) return Error(Errc::kInvalidArgument, fmt::format("'{}' is no network; write three numbers, like 10.20.30.", prefix));
+  if (failed)
+    return Error(Errc::kInvalidArgument,
+                 fmt::format("'{}' is no network; write three numbers, like 10.20.30.", prefix));
   if (IsFreeNetwork(prefix)) return {};
   return Error(Errc::kConflict, fmt::format("{0}.1 and {0}.10 are no addresses of this machine (`ip route add local "
                                             "{0}.0/24 dev lo` makes the whole network its own), or in use already.",

@@ -13,8 +13,8 @@ Result<std::string> PickLoopbackNetwork();
 /// Whether a deployment could use this network now.
 bool IsFreeNetwork(const std::string& prefix);
 
-/// For a network that the operator names: "10.20.30". Errors: kInvalidArgument for no prefix of three numbers; kConflict
-/// when its first addresses are not this machine's or somebody listens on them.
+/// For a network that the operator names: "10.20.30". Errors: kInvalidArgument for no prefix of three numbers;
+/// kConflict when its first addresses are not this machine's or somebody listens on them.
 Status RequireUsableNetwork(const std::string& prefix);
 
 /// Whether a TCP listener could be opened there now.

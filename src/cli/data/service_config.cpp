@@ -55,10 +55,10 @@ Result<fs::path> WriteServiceConfig(const DataDirectory& data, const Settings& s
       Quoted(settings.network_prefix), Quoted(host_id), Quoted(settings.network_prefix + ".1"),
       Quoted((service / "host-control.crt").string()), Quoted(settings.network_prefix),
       Quoted((service / "front-end.crt").string()), Quoted((service / "front-end.key").string()),
-      Quoted((service / "invitations").string()),
-      Quoted((service / "client.crt").string()), Quoted((service / "client.key").string()),
-      Quoted((data.client() / "etc" / "certs").string()), Quoted((data.root() / "recovery-key.pub.pem").string()),
-      Quoted(settings.account_id), Quoted((service / "root-access-key.json").string()), Quoted(settings.log_level));
+      Quoted((service / "invitations").string()), Quoted((service / "client.crt").string()),
+      Quoted((service / "client.key").string()), Quoted((data.client() / "etc" / "certs").string()),
+      Quoted((data.root() / "recovery-key.pub.pem").string()), Quoted(settings.account_id),
+      Quoted((service / "root-access-key.json").string()), Quoted(settings.log_level));
   const fs::path file = data.run() / "strongroomd.toml";
   SR_CHECK(WriteFileAtomically(file, text, 0600));
   SR_CHECK(GiveTo(file, kServiceUser));

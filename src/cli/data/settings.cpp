@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <toml++/toml.h>
 #include <boost/asio/ip/address.hpp>
 #include <charconv>
-#include <toml++/toml.h>
 
 #include "base/file.h"
 
@@ -35,10 +35,14 @@ Result<Settings> LoadSettings(const std::filesystem::path& file) {
     std::string* text;
     std::int64_t* number;
   } known[] = {
-      {"network", "prefix", &settings.network_prefix, nullptr}, {"https", "address", &settings.https_address, nullptr},
-      {"https", "port", nullptr, &port},                        {"https", "threads", nullptr, &threads},
-      {"account", "id", &settings.account_id, nullptr},         {"account", "region", &settings.region, nullptr},
-      {"store", "postgresql", &settings.store, nullptr},        {"log", "level", &settings.log_level, nullptr},
+      {"network", "prefix", &settings.network_prefix, nullptr},
+      {"https", "address", &settings.https_address, nullptr},
+      {"https", "port", nullptr, &port},
+      {"https", "threads", nullptr, &threads},
+      {"account", "id", &settings.account_id, nullptr},
+      {"account", "region", &settings.region, nullptr},
+      {"store", "postgresql", &settings.store, nullptr},
+      {"log", "level", &settings.log_level, nullptr},
   };
   for (const auto& [section, node] : table) {
     const auto* entries = node.as_table();
@@ -67,8 +71,7 @@ Result<Settings> LoadSettings(const std::filesystem::path& file) {
   boost::asio::ip::make_address(settings.https_address, failed);
   if (failed) return Bad(file, table.source(), "https.address must be an IP address");
   boost::asio::ip::make_address_v4(settings.network_prefix + ".1", failed);
-  if (failed)
-    return Bad(file, table.source(), "network.prefix must be like 127.20.30");
+  if (failed) return Bad(file, table.source(), "network.prefix must be like 127.20.30");
   settings.https_port = static_cast<std::uint16_t>(port);
   settings.threads = static_cast<unsigned>(threads);
   return settings;

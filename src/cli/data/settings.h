@@ -11,13 +11,13 @@ namespace strongroom::cli {
 
 /// DIR/strongroom.toml: what the first start decided for this deployment, and what the operator may change.
 struct Settings {
-  std::string network_prefix;         // "127.20.30"; addresses of HSMs and hosts are under it
-  std::string https_address;          // where KMS and CloudHSM answer
+  std::string network_prefix;  // "127.20.30"; addresses of HSMs and hosts are under it
+  std::string https_address;   // where KMS and CloudHSM answer
   std::uint16_t https_port = 8443;
-  std::string account_id;             // 12 digits
-  std::string region = "us-east-1";   // default region that `strongroom env` exports
-  std::string store;                  // "" = SQLite in DIR/store; else a libpq connection string
-  unsigned threads = 0;               // event loops of strongroomd; 0 = one per core
+  std::string account_id;            // 12 digits
+  std::string region = "us-east-1";  // default region that `strongroom env` exports
+  std::string store;                 // "" = SQLite in DIR/store; else a libpq connection string
+  unsigned threads = 0;              // event loops of strongroomd; 0 = one per core
   std::string log_level = "info";
 };
 

@@ -6,9 +6,9 @@
 #include <chrono>
 
 #include "base/file.h"
-#include "terminal/terminal.h"
 #include "crypto/certificate.h"
 #include "crypto/key_pair.h"
+#include "terminal/terminal.h"
 
 namespace strongroom::cli {
 namespace {

@@ -8,8 +8,9 @@
 
 namespace strongroom::cli {
 
-/// Makes DIR/tls: a CA of this deployment (ca.crt, ca.key) unless there is one, and the HTTPS certificate under it (server.crt, server.key),
-/// valid for these addresses, localhost and this machine's name. Clients trust ca.crt (AWS_CA_BUNDLE).
+/// Makes DIR/tls: a CA of this deployment (ca.crt, ca.key) unless there is one, and the HTTPS certificate under it
+/// (server.crt, server.key), valid for these addresses, localhost and this machine's name. Clients trust ca.crt
+/// (AWS_CA_BUNDLE).
 Status MakeHttpsMaterial(const std::filesystem::path& directory, const std::vector<std::string>& addresses);
 
 /// Issues server.crt anew under the CA that is there when it lacks one of the addresses or expires within 90 days.

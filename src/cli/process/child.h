@@ -14,11 +14,11 @@
 namespace strongroom::cli {
 
 struct ChildSpec {
-  std::string name;                     // for messages
+  std::string name;  // for messages
   std::filesystem::path program;
-  std::vector<std::string> arguments;   // never a secret: everybody on the machine can read them
-  std::optional<uid_t> user;            // becomes this user and group when we are root
-  int keep_fd = -1;                     // one descriptor the child inherits (the data directory's lock); others close
+  std::vector<std::string> arguments;  // never a secret: everybody on the machine can read them
+  std::optional<uid_t> user;           // becomes this user and group when we are root
+  int keep_fd = -1;                    // one descriptor the child inherits (the data directory's lock); others close
 };
 
 /// A child process that dies with us (PR_SET_PDEATHSIG) and whose standard output we read line by line.

@@ -24,9 +24,8 @@ const std::string kHash(32, 'h');
 /// Of the record before, where there is one: what a record of this number has to continue.
 std::string HashBefore(World& world, const std::string& cluster, std::uint64_t number) {
   auto look = [&](store::Transaction& t) -> Result<std::string> {
-    SR_TRY(const auto row,
-           t.QueryOne("SELECT record FROM cluster_log WHERE cluster_id = $1 AND number = $2",
-                      {store::Text(cluster), static_cast<std::int64_t>(number) - 1}));
+    SR_TRY(const auto row, t.QueryOne("SELECT record FROM cluster_log WHERE cluster_id = $1 AND number = $2",
+                                      {store::Text(cluster), static_cast<std::int64_t>(number) - 1}));
     return row ? std::string(AsText(crypto::Sha256(row->Blob(0)))) : kHash;
   };
   return world.database->Read(look).value();
@@ -212,7 +211,8 @@ TEST_F(SetBackStore, DoesNotWaitForAForkedHsmOrOneThatIsToGo) {
 }
 
 TEST_F(SetBackStore, ANewFrontEndHearsEveryHsmFirst) {
-  LogServer fresh(*world_.database, [](const auto&, const auto&, const auto&) {}, nullptr, std::chrono::hours(1));
+  LogServer fresh(
+      *world_.database, [](const auto&, const auto&, const auto&) {}, nullptr, std::chrono::hours(1));
   const std::uint64_t head = Read(first_, 0, false, &fresh);
   EXPECT_EQ(Append(first_, head + 1, false, &fresh), Errc::kStale);
   Read(second_, head, false, &fresh);

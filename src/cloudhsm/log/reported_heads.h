@@ -10,16 +10,15 @@
 
 namespace strongroom::cloudhsm {
 
-/// How far each HSM says it has its cluster's log, as far as this front end has heard. A store that was set back does not
-/// know it, and an HSM that is behind cannot see it: only the others can tell, and they give back what is missing. Until
-/// they have, nothing new may take its place.
+/// How far each HSM says it has its cluster's log, as far as this front end has heard. A store that was set back does
+/// not know it, and an HSM that is behind cannot see it: only the others can tell, and they give back what is missing.
+/// Until they have, nothing new may take its place.
 ///
 /// Threads   one loop.
 class ReportedHeads {
  public:
   /// For `grace` after its making an HSM from which nothing was heard yet may have anything.
-  explicit ReportedHeads(std::chrono::milliseconds grace)
-      : until_(std::chrono::steady_clock::now() + grace) {}
+  explicit ReportedHeads(std::chrono::milliseconds grace) : until_(std::chrono::steady_clock::now() + grace) {}
 
   void Report(const std::string& cluster_id, const std::string& hsm_id, std::uint64_t head) {
     heads_[cluster_id][hsm_id] = head;

@@ -165,9 +165,8 @@ TEST_F(MachinesTest, WhoWasInvitedHereIsEnrolledApprovedAndUsed) {
   EXPECT_FALSE(Stored("host-2")->approval.empty());
   EXPECT_NE(world_.hosts.Find("host-2"), nullptr);
   EXPECT_FALSE(fs::exists(invitations() / "one"));
-  const auto place = world_.database->Read([&](store::Transaction& t) {
-    return world_.placement.ChooseOn(t, ClusterRow{}, "host-2");
-  });
+  const auto place = world_.database->Read(
+      [&](store::Transaction& t) { return world_.placement.ChooseOn(t, ClusterRow{}, "host-2"); });
   ASSERT_TRUE(place.ok()) << place.error();
   EXPECT_EQ(place->address, "127.9.10.10");
   ASSERT_TRUE(Look().ok());
@@ -326,8 +325,7 @@ TEST(Placement, PrefersHostsThatAreThere) {
   Placement placement({{"host-1", "127.9.9."}, {"host-2", "127.9.10."}},
                       [](const std::string& host_id) { return host_id == "host-2"; });
   const auto choose = [&](std::optional<std::string> wanted) {
-    return world.database
-        ->Read([&](store::Transaction& t) { return placement.Choose(t, ClusterRow{}, wanted); })
+    return world.database->Read([&](store::Transaction& t) { return placement.Choose(t, ClusterRow{}, wanted); })
         .value();
   };
   EXPECT_EQ(choose(std::nullopt).host_id, "host-2");

@@ -102,15 +102,16 @@ Status CheckInvitation(store::Transaction& t, std::string_view invitation_id, By
 }
 
 Result<std::vector<MachineRow>> LoadMachines(store::Transaction& t) {
-  SR_TRY(const store::Rows rows, t.Query("SELECT " + std::string(kColumns) + " FROM machines ORDER BY joined_at, host_id"));
+  SR_TRY(const store::Rows rows,
+         t.Query("SELECT " + std::string(kColumns) + " FROM machines ORDER BY joined_at, host_id"));
   std::vector<MachineRow> machines;
   for (const store::Row& row : rows) machines.push_back(Read(row));
   return machines;
 }
 
 Result<std::optional<MachineRow>> LoadMachine(store::Transaction& t, std::string_view host_id) {
-  SR_TRY(const auto row, t.QueryOne("SELECT " + std::string(kColumns) + " FROM machines WHERE host_id = $1",
-                                    {store::Text(host_id)}));
+  SR_TRY(const auto row,
+         t.QueryOne("SELECT " + std::string(kColumns) + " FROM machines WHERE host_id = $1", {store::Text(host_id)}));
   if (!row) return std::optional<MachineRow>();
   return std::optional<MachineRow>(Read(*row));
 }
@@ -118,10 +119,10 @@ Result<std::optional<MachineRow>> LoadMachine(store::Transaction& t, std::string
 Status JoinMachine(store::Transaction& t, const MachineRow& row, ByteView secret_hash) {
   SR_CHECK(Check(row));
   SR_CHECK(CheckInvitation(t, row.invitation_id, secret_hash));
-  SR_TRY(const auto other, t.QueryOne("SELECT host_id FROM machines WHERE host_id = $1 OR network = $2 OR (address = $3 "
-                                      "AND port = $4)",
-                                      {store::Text(row.host_id), store::Text(row.network), store::Text(row.address),
-                                       row.port}));
+  SR_TRY(const auto other,
+         t.QueryOne("SELECT host_id FROM machines WHERE host_id = $1 OR network = $2 OR (address = $3 "
+                    "AND port = $4)",
+                    {store::Text(row.host_id), store::Text(row.network), store::Text(row.address), row.port}));
   if (other)
     return Error(Errc::kAlreadyExists, "Machine " + other->Text(0) + " has that network, address or id already.");
   SR_CHECK(t.Execute("UPDATE invitations SET used_by = $2 WHERE invitation_id = $1",
@@ -133,16 +134,19 @@ Status JoinMachine(store::Transaction& t, const MachineRow& row, ByteView secret
 
 Status PutMachine(store::Transaction& t, const MachineRow& row) {
   SR_TRY(const std::int64_t now, t.NowMillis());
-  const auto bytes_or_null = [](const Bytes& bytes) { return bytes.empty() ? store::Value(nullptr) : store::Value(bytes); };
-  SR_CHECK(t.Execute(
-      "INSERT INTO machines (" + std::string(kColumns) +
-          ", joined_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (host_id) DO UPDATE SET address = $2, "
-          "port = $3, network = $4, control_certificate = $5, front_end_certificate = $6, invitation_id = $7, proof = $8, "
-          "approval = $9",
-      {store::Text(row.host_id), store::Text(row.address), row.port, store::Text(row.network),
-       store::Text(row.control_certificate), store::Text(row.front_end_certificate),
-       row.invitation_id.empty() ? store::Value(nullptr) : store::Text(row.invitation_id), bytes_or_null(row.proof),
-       bytes_or_null(row.approval), now}));
+  const auto bytes_or_null = [](const Bytes& bytes) {
+    return bytes.empty() ? store::Value(nullptr) : store::Value(bytes);
+  };
+  SR_CHECK(t.Execute("INSERT INTO machines (" + std::string(kColumns) +
+                         ", joined_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (host_id) DO "
+                         "UPDATE SET address = $2, "
+                         "port = $3, network = $4, control_certificate = $5, front_end_certificate = $6, invitation_id "
+                         "= $7, proof = $8, "
+                         "approval = $9",
+                     {store::Text(row.host_id), store::Text(row.address), row.port, store::Text(row.network),
+                      store::Text(row.control_certificate), store::Text(row.front_end_certificate),
+                      row.invitation_id.empty() ? store::Value(nullptr) : store::Text(row.invitation_id),
+                      bytes_or_null(row.proof), bytes_or_null(row.approval), now}));
   return TellOthers(t, row);
 }
 

@@ -120,15 +120,16 @@ struct MachineWatch::State {
 
   Task<Status> Verify(MachineRow row) {
     SR_CO_CHECK(Check(row));
-    SR_CO_TRY(const SecretBuffer facts, co_await parts.sealer.Open(std::string(kSealPurpose), row.host_id, row.approval));
+    SR_CO_TRY(const SecretBuffer facts,
+              co_await parts.sealer.Open(std::string(kSealPurpose), row.host_id, row.approval));
     if (facts.EqualsInConstantTime(FactsOf(row))) co_return Status();
     co_return Error(Errc::kUntrusted, "Machine " + row.host_id + " was changed after it had been approved.");
   }
 
   Status Connect(const MachineRow& row) {
     const auto before = known.find(row.host_id);
-    const bool same = before != known.end() && before->second.address == row.address && before->second.port == row.port &&
-                      before->second.control_certificate == row.control_certificate;
+    const bool same = before != known.end() && before->second.address == row.address &&
+                      before->second.port == row.port && before->second.control_certificate == row.control_certificate;
     // One that the configuration names is connected already.
     if (same || (before == known.end() && parts.hosts.Find(row.host_id) != nullptr)) return {};
     SR_TRY(crypto::Certificate pinned, FromRow(row.control_certificate));
@@ -149,7 +150,8 @@ struct MachineWatch::State {
     const auto before = known.find(row.host_id);
     if (before != known.end() && FactsOf(before->second) == FactsOf(row)) co_return Status();
     const crypto::Sha256Digest whole = crypto::Sha256({FactsOf(row), row.proof, row.approval});
-    if (const auto refused = bad.find(row.host_id); refused != bad.end() && refused->second == whole) co_return Status();
+    if (const auto refused = bad.find(row.host_id); refused != bad.end() && refused->second == whole)
+      co_return Status();
     const bool has_approval = !row.approval.empty();
     bool approved = has_approval;
     Status outcome;
@@ -157,8 +159,10 @@ struct MachineWatch::State {
       outcome = co_await Verify(row);
     } else {
       const auto decided = co_await Approve(row);
-      if (decided.ok()) approved = *decided;
-      else outcome = decided.error();
+      if (decided.ok())
+        approved = *decided;
+      else
+        outcome = decided.error();
     }
     if (!outcome.ok()) {
       const Errc code = outcome.error().code();
@@ -186,8 +190,10 @@ struct MachineWatch::State {
         question.mutable_allow_front_end()->set_name(name);
         question.mutable_allow_front_end()->set_certificate(std::string(AsText(certificate.ToDer())));
         const auto answer = co_await host->Ask(std::string(), std::move(question), parts.jobs.ask);
-        if (answer.ok()) told.insert({host_id, certificate.ToDer()});
-        else if (outcome.ok()) outcome = answer.error();
+        if (answer.ok())
+          told.insert({host_id, certificate.ToDer()});
+        else if (outcome.ok())
+          outcome = answer.error();
       }
     }
     co_return outcome;

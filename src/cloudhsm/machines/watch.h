@@ -22,9 +22,10 @@ namespace strongroom::cloudhsm {
 /// invited here, connects to the hosts of all that are approved, tells those hosts which front ends may connect, and
 /// sees to it that its own host has an HSM of the domain cluster.
 ///
-/// Promise   a row counts only with an approval that opens in the domain cluster and covers the row as it is. Approved is
-///           a machine whose proof was made with the secret of an invitation that lies here and has not expired, and the
-///           front end's own; the key of an approved front end is in the domain cluster's log by then.
+/// Promise   a row counts only with an approval that opens in the domain cluster and covers the row as it is. Approved
+/// is
+///           a machine whose proof was made with the secret of an invitation that lies here and has not expired, and
+///           the front end's own; the key of an approved front end is in the domain cluster's log by then.
 /// Threads   one loop. Lifetime: what Parts refers to outlives it, and the loop has ended before that is destroyed.
 class MachineWatch {
  public:

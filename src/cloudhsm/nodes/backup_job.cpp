@@ -46,7 +46,8 @@ Task<Status> TakeDueBackup(JobContext& context, ClusterRow cluster) {
     std::int64_t day = 0;
   };
   auto look = [cluster_id = cluster.cluster_id](store::Transaction& t) -> Result<Due> {
-    SR_TRY(const auto any, t.QueryOne("SELECT 1 FROM backups WHERE cluster_id = $1 LIMIT 1", {store::Text(cluster_id)}));
+    SR_TRY(const auto any,
+           t.QueryOne("SELECT 1 FROM backups WHERE cluster_id = $1 LIMIT 1", {store::Text(cluster_id)}));
     SR_TRY(const std::int64_t now, t.NowMillis());
     return Due{!any, now / kDayMillis};
   };

@@ -52,7 +52,8 @@ Task<Status> Detach(JobContext& context, const ClusterRow& cluster, const HsmRow
   if (cluster.state == ClusterState::kUninitialized) co_return Status();
   SR_CO_TRY(const HsmRow* remaining, co_await OtherMember(context, cluster, hsm.hsm_id));
   if (remaining != nullptr) {
-    if (cluster.state == ClusterState::kActive) SR_CO_CHECK(co_await TakeBackup(context, cluster, *remaining, "remove", BackupIdFor("remove", hsm.hsm_id)));
+    if (cluster.state == ClusterState::kActive)
+      SR_CO_CHECK(co_await TakeBackup(context, cluster, *remaining, "remove", BackupIdFor("remove", hsm.hsm_id)));
     proto::Control question;
     question.mutable_remove_member()->set_hsm_id(hsm.hsm_id);
     SR_CO_CHECK(co_await AskHsm(context, *remaining, std::move(question)));

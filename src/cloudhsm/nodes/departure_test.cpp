@@ -115,10 +115,11 @@ class RepairTest : public ::testing::Test {
   }
   void Request() {
     auto ask = [this](store::Transaction& t) -> Status {
-      SR_CHECK(t.Execute("INSERT INTO cluster_repairs (cluster_id, request_id, state, message, requested_at) "
-                         "VALUES ($1, 'r', 'REQUESTED', '', 0) ON CONFLICT (cluster_id) DO UPDATE SET "
-                         "state = 'REQUESTED'",
-                         {store::Text(cluster_)}));
+      SR_CHECK(
+          t.Execute("INSERT INTO cluster_repairs (cluster_id, request_id, state, message, requested_at) "
+                    "VALUES ($1, 'r', 'REQUESTED', '', 0) ON CONFLICT (cluster_id) DO UPDATE SET "
+                    "state = 'REQUESTED'",
+                    {store::Text(cluster_)}));
       return {};
     };
     ASSERT_TRUE(world_.database->Transact(ask).ok());
@@ -143,9 +144,10 @@ class RepairTest : public ::testing::Test {
   std::int64_t Head() { return Number("SELECT MAX(number) FROM cluster_log WHERE cluster_id = $1"); }
   void AppendGarbage(std::int64_t number) {
     auto insert = [&](store::Transaction& t) -> Status {
-      SR_CHECK(t.Execute("INSERT INTO cluster_log (cluster_id, number, prev_hash, record, appended_at) "
-                         "VALUES ($1, $2, $3, $4, 0)",
-                         {store::Text(cluster_), number, store::Blob(Bytes(32)), store::Blob(AsBytes("garbage"))}));
+      SR_CHECK(
+          t.Execute("INSERT INTO cluster_log (cluster_id, number, prev_hash, record, appended_at) "
+                    "VALUES ($1, $2, $3, $4, 0)",
+                    {store::Text(cluster_), number, store::Blob(Bytes(32)), store::Blob(AsBytes("garbage"))}));
       return {};
     };
     ASSERT_TRUE(world_.database->Transact(insert).ok());

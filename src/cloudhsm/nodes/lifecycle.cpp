@@ -353,8 +353,8 @@ void Lifecycle::HostConnected(std::string host_id) {
 
 namespace {
 
-// What an HSM says of itself is believed when the store houses it on the host that passes it on. An HSM that is gone, as
-// far as the store knows, may still have a last word under way.
+// What an HSM says of itself is believed when the store houses it on the host that passes it on. An HSM that is gone,
+// as far as the store knows, may still have a last word under way.
 Result<bool> TakeReport(store::Transaction& t, const std::string& host_id, const std::string& hsm_id,
                         const proto::StatusChanged& changed) {
   SR_TRY(const auto row,

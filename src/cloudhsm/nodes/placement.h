@@ -35,8 +35,9 @@ class Placement {
   /// One more host; takes the place of one of that id.
   void Add(HostSite site);
 
-  /// A reachable host, the one with the fewest HSMs of this cluster, then the fewest of all; its lowest free address, or `wanted`.
-  /// Errors: kInvalidArgument `wanted` is taken or in no host's network; kResourceExhausted no address is free.
+  /// A reachable host, the one with the fewest HSMs of this cluster, then the fewest of all; its lowest free address,
+  /// or `wanted`. Errors: kInvalidArgument `wanted` is taken or in no host's network; kResourceExhausted no address is
+  /// free.
   Result<Place> Choose(store::Transaction& t, const ClusterRow& cluster,
                        const std::optional<std::string>& wanted) const;
   /// On this host alone, which need not be reachable. Errors: kResourceExhausted no address is free, or no such host.

@@ -8,7 +8,9 @@ namespace {
 
 std::string RowName(const std::string& hsm_id) { return "device/" + hsm_id; }
 
-Error NotProved(const char* why) { return Error(Errc::kUntrusted, "The HSM did not prove that it zeroised itself: " + std::string(why) + "."); }
+Error NotProved(const char* why) {
+  return Error(Errc::kUntrusted, "The HSM did not prove that it zeroised itself: " + std::string(why) + ".");
+}
 
 }  // namespace
 

@@ -13,9 +13,8 @@ namespace strongroom::cloudhsm {
 Status RememberDevice(store::Transaction& t, const std::string& hsm_id, ByteView certificate);
 Status ForgetDevice(store::Transaction& t, const std::string& hsm_id);
 
-/// Whether the HSM has proved that it zeroised itself (docs/formats.md 10). One whose device key was never certified has
-/// nothing to prove: no secret was ever wrapped to it.
-/// Errors: kUntrusted, saying what is wrong; the store's.
+/// Whether the HSM has proved that it zeroised itself (docs/formats.md 10). One whose device key was never certified
+/// has nothing to prove: no secret was ever wrapped to it. Errors: kUntrusted, saying what is wrong; the store's.
 Status CheckZeroized(store::Transaction& t, const std::string& hsm_id, const proto::Zeroize& proof);
 
 /// What an operator is told when there is no such proof.

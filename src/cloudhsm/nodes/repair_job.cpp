@@ -23,8 +23,8 @@ Task<Result<Verdict>> AskAll(JobContext& context, const ClusterRow& cluster) {
   for (const HsmRow& hsm : cluster.hsms) {
     auto status = co_await StatusOfHsm(context, hsm);
     if (!status.ok())
-      co_return No("HSM " + hsm.hsm_id + " cannot be asked, and may have the record: " +
-                   std::string(status.error().public_message()));
+      co_return No("HSM " + hsm.hsm_id +
+                   " cannot be asked, and may have the record: " + std::string(status.error().public_message()));
     if (status->lifecycle() == proto::EMPTY) continue;
     members.emplace_back(hsm.hsm_id, *std::move(status));
   }
@@ -34,7 +34,8 @@ Task<Result<Verdict>> AskAll(JobContext& context, const ClusterRow& cluster) {
     verdict.number = refused;
     verdict.hash = status.refused_hash();
   }
-  if (verdict.number == 0) co_return No("No HSM of the cluster refuses a record of its log; there is nothing to repair.");
+  if (verdict.number == 0)
+    co_return No("No HSM of the cluster refuses a record of its log; there is nothing to repair.");
   for (const auto& [hsm_id, status] : members) {
     const std::string record = "record " + std::to_string(verdict.number);
     if (status.head() >= verdict.number) co_return No("HSM " + hsm_id + " has applied " + record + ", so it stays.");
@@ -52,11 +53,12 @@ Result<std::string> Move(store::Transaction& t, const std::string& cluster_id, c
                                     {store::Text(cluster_id), number}));
   if (!row || AsText(crypto::Sha256(row->Blob(0))) != verdict.hash)
     return No("Record " + std::to_string(number) + " is another one by now; nothing was changed.");
-  SR_TRY(const std::int64_t moved,
-         store::ClusterLog::MoveAsideIn(t, cluster_id, number, "no HSM could verify it (strongroom cluster repair-log)"));
-  return moved == 1 ? "Record " + std::to_string(number) + " was moved aside."
-                    : "Records " + std::to_string(number) + " to " + std::to_string(number + moved - 1) +
-                          " were moved aside.";
+  SR_TRY(
+      const std::int64_t moved,
+      store::ClusterLog::MoveAsideIn(t, cluster_id, number, "no HSM could verify it (strongroom cluster repair-log)"));
+  return moved == 1
+             ? "Record " + std::to_string(number) + " was moved aside."
+             : "Records " + std::to_string(number) + " to " + std::to_string(number + moved - 1) + " were moved aside.";
 }
 
 Status Answer(store::Transaction& t, const std::string& cluster_id, std::string_view state,

@@ -16,7 +16,8 @@ class DeviceCertifier {
   virtual ~DeviceCertifier() = default;
   /// Errors: kUnavailable while the domain cluster is not reachable.
   virtual Task<Result<proto::CertifyDeviceReply>> Certify(Bytes device_csr, std::string hsm_id) = 0;
-  /// Wraps to a certified device what is wrapped to the deployment backup key. Errors: as Certify; kUntrusted, kCorrupted.
+  /// Wraps to a certified device what is wrapped to the deployment backup key. Errors: as Certify; kUntrusted,
+  /// kCorrupted.
   virtual Task<Result<proto::ReleaseKeysReply>> Release(proto::ReleaseKeysRequest request) = 0;
 };
 

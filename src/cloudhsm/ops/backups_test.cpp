@@ -32,7 +32,8 @@ void Age(World& world, const std::string& id, std::int64_t days) {
   ASSERT_TRUE(aged.ok()) << aged.error();
 }
 void DeleteHsms(World& world, const std::string& cluster) {
-  for (const auto& hsm : world.Cluster(cluster).at("Hsms").as_array())
+  const boost::json::object shown = world.Cluster(cluster);
+  for (const auto& hsm : shown.at("Hsms").as_array())
     ASSERT_TRUE(world.Call("DeleteHsm", {{"ClusterId", cluster}, {"HsmId", hsm.at("HsmId")}}).ok());
   ASSERT_TRUE(world.Work().ok());
 }
@@ -68,8 +69,8 @@ TEST(Backups, ComeInPagesInEitherOrderAndByFilter) {
     ASSERT_TRUE(world.database
                     ->Transact([&](store::Transaction& t) -> Status {
                       SR_TRY(const auto row, LoadClusterById(t, cluster));
-                      BackupRow made = BackupOf(*row, "backup-aaaaaaaaaa" + std::string(1, static_cast<char>('a' + day)),
-                                                *t.NowMillis());
+                      BackupRow made = BackupOf(
+                          *row, "backup-aaaaaaaaaa" + std::string(1, static_cast<char>('a' + day)), *t.NowMillis());
                       made.state = BackupState::kReady;
                       return InsertBackup(t, made);
                     })
@@ -128,8 +129,10 @@ const Refusal kRefusals[] = {
      "The filter vpcIds is not supported. Use backupIds, sourceBackupIds, clusterIds, states or neverExpires."},
     {"FilterThatIsNoTruth", "DescribeBackups", R"({"Filters":{"neverExpires":["yes"]}})", kInvalid,
      "The filter neverExpires takes true or false."},
-    {"OtherListsToken", "DescribeBackups", R"({"NextToken":"Y2x1c3RlcnMKeA=="})", kInvalid, "The NextToken is not valid."},
-    {"ModifyNothing", "ModifyCluster", R"({"ClusterId":"CLUSTER"})", kInvalid, "Specify BackupRetentionPolicy or HsmType."},
+    {"OtherListsToken", "DescribeBackups", R"({"NextToken":"Y2x1c3RlcnMKeA=="})", kInvalid,
+     "The NextToken is not valid."},
+    {"ModifyNothing", "ModifyCluster", R"({"ClusterId":"CLUSTER"})", kInvalid,
+     "Specify BackupRetentionPolicy or HsmType."},
     {"ModifyRetentionTooLong", "ModifyCluster",
      R"({"ClusterId":"CLUSTER","BackupRetentionPolicy":{"Type":"DAYS","Value":"380"}})", kInvalid,
      "Backup retention value must be between 7 and 379 days."},
@@ -205,7 +208,8 @@ TEST(Backups, AreGivenUpForSevenDaysAndThenGoneWithTheirBytes) {
   EXPECT_EQ(bytes()->size(), 1U) << "the copy's bytes are the same";
   ASSERT_TRUE(world.database
                   ->Transact([&](store::Transaction& t) {
-                    return t.Execute("UPDATE backups SET state = 'PENDING_DELETION', delete_at = 1 WHERE region = 'eu-west-1'");
+                    return t.Execute(
+                        "UPDATE backups SET state = 'PENDING_DELETION', delete_at = 1 WHERE region = 'eu-west-1'");
                   })
                   .ok());
   ASSERT_TRUE(world.Work().ok());
@@ -262,10 +266,10 @@ TEST(Backups, MakeAClusterWhenTheirOwnIsGone) {
   ASSERT_TRUE(world.Call("DeleteCluster", {{"ClusterId", old}}).ok());
   ASSERT_TRUE(world.Work().ok());
   const std::string backup = IdOf(Backups(world)[0]);
-  const Answer made = world.Call("CreateCluster", {{"HsmType", "hsm2m.medium"},
-                                                   {"SubnetIds", {"subnet-0a0a0a0a"}},
-                                                   {"SourceBackupId", "arn:aws:cloudhsm:us-east-1:111122223333:backup/" +
-                                                                          backup}});
+  const Answer made =
+      world.Call("CreateCluster", {{"HsmType", "hsm2m.medium"},
+                                   {"SubnetIds", {"subnet-0a0a0a0a"}},
+                                   {"SourceBackupId", "arn:aws:cloudhsm:us-east-1:111122223333:backup/" + backup}});
   ASSERT_TRUE(made.ok()) << made.message;
   EXPECT_EQ(made.body.at("Cluster").at("SourceBackupId"), boost::json::value(backup));
   EXPECT_EQ(made.body.at("Cluster").at("Certificates"), certificates);

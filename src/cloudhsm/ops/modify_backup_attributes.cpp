@@ -36,8 +36,7 @@ Task<Result<aws::Reply>> ModifyBackupAttributes(CloudHsm& service, aws::Call& ca
 
 }  // namespace
 
-constinit const aws::Operation op::modify_backup_attributes = {
-    .target = "BaldrApiService.ModifyBackupAttributes",
-    .iam_action = "cloudhsm:ModifyBackupAttributes",
-    .handler = aws::Bind<CloudHsm, &ModifyBackupAttributes>};
+constinit const aws::Operation op::modify_backup_attributes = {.target = "BaldrApiService.ModifyBackupAttributes",
+                                                               .iam_action = "cloudhsm:ModifyBackupAttributes",
+                                                               .handler = aws::Bind<CloudHsm, &ModifyBackupAttributes>};
 }  // namespace strongroom::cloudhsm

@@ -34,10 +34,12 @@ Task<Result<aws::Reply>> Invoke(const aws::Operation& operation, CloudHsm& servi
 World::World()
     : directory(MakeDirectory()),
       database(OpenStore(directory)),
-      log(*database, [this](const std::string&, const std::string& hsm_id, const proto::Control& notice) {
-        host->Notify(hsm_id, notice);
-      },
-      &hardware) {
+      log(
+          *database,
+          [this](const std::string&, const std::string& hsm_id, const proto::Control& notice) {
+            host->Notify(hsm_id, notice);
+          },
+          &hardware) {
   host = std::make_shared<FakeHost>("host-1", hardware, log);
   hosts.Add("host-1", host);
   Restart();

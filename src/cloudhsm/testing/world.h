@@ -47,8 +47,7 @@ struct FakeHsm {
   std::optional<crypto::PrivateKey> device_key;
   proto::InstallDevice device;
   proto::HsmStatus status;  // lifecycle EMPTY at first
-  int created = 0, joined = 0, admitted = 0, removed = 0, zeroized = 0, snapshots = 0, installed = 0,
-      restored = 0;
+  int created = 0, joined = 0, admitted = 0, removed = 0, zeroized = 0, snapshots = 0, installed = 0, restored = 0;
 };
 
 /// All hosts' common world: HSMs by id, the manufacturer, and where the next crash happens.
@@ -58,11 +57,11 @@ struct FakeHardware : DeviceCertifier {
   Task<Result<proto::ReleaseKeysReply>> Release(proto::ReleaseKeysRequest request) override;
   std::string restored_from;  // the data of the backup that was restored last
 
-  std::map<std::string, FakeHsm> hsms;         // that run
-  std::map<std::string, std::string> trusted;  // SetClientTrust: hsm id -> DER
-  std::vector<std::string> asked;              // names of questions, in order
+  std::map<std::string, FakeHsm> hsms;                                               // that run
+  std::map<std::string, std::string> trusted;                                        // SetClientTrust: hsm id -> DER
+  std::vector<std::string> asked;                                                    // names of questions, in order
   enum class Proof { kTrue, kNone, kOtherHsm, kBadSignature } proof = Proof::kTrue;  // of having zeroised itself
-  std::vector<std::string> refuse_install;     // public text of the HSM's refusal, when not empty
+  std::vector<std::string> refuse_install;  // public text of the HSM's refusal, when not empty
   /// The n-th question from now on is lost, before it reaches its goal or after it was carried out; -1: none.
   int crash_after = -1;
   enum class Crash { kBefore, kAfter } crash = Crash::kBefore;

@@ -18,12 +18,14 @@ bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
   proto::ApproveAdmissionRequest request;
   request.set_fingerprint(std::string(AsText(*fingerprint)));
   if (!util.Confirm()) return false;
-  return ChangeOnAll<proto::ApproveAdmissionReply>(util, "approveHSM", wire::Command::kApproveAdmission, request, nullptr);
+  return ChangeOnAll<proto::ApproveAdmissionReply>(util, "approveHSM", wire::Command::kApproveAdmission, request,
+                                                   nullptr);
 }
 
 }  // namespace
 
-const Command op::approve_hsm = {"approveHSM", "<fingerprint>",
-                                 "Let a new HSM into the cluster, by the fingerprint of its device (CO only)", 1, 1, &Run};
+const Command op::approve_hsm = {
+    "approveHSM", "<fingerprint>", "Let a new HSM into the cluster, by the fingerprint of its device (CO only)", 1, 1,
+    &Run};
 
 }  // namespace strongroom::cmu

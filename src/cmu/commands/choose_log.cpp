@@ -36,8 +36,8 @@ bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
 
 }  // namespace
 
-const Command op::choose_log = {"chooseLog", "<hsm|store>",
-                                "End a fork of the cluster's log: keep this HSM's changes or the store's (CO only)", 1, 1,
-                                &Run};
+const Command op::choose_log = {
+    "chooseLog", "<hsm|store>", "End a fork of the cluster's log: keep this HSM's changes or the store's (CO only)", 1,
+    1,           &Run};
 
 }  // namespace strongroom::cmu

@@ -25,6 +25,7 @@ bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
 
 }  // namespace
 
-const Command op::create_user = {"createUser", "<CO|CU> <name> <password|-hpswd>", "Create a user (CO only)", 3, 3, &Run};
+const Command op::create_user = {"createUser", "<CO|CU> <name> <password|-hpswd>", "Create a user (CO only)", 3, 3,
+                                 &Run};
 
 }  // namespace strongroom::cmu

@@ -21,7 +21,8 @@ Result<Found> FindAll(Server& server, std::uint32_t user_id) {
   for (bool more = true; more;) {
     SR_TRY(const auto answer, server.connection->Call<proto::FindKeysReply>(wire::Command::kFindKeys, request));
     for (const proto::KeyInfo& key : answer.reply.keys()) {
-      const bool shared = std::find(key.shared_with().begin(), key.shared_with().end(), user_id) != key.shared_with().end();
+      const bool shared =
+          std::find(key.shared_with().begin(), key.shared_with().end(), user_id) != key.shared_with().end();
       if (key.owner() == user_id || shared) found.keys.push_back(key);
       request.set_start_after(key.handle());
     }
@@ -55,13 +56,14 @@ bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
       if (!list.empty()) list += ",";
       list += std::to_string(key.handle()) + (key.owner() == user_id ? "(o)" : "(s)");
     }
-    std::string text =
-        fmt::format("Keys on server {}({}):\nNumber of keys found {}\nnumber of keys matched from start index 0::{}\n{}\n",
-                    util.IndexOf(*server), server->Label(), found->keys.size(), found->keys.size(), list);
+    std::string text = fmt::format(
+        "Keys on server {}({}):\nNumber of keys found {}\nnumber of keys matched from start index 0::{}\n{}\n",
+        util.IndexOf(*server), server->Label(), found->keys.size(), found->keys.size(), list);
     // The original shows handles only. A key's users see its label too, which says which KMS key it is; an officer, who
     // may not use keys, is not told.
     for (const proto::KeyInfo& key : found->keys)
-      if (!key.label().empty()) text += fmt::format("    {} {}-bit key, label: {}\n", key.handle(), key.size_bits(), key.label());
+      if (!key.label().empty())
+        text += fmt::format("    {} {}-bit key, label: {}\n", key.handle(), key.size_bits(), key.label());
     if (arguments[1] == "1" && !found->keys.empty()) text += "Key Hash:\n" + Hex(found->digest) + "\n";
     fmt::print("{}findAllKeys success on server {}({})\n", text, util.IndexOf(*server), server->Label());
     if (file.is_open()) file << text;
@@ -75,7 +77,11 @@ bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
 
 }  // namespace
 
-const Command op::find_all_keys = {"findAllKeys", "<user id> <0|1> [file]",
-                                   "List the keys of a user; with 1 also the hash of all keys' ownership", 2, 3, &Run};
+const Command op::find_all_keys = {"findAllKeys",
+                                   "<user id> <0|1> [file]",
+                                   "List the keys of a user; with 1 also the hash of all keys' ownership",
+                                   2,
+                                   3,
+                                   &Run};
 
 }  // namespace strongroom::cmu

@@ -31,12 +31,14 @@ bool Run(MgmtUtil& util, const std::vector<std::string_view>&) {
     fmt::print("*** Server {} HSM Info ***\n\n", util.IndexOf(*server));
     fmt::print("Label                :{}\nModel                :Strongroom SoftHSM\nSerial Number        :{}\n",
                hsm.cluster_id(), hsm.hsm_id());
-    fmt::print("FIPS state           :{}\n", hsm.fips() ? "2 [FIPS mode with single factor authentication]" : "0 [non-FIPS mode]");
+    fmt::print("FIPS state           :{}\n",
+               hsm.fips() ? "2 [FIPS mode with single factor authentication]" : "0 [non-FIPS mode]");
     fmt::print("Manufacturer ID      :Strongroom\nFirmware ID          :strongroom-hsm {}\n", hsm.version());
-    fmt::print("Cluster state        :{}\nMembers              :{}\nUsers                :{}\nKeys                 :{}\n"
-               "Sessions             :{}\nNewest change        :{}\nChanges possible     :{}\n\n",
-               Name(hsm.lifecycle()), hsm.members_size(), hsm.users(), hsm.keys(), hsm.sessions(), hsm.head(),
-               hsm.changes_possible() ? "yes" : "no");
+    fmt::print(
+        "Cluster state        :{}\nMembers              :{}\nUsers                :{}\nKeys                 :{}\n"
+        "Sessions             :{}\nNewest change        :{}\nChanges possible     :{}\n\n",
+        Name(hsm.lifecycle()), hsm.members_size(), hsm.users(), hsm.keys(), hsm.sessions(), hsm.head(),
+        hsm.changes_possible() ? "yes" : "no");
     if (!hsm.log_problem().empty()) fmt::print("Problem              :{}\n\n", hsm.log_problem());
   }
   return all;

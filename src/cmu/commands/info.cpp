@@ -19,7 +19,8 @@ bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
   }
   Server& server = util.servers()[number];
   const auto info = server.connection->Call<proto::GetInfoReply>(wire::Command::kGetInfo, proto::GetInfoRequest());
-  fmt::print("{:<8}{:<24}{:<17}{:<7}{:<16}{:<24}{}\n", "Id", "Name", "Hostname", "Port", "State", "Partition", "LoginState");
+  fmt::print("{:<8}{:<24}{:<17}{:<7}{:<16}{:<24}{}\n", "Id", "Name", "Hostname", "Port", "State", "Partition",
+             "LoginState");
   fmt::print("{:<8}{:<24}{:<17}{:<7}{:<16}{:<24}{}\n", number, server.name, server.hostname, server.port,
              info.ok() ? "Connected" : "Disconnected", info.ok() ? info->reply.hsm_id() : "-",
              server.logged_in_as.empty() ? "Not logged in" : fmt::format("Logged in as '{}'", server.logged_in_as));

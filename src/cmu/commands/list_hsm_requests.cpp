@@ -22,7 +22,7 @@ bool Run(MgmtUtil& util, const std::vector<std::string_view>&) {
 
 }  // namespace
 
-const Command op::list_hsm_requests = {"listHSMRequests", "", "List the new HSMs that wait for approval (CO only)", 0, 0,
-                                       &Run};
+const Command op::list_hsm_requests = {
+    "listHSMRequests", "", "List the new HSMs that wait for approval (CO only)", 0, 0, &Run};
 
 }  // namespace strongroom::cmu

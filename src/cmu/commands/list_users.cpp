@@ -9,7 +9,8 @@ namespace {
 bool Run(MgmtUtil& util, const std::vector<std::string_view>&) {
   bool all = true;
   for (Server* server : util.Targets()) {
-    const auto users = server->connection->Call<proto::ListUsersReply>(wire::Command::kListUsers, proto::ListUsersRequest());
+    const auto users =
+        server->connection->Call<proto::ListUsersReply>(wire::Command::kListUsers, proto::ListUsersRequest());
     if (!users.ok()) {
       fmt::print("listUsers failed on server {}({}): {}\n", util.IndexOf(*server), server->Label(),
                  HsmErrorText(users.error()));

@@ -21,7 +21,7 @@ bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
 
 }  // namespace
 
-const Command op::set_hsm_approval = {"setHSMApproval", "<on|off>",
-                                      "Whether a new HSM needs an officer's approval (CO only)", 1, 1, &Run};
+const Command op::set_hsm_approval = {
+    "setHSMApproval", "<on|off>", "Whether a new HSM needs an officer's approval (CO only)", 1, 1, &Run};
 
 }  // namespace strongroom::cmu

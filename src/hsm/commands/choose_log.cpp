@@ -17,7 +17,6 @@ Task<Status> Run(Call& call) {
 }
 
 }  // namespace
-constinit const CommandRow op::choose_log{.command = wire::Command::kChooseLog,
-                                          .run = &Run,
-                                          .audit = {.opcode_name = "CN_CHOOSE_LOG", .opcode = 0x1f3}};
+constinit const CommandRow op::choose_log{
+    .command = wire::Command::kChooseLog, .run = &Run, .audit = {.opcode_name = "CN_CHOOSE_LOG", .opcode = 0x1f3}};
 }  // namespace strongroom::hsm

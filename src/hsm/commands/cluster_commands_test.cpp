@@ -92,8 +92,8 @@ TEST_F(ClusterCommands, AForkIsEndedByTheOfficersWord) {
   proto::LogBatch batch;
   batch.set_written_millis(TestHsm::Now());
   batch.add_changes()->mutable_admission_rule()->set_approval(false);
-  hsm.store.rows.push_back(*replica::SealRecord(*hsm.replica->device().SecretOf(1), "cluster-aaaaaaaaaaa", 1, head, {},
-                                                batch, {}));
+  hsm.store.rows.push_back(
+      *replica::SealRecord(*hsm.replica->device().SecretOf(1), "cluster-aaaaaaaaaaa", 1, head, {}, batch, {}));
   EXPECT_NE(Rule(false), kOk) << "the store sees that it does not continue its log";
   hsm.RunUntil([&] { return !hsm.replica->LogProblem().empty(); });
   EXPECT_EQ(Rule(false), Errc::kStale);

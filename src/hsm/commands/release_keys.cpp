@@ -16,8 +16,8 @@ Result<proto::ReleaseKeysReply> Release(const replica::Identity& identity, const
                                         std::int64_t now_millis) {
   if (!identity.domain || !identity.backup_key)
     return Error(Errc::kUnsupported, "Only the domain cluster has the deployment backup key.");
-  SR_TRY(const crypto::PublicKey device,
-         replica::CheckMemberCertificate(AsBytes(request.device_certificate()), identity.manufacturer_root, now_millis));
+  SR_TRY(const crypto::PublicKey device, replica::CheckMemberCertificate(AsBytes(request.device_certificate()),
+                                                                         identity.manufacturer_root, now_millis));
   SR_TRY(const auto key, crypto::PrivateKey::FromPkcs8(*identity.backup_key, crypto::KeyCheck::kParseOnly));
   proto::ReleaseKeysReply reply;
   for (const proto::BackupWrapped& wrapped : request.wrapped()) {

@@ -147,6 +147,7 @@ class Replica::Core : public std::enable_shared_from_this<Replica::Core> {
   Task<Result<std::uint64_t>> FirstNotShared(std::uint64_t store_head);
   Task<Result<proto::ChooseLogReply>> TakeThisHsm();
   Task<Result<proto::ChooseLogReply>> TakeStore();
+  Task<Result<proto::ChooseLogReply>> Take(proto::ChooseLogRequest::Side side);
 
   // core_admit.cpp
   Result<Proposal> DecideAdmission(const proto::AdmitMember& request, const State& state) const;

@@ -34,14 +34,14 @@ Result<Proposal> Replica::Core::DecideAdmission(const proto::AdmitMember& reques
     return Error(Errc::kUnsupported, "The cluster uses feature level " + std::to_string(state.feature_level()) +
                                          ", which " + hsm_id + " does not know; update its strongroom-hsm.");
   const auto known = state.members().find(hsm_id);
-  const bool is_member = known != state.members().end() &&
-                         AsText(known->second.device_certificate) == request.device_certificate();
+  const bool is_member =
+      known != state.members().end() && AsText(known->second.device_certificate) == request.device_certificate();
   if (is_member && SameButLevel(known->second.member, request.member())) return Proposal{};
   Proposal proposal;
   if (state.admission_needs_approval() && !is_member) {
     const auto waits = state.admissions().find(hsm_id);
-    const bool asked = waits != state.admissions().end() &&
-                       AsText(waits->second.device_certificate) == request.device_certificate();
+    const bool asked =
+        waits != state.admissions().end() && AsText(waits->second.device_certificate) == request.device_certificate();
     if (!asked) {
       auto* requested = proposal.changes.emplace_back().mutable_admission_requested();
       *requested->mutable_member() = request.member();
@@ -75,9 +75,10 @@ Task<Status> Replica::Core::AdmitMember(proto::AdmitMember request) {
   Decide decide = [this, &request](const State& state) { return DecideAdmission(request, state); };
   SR_CO_TRY(const Bytes answer, co_await ChangeMembers(std::move(decide)));
   if (AsText(answer) == kWaits)
-    co_return Error(Errc::kPermission, "The HSM waits for an officer's approval (approveHsm in cloudhsm_mgmt_util) of "
-                                       "its device certificate " +
-                                           FingerprintOf(request.device_certificate()) + ".");
+    co_return Error(Errc::kPermission,
+                    "The HSM waits for an officer's approval (approveHsm in cloudhsm_mgmt_util) of "
+                    "its device certificate " +
+                        FingerprintOf(request.device_certificate()) + ".");
   co_return Status{};
 }
 

@@ -51,10 +51,11 @@ Status Replica::Core::Contradict(Error why) {
 Status Replica::Core::Refuse(const StoredRecord& row, const Error& why) {
   forked_ = false;
   refused_ = row;
-  return Contradict(Error(Errc::kStale,
-                          "Record " + std::to_string(row.number) + " of the cluster's log cannot be verified; changes "
-                          "are stopped. If no HSM has it, `strongroom cluster repair-log` moves it aside.")
-                        .WithDetail(why.ForLog()));
+  return Contradict(
+      Error(Errc::kStale, "Record " + std::to_string(row.number) +
+                              " of the cluster's log cannot be verified; changes "
+                              "are stopped. If no HSM has it, `strongroom cluster repair-log` moves it aside.")
+          .WithDetail(why.ForLog()));
 }
 
 Status Replica::Core::Forked(std::uint64_t number) {
@@ -97,8 +98,7 @@ Task<Status> Replica::Core::ReadToHead() {
       if (rows->rows.empty() || rows->rows.front().number != head_.number)
         co_return Error(Errc::kUnavailable,
                         "The cluster's log does not show its record " + std::to_string(head_.number) + ".");
-      if (HashOf(rows->rows.front().record) != head_.hash)
-        co_return Forked(head_.number);
+      if (HashOf(rows->rows.front().record) != head_.hash) co_return Forked(head_.number);
     }
     // Only now may the pending record be offered again: the store goes on from the same record as this HSM.
     SR_CO_CHECK(co_await Settle());
@@ -169,15 +169,18 @@ Task<Status> Replica::Core::WaitFor(Bytes position) {
     key = Share(std::move(made));
   }
   if (!VerifyPosition(*key, *token)) co_return Error(Errc::kStale, "The position is not one of this cluster.");
+  // A later epoch began behind all that is left of the token's, also where an officer had to choose between histories.
+  if (token->epoch < state_.epoch()) co_return Status{};
   if (token->head.number > head_.number) {
     const Status caught_up = co_await CatchUp(Reason::kPosition);
     SR_CO_CHECK(InCluster());
+    if (contradiction_) co_return Status{};  // changes are stopped; keys are used as far as they are known here
     if (!caught_up.ok()) co_return caught_up;
     if (token->head.number > head_.number)
       co_return Error(Errc::kUnavailable, "The cluster's log is behind what this client has seen. Try again.");
   }
   const auto hash = log_.HashAt(token->head.number);
-  if (hash && *hash != token->head.hash)
+  if (hash && *hash != token->head.hash && !contradiction_)
     co_return Error(Errc::kStale, "The position is of another history of this cluster.");
   co_return Status{};
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "crypto/random.h"
 #include "hsm/replica/core.h"
 #include "hsm/replica/wrapping.h"
 
@@ -66,9 +67,7 @@ Result<Built> Build(const StoreSide& side, const Device& device, std::uint32_t s
 
 }  // namespace
 
-Task<Result<proto::ChooseLogReply>> Replica::Core::ChooseLog(proto::ChooseLogRequest::Side side) {
-  const auto self = shared_from_this();
-  SR_CO_CHECK(InCluster());
+Task<Result<proto::ChooseLogReply>> Replica::Core::Take(proto::ChooseLogRequest::Side side) {
   const Turns::Turn turn = co_await turns_.Take();
   SR_CO_CHECK(InCluster());
   const Status caught_up = co_await CatchUpNow();
@@ -82,6 +81,25 @@ Task<Result<proto::ChooseLogReply>> Replica::Core::ChooseLog(proto::ChooseLogReq
     case proto::ChooseLogRequest::STORE: co_return co_await TakeStore();
     default: co_return Error(Errc::kInvalidArgument, "One of this HSM and the store must be chosen.");
   }
+}
+
+Task<Result<proto::ChooseLogReply>> Replica::Core::ChooseLog(proto::ChooseLogRequest::Side side) {
+  const auto self = shared_from_this();
+  SR_CO_CHECK(InCluster());
+  SR_CO_TRY(proto::ChooseLogReply reply, co_await Take(side));
+  // Clients that have seen what is forgotten hold positions of it. In a new epoch those are of the past.
+  Decide decide = [](const State& state) -> Result<Proposal> {
+    Proposal proposal;
+    proposal.changes.emplace_back().mutable_epoch_started()->set_epoch(state.epoch() + 1);
+    SR_TRY(const SecretBuffer secret, crypto::RandomSecret(32));
+    SR_CHECK(WrapToAll(state, {}, state.epoch() + 1, secret, proposal.clear));
+    return proposal;
+  };
+  const auto started = co_await ChangeMembers(std::move(decide));
+  if (!started.ok()) LogError("starting an epoch after an officer's choice", started.error());
+  SR_CO_CHECK(Usable());
+  reply.set_head(head_.number);
+  co_return reply;
 }
 
 Task<Result<bool>> Replica::Core::IsShared(std::uint64_t number) {
@@ -130,7 +148,6 @@ Task<Result<proto::ChooseLogReply>> Replica::Core::TakeThisHsm() {
   SR_CO_CHECK(InCluster());
   proto::ChooseLogReply reply;
   reply.set_first_dropped(first);
-  reply.set_head(head_.number);
   co_return reply;
 }
 
@@ -188,7 +205,6 @@ Task<Result<proto::ChooseLogReply>> Replica::Core::TakeStore() {
   Later(options_.on_lifecycle);
   proto::ChooseLogReply reply;
   reply.set_first_dropped(first_dropped == 0 ? built.head.number + 1 : first_dropped);
-  reply.set_head(head_.number);
   co_return reply;
 }
 

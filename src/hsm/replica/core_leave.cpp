@@ -65,8 +65,7 @@ Result<proto::Zeroize> Replica::Core::MakeProof() const {
   says.cluster_id = device_.cluster_id().empty() ? device_.left_cluster() : device_.cluster_id();
   says.at_millis = options_.now_millis();
   const Bytes statement = wire::MakeZeroizeStatement(says);
-  SR_TRY(const Bytes signature,
-         device_.key().Sign(kScheme, crypto::MessageForm::kRaw, wire::SignedForm(statement)));
+  SR_TRY(const Bytes signature, device_.key().Sign(kScheme, crypto::MessageForm::kRaw, wire::SignedForm(statement)));
   proof.set_statement(std::string(AsText(statement)));
   proof.set_signature(std::string(AsText(signature)));
   proof.set_device_certificate(std::string(AsText(device_.certificates().manufacturer_hardware)));

@@ -124,7 +124,8 @@ Task<Status> Replica::Core::RestoreFromOwn(const proto::RestoreCluster& request,
   co_return built;
 }
 
-// The new cluster's log begins behind a snapshot: the source's state under the new cluster's id and a secret of its own.
+// The new cluster's log begins behind a snapshot: the source's state under the new cluster's id and a secret of its
+// own.
 Task<Status> Replica::Core::RestoreFromBackup(const proto::RestoreCluster& request) {
   auto source = co_await store_.GetBackup(request.cluster_id(), request.backup_id());
   SR_CO_CHECK(Usable());
@@ -137,8 +138,7 @@ Task<Status> Replica::Core::RestoreFromBackup(const proto::RestoreCluster& reque
     asked.back().set_number(envelope.number);
     asked.back().set_wrapped(wrapped.wrapped());
   }
-  if (asked.empty())
-    co_return Error(Errc::kInvalidState, "The backup's key is not under the deployment's backup key.");
+  if (asked.empty()) co_return Error(Errc::kInvalidState, "The backup's key is not under the deployment's backup key.");
   Bytes device = device_.certificates().manufacturer_hardware;
   auto released = co_await store_.ReleaseKeys(source->cluster_id, std::move(device), std::move(asked));
   SR_CO_CHECK(Usable());
@@ -222,7 +222,8 @@ Task<Status> Replica::Core::BecomeOnlyMember(const proto::RestoreCluster& reques
     for (proto::Change& change : proposal.changes) *batch.add_changes() = std::move(change);
     const SharedSecret secret = device_.SecretOf(state_.epoch());
     if (!secret) co_return Error(Errc::kInternal, "The secret of this epoch is missing.");
-    SR_CO_TRY(Bytes record, SealRecord(*secret, request.cluster_id(), state_.epoch(), head_, proposal.clear, batch, {}));
+    SR_CO_TRY(Bytes record,
+              SealRecord(*secret, request.cluster_id(), state_.epoch(), head_, proposal.clear, batch, {}));
     const Append append = co_await AppendRecord(std::move(record));
     SR_CO_CHECK(Usable());
     if (append.end == Append::End::kDone) co_return Status{};

@@ -31,7 +31,8 @@ Error FileError(std::string_view doing, const std::filesystem::path& path, int e
 /// What is about to be done to a file, and what becomes of it in a test that lets the HSM die there.
 enum class FileStep { kMake, kWrite, kSync, kRename, kRemove, kCut };
 enum class FileFate { kDone, kHalf /* of the bytes are written */, kNot };
-/// Tests only: asked before each change to a file. What is not done fails, as nothing is done by a process that has died.
+/// Tests only: asked before each change to a file. What is not done fails, as nothing is done by a process that has
+/// died.
 using FileGate = std::function<FileFate(FileStep, const std::filesystem::path&)>;
 void SetFileGate(FileGate gate);
 

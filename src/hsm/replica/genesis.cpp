@@ -60,7 +60,8 @@ Status AddDomainParts(const proto::CreateCluster& request, const crypto::Private
   return {};
 }
 
-// What customers' backups are wrapped to. Its certificate is the manufacturer's word that the private half is here only.
+// What customers' backups are wrapped to. Its certificate is the manufacturer's word that the private half is here
+// only.
 Status MakeBackupKey(Identity& identity) {
   SR_TRY(const auto key, crypto::PrivateKey::Generate(crypto::KeySpec::kRsa3072));
   SR_TRY(const auto root, crypto::Certificate::FromDer(identity.manufacturer_root));

@@ -17,8 +17,10 @@ struct RemovalRow {
 std::vector<RemovalRow> RemovalRows() {
   using Dies = RemovalRow::Dies;
   std::vector<RemovalRow> rows;
-  const std::pair<std::string, Dies> roles[] = {
-      {"Writer", Dies::kWriter}, {"Follower", Dies::kFollower}, {"Leaver", Dies::kLeaver}, {"Zeroised", Dies::kZeroised}};
+  const std::pair<std::string, Dies> roles[] = {{"Writer", Dies::kWriter},
+                                                {"Follower", Dies::kFollower},
+                                                {"Leaver", Dies::kLeaver},
+                                                {"Zeroised", Dies::kZeroised}};
   for (const auto& [name, dies] : roles) {
     rows.push_back({name + "InTheWrite", dies, FileFate::kHalf, false});
     rows.push_back({name + "BeforeTheWriteWithSnapshots", dies, FileFate::kNot, true});

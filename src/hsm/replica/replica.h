@@ -35,7 +35,7 @@ struct ReplicaOptions {
   std::string hsm_id;
   SharedSecret root_key;  // 32 bytes
   std::function<std::int64_t()> now_millis;
-  std::string version = "0";  // of the software, for HsmStatus
+  std::string version = "0";                    // of the software, for HsmStatus
   std::uint32_t feature_level = kFeatureLevel;  // the newest that it takes; tests make it older
   std::chrono::milliseconds poll{1000};
   std::chrono::milliseconds negative_answers_at_most_every{100};
@@ -124,8 +124,8 @@ class Replica {
   Task<Result<proto::Zeroize>> Zeroize();
   /// An officer's choice in a forked log: this HSM's records take the place of the store's, which are moved aside; or
   /// this HSM drops its own and follows the store's.
-  /// Errors: kInvalidState  nothing is forked, or this HSM does not have all of its records any more; kUntrusted  on the
-  /// store's side this HSM is no member; kUnavailable; kCorrupted  the store's side cannot be verified.
+  /// Errors: kInvalidState  nothing is forked, or this HSM does not have all of its records any more; kUntrusted  on
+  /// the store's side this HSM is no member; kUnavailable; kCorrupted  the store's side cannot be verified.
   Task<Result<proto::ChooseLogReply>> ChooseLog(proto::ChooseLogRequest::Side side);
   /// Why changes are stopped until somebody acts; empty when nothing is wrong.
   std::string LogProblem() const;

@@ -176,14 +176,12 @@ class RestoreTest : public ::testing::Test {
   RestoreTest() : a(loop, shelf, "hsm-a"), c(loop, shelf, "hsm-c"), z(loop, shelf, "hsm-z") {}
 
   void SetUp() override {
+    static const Master master;
+    ASSERT_EQ(master.failure, "");
+    shelf = master.shelf;
+    std::filesystem::copy(master.directory.path(), a.directory.path(), testing::kCopy);
     a.maintenance = true;
     for (Hsm* hsm : {&a, &c, &z}) ASSERT_TRUE(hsm->Open().ok());
-    auto create = testing::DomainCreation("hsm-a");
-    create.set_cluster_id(kDomain);
-    create.set_recovery_public_key(SpkiOf(RecoveryKey()));
-    const Status created = Await(loop, a.replica->CreateCluster(std::move(create)));
-    ASSERT_TRUE(created.ok()) << created.error();
-    shelf.domain = a.state();
   }
   /// A customer's cluster on c with two keys, a snapshot, and a third key after it.
   void MakeCustomer() {
@@ -207,6 +205,31 @@ class RestoreTest : public ::testing::Test {
   Loop loop;
   Shelf shelf;
   Hsm a, c, z;
+
+ private:
+  /// The domain cluster on a. Made once per process, since key generation is slow, and copied for each test.
+  struct Master {
+    Master() {
+      Loop loop;
+      Hsm first(loop, shelf, "hsm-a");
+      Status made = first.Open();
+      if (made.ok()) {
+        auto create = testing::DomainCreation("hsm-a");
+        create.set_cluster_id(kDomain);
+        create.set_recovery_public_key(SpkiOf(RecoveryKey()));
+        made = Await(loop, first.replica->CreateCluster(std::move(create)));
+      }
+      if (!made.ok()) {
+        failure = made.error().ForLog();
+        return;
+      }
+      shelf.domain = first.state();
+      std::filesystem::copy(first.directory.path(), directory.path(), testing::kCopy);
+    }
+    TempDirectory directory;
+    Shelf shelf;
+    std::string failure;
+  };
 };
 
 TEST_F(RestoreTest, TheDomainClusterComesBackWithTheRecoveryKeyAlone) {

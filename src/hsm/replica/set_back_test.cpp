@@ -133,8 +133,7 @@ TEST_F(SetBackTest, NothingIsAppendedBehindARecordOfAnotherHistory) {
 }
 
 TEST_F(SetBackTest, WithoutAForkThereIsNothingToChoose) {
-  for (const auto side : {Side::THIS_HSM, Side::STORE})
-    EXPECT_EQ(Choose(a, side).error().code(), Errc::kInvalidState);
+  for (const auto side : {Side::THIS_HSM, Side::STORE}) EXPECT_EQ(Choose(a, side).error().code(), Errc::kInvalidState);
   a.link.away = true;
   EXPECT_EQ(Choose(a, Side::STORE).error().code(), Errc::kUnavailable);
 }
@@ -144,12 +143,13 @@ class ChoiceTest : public SetBackTest, public ::testing::WithParamInterface<std:
 TEST_P(ChoiceTest, OfThisHsmMakesItsLogTheStores) {
   const auto [mine, theirs] = GetParam();
   Fork(mine, theirs);
-  const auto digest = a.state().Digest();
+  const Bytes of_b = b.replica->Position();
   EXPECT_EQ(Choose(a, Side::SIDE_UNSPECIFIED).error().code(), Errc::kInvalidArgument);
   const auto chosen = Choose(a, Side::THIS_HSM);
   ASSERT_TRUE(chosen.ok()) << chosen.error();
   EXPECT_EQ(chosen->first_dropped(), RecordsAtFirst() + 2);
-  EXPECT_EQ(a.state().Digest(), digest);
+  EXPECT_EQ(CountLabel(a.state(), "mine" + std::to_string(mine - 1)), 1);
+  EXPECT_TRUE(Await(loop, a.replica->WaitFor(of_b)).ok()) << "who has seen the other side is not locked out";
   EXPECT_EQ(store->clusters[kClusterId].set_aside.size(), static_cast<std::size_t>(theirs));
   ASSERT_TRUE(Add(a, "goes on").ok());
   // b has what was moved aside: it is the one that is forked now.
@@ -167,11 +167,14 @@ TEST_P(ChoiceTest, OfThisHsmMakesItsLogTheStores) {
 TEST_P(ChoiceTest, OfTheStoreMakesThisHsmFollowIt) {
   const auto [mine, theirs] = GetParam();
   Fork(mine, theirs);
+  const Bytes of_a = a.replica->Position(), of_b = b.replica->Position();
+  EXPECT_TRUE(Await(loop, a.replica->WaitFor(of_b)).ok()) << "keys can be used while changes are stopped";
   const auto chosen = Choose(a, Side::STORE);
   ASSERT_TRUE(chosen.ok()) << chosen.error();
   EXPECT_EQ(chosen->first_dropped(), RecordsAtFirst() + 2);
   EXPECT_EQ(chosen->head(), Records().size());
   ExpectAllEqual(All());
+  for (TestHsm* hsm : All()) EXPECT_TRUE(Await(loop, hsm->replica->WaitFor(of_a)).ok()) << hsm->hsm_id;
   EXPECT_EQ(CountLabel(a.state(), "mine0"), 0);
   ASSERT_TRUE(Add(a, "goes on").ok());
   KillAll();

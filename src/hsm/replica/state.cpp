@@ -60,9 +60,10 @@ Status State::ApplyBody(const proto::Change& change, const Segments& segments) {
     return Contradiction("the first change is no genesis");
   const std::uint32_t level = FeatureLevelOf(change);
   if (level > supported_)
-    return Error(Errc::kCorrupted,
-                 "The cluster's log has a change that this version does not know; update strongroom-hsm. This HSM stops "
-                 "serving.");
+    return Error(
+        Errc::kCorrupted,
+        "The cluster's log has a change that this version does not know; update strongroom-hsm. This HSM stops "
+        "serving.");
   if (lifecycle_ != proto::EMPTY && level > feature_level_)
     return Contradiction("a change of feature level " + std::to_string(level));
   switch (change.body_case()) {
@@ -197,7 +198,8 @@ Status State::On(const proto::AdmissionApproved& approved) {
   const auto found = admissions_.find(approved.hsm_id());
   if (found == admissions_.end() || approved.approved_by() == 0) return Contradiction("an approval of nobody");
   const auto digest = crypto::Sha256(found->second.device_certificate);
-  if (!std::ranges::equal(digest, AsBytes(approved.fingerprint()))) return Contradiction("an approval of another device");
+  if (!std::ranges::equal(digest, AsBytes(approved.fingerprint())))
+    return Contradiction("an approval of another device");
   found->second.approved_by = approved.approved_by();
   return {};
 }

@@ -20,8 +20,8 @@ using Segments = std::vector<SharedSecret>;
 
 /// The newest feature level that this software knows. A record of a higher one stops the HSM.
 inline constexpr std::uint32_t kFeatureLevel = 2;
-/// The level from which on a change of this type may be in the log (docs/formats.md 2); above kFeatureLevel when its type
-/// is not known.
+/// The level from which on a change of this type may be in the log (docs/formats.md 2); above kFeatureLevel when its
+/// type is not known.
 std::uint32_t FeatureLevelOf(const proto::Change& change) noexcept;
 /// The levels at which changes of a type begin, by name.
 inline constexpr std::uint32_t kLevelOfAdmissionRules = 2;

@@ -43,13 +43,13 @@ void KeyCache::OnChanges(std::span<const store::FeedEntry> entries) {
 
 KeyPtr KeyCache::Warm(std::string_view account, std::string_view region, std::string_view key_id) const {
   const auto entry = Look(Id(account, region, key_id));
-  return entry && entry->key && Clock::now() - entry->read < kRecheck ? entry->key : nullptr;
+  return entry && entry->key && Clock::now() - entry->read < recheck_ ? entry->key : nullptr;
 }
 
 std::optional<std::string> KeyCache::WarmAlias(std::string_view account, std::string_view region,
                                                std::string_view name) const {
   const auto entry = Look(Id(account, region, name));
-  if (!entry || entry->key || Clock::now() - entry->read >= kRecheck) return std::nullopt;
+  if (!entry || entry->key || Clock::now() - entry->read >= recheck_) return std::nullopt;
   return entry->key_id;
 }
 
@@ -57,7 +57,7 @@ Task<Result<KeyPtr>> KeyCache::Find(std::string account, std::string region, std
   const std::string id = Id(account, region, key_id);
   const auto entry = Look(id);
   const auto now = Clock::now();
-  if (entry && entry->key && now - entry->read < kRecheck) co_return entry->key;
+  if (entry && entry->key && now - entry->read < recheck_) co_return entry->key;
   const std::uint64_t seen = changes_.load();
   auto load = [account, region, key_id](store::Transaction& t) { return LoadKey(t, account, region, key_id); };
   auto row = co_await database_.RunRead(std::move(load));
@@ -78,7 +78,7 @@ Task<Result<std::optional<std::string>>> KeyCache::FindAlias(std::string account
   const std::string id = Id(account, region, name);
   const auto entry = Look(id);
   const auto now = Clock::now();
-  if (entry && !entry->key && now - entry->read < kRecheck) co_return std::optional<std::string>(entry->key_id);
+  if (entry && !entry->key && now - entry->read < recheck_) co_return std::optional<std::string>(entry->key_id);
   const std::uint64_t seen = changes_.load();
   auto load = [account, region, name](store::Transaction& t) { return LoadAlias(t, account, region, name); };
   auto row = co_await database_.RunRead(std::move(load));

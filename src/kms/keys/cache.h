@@ -20,15 +20,16 @@ namespace strongroom::kms {
 /// Keys and aliases as requests need them, so that a warm key never waits for the database.
 ///
 /// Promise   a change committed by this process is seen at once (Forget), one by another front end when its change-feed
-///           entry arrives; whatever the feed does, an entry is read again after kRecheck. Not-found is never cached.
+///           entry arrives; whatever the feed does, an entry is read again after `recheck`. Not-found is never cached.
 ///           With the database away an entry serves until `stale_limit` after it was last read, then kUnavailable.
 /// Threads   any.
 class KeyCache {
  public:
   static constexpr std::chrono::seconds kRecheck{60};
 
-  KeyCache(store::Database& database, const ports::Authorizer& authorizer, std::chrono::seconds stale_limit)
-      : database_(database), authorizer_(authorizer), stale_limit_(stale_limit) {}
+  KeyCache(store::Database& database, const ports::Authorizer& authorizer, std::chrono::seconds stale_limit,
+           std::chrono::seconds recheck = kRecheck)
+      : database_(database), authorizer_(authorizer), stale_limit_(stale_limit), recheck_(recheck) {}
 
   /// The fresh cached key, or null: the whole hot path.
   KeyPtr Warm(std::string_view account, std::string_view region, std::string_view key_id) const;
@@ -57,7 +58,7 @@ class KeyCache {
 
   store::Database& database_;
   const ports::Authorizer& authorizer_;
-  const std::chrono::seconds stale_limit_;
+  const std::chrono::seconds stale_limit_, recheck_;
   mutable std::shared_mutex mutex_;
   std::unordered_map<std::string, Entry> entries_;
   /// Counts invalidations: what was read before one may be older than it and is not kept.

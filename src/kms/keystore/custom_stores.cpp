@@ -8,7 +8,8 @@
 namespace strongroom::kms {
 
 namespace {
-constexpr std::chrono::seconds kRecheck{60};
+/// How old an entry is made that is known to have changed: it is read again, and never served for want of a database.
+constexpr std::chrono::hours kLongAgo{24 * 365};
 constexpr std::chrono::seconds kWatchInterval{5};
 /// How long a connect is tried again while KMS's own parts are away, which is not the store's fault.
 constexpr std::chrono::seconds kOwnTroublePatience{5};
@@ -27,7 +28,7 @@ CustomStores::ViewPtr CustomStores::Warm(std::string_view account, std::string_v
                                          std::string_view store_id) const {
   std::shared_lock lock(mutex_);
   const auto found = entries_.find(Id(account, region, store_id));
-  if (found == entries_.end() || Clock::now() - found->second.read >= kRecheck) return nullptr;
+  if (found == entries_.end() || Clock::now() - found->second.read >= parts_.recheck) return nullptr;
   return found->second.view;
 }
 
@@ -40,17 +41,27 @@ Task<Result<CustomStores::ViewPtr>> CustomStores::Find(std::string account, std:
   if (ViewPtr view = Warm(account, region, store_id)) co_return view;
   const std::string id = Id(account, region, store_id);
   ViewPtr old;
+  Clock::time_point old_read;
   std::uint64_t seen = 0;
   {
     std::shared_lock lock(mutex_);
     const auto found = entries_.find(id);
-    if (found != entries_.end()) old = found->second.view;
+    if (found != entries_.end()) {
+      old = found->second.view;
+      old_read = found->second.read;
+    }
     seen = changes_;
   }
   auto load = [account, region, store_id](store::Transaction& t) {
     return LoadCustomStore(t, account, region, store_id);
   };
-  SR_CO_TRY(auto row, co_await parts_.database.RunRead(std::move(load)));
+  auto read = co_await parts_.database.RunRead(std::move(load));
+  if (!read.ok()) {
+    const bool away = read.error().code() == Errc::kUnavailable || read.error().code() == Errc::kTimeout;
+    if (away && old && Clock::now() - old_read < parts_.stale_limit) co_return old;
+    co_return std::move(read).error();
+  }
+  std::optional<CustomStoreRow>& row = *read;
   if (!row) co_return Error(Errc::kCustomKeyStoreNotFound, "Custom key store " + store_id + " was not found.");
   auto view = std::make_shared<View>();
   view->row = std::move(*row);
@@ -115,7 +126,7 @@ void CustomStores::Forget(const CustomStoreRow& row) {
     const auto found = entries_.find(Id(row.account, row.region, row.store_id));
     if (found == entries_.end()) return;
     // Kept for its client, but read anew at the next look.
-    found->second.read = Clock::time_point{} - kRecheck;
+    found->second.read = Clock::time_point{} - kLongAgo;
     if (row.state != ConnectionState::kConnected) {
       old = found->second.view;
       entries_.erase(found);
@@ -135,7 +146,7 @@ void CustomStores::OnChanges(std::span<const store::FeedEntry> entries) {
       for (auto& [id, known] : entries_) {
         const CustomStoreRow& row = known.view->row;
         if (!all && (row.account != entry.account || row.region != entry.region || row.store_id != entry.id)) continue;
-        known.read = Clock::time_point{} - kRecheck;
+        known.read = Clock::time_point{} - kLongAgo;
         touched.push_back(row);
       }
     }

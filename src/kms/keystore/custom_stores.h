@@ -34,6 +34,10 @@ class CustomStores {
     std::vector<Loop*> loops;
     /// Both TLS layers towards a cluster whose certificate `owner` issued.
     std::function<Result<hsm_client::ClientTrust>(const crypto::Certificate& owner)> trust;
+    /// With the database away, how long after it was read a view still serves.
+    std::chrono::seconds stale_limit{300};
+    /// After which a view is read again, whatever the change feed says.
+    std::chrono::seconds recheck{60};
   };
   explicit CustomStores(Parts parts) : parts_(std::move(parts)) {}
 

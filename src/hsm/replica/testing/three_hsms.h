@@ -9,14 +9,14 @@ namespace strongroom::hsm::replica::testing {
 class DiskDeath {
  public:
   DiskDeath(std::filesystem::path directory, int changes, FileFate last) {
-    SetFileGate([this, directory = std::move(directory), changes, last](FileStep step,
-                                                                        const std::filesystem::path& path) {
-      if (path != directory && path.parent_path() != directory) return FileFate::kDone;
-      if (dead_) return FileFate::kNot;
-      if (seen_++ < changes) return FileFate::kDone;
-      dead_ = true;
-      return step == FileStep::kWrite ? last : FileFate::kNot;
-    });
+    SetFileGate(
+        [this, directory = std::move(directory), changes, last](FileStep step, const std::filesystem::path& path) {
+          if (path != directory && path.parent_path() != directory) return FileFate::kDone;
+          if (dead_) return FileFate::kNot;
+          if (seen_++ < changes) return FileFate::kDone;
+          dead_ = true;
+          return step == FileStep::kWrite ? last : FileFate::kNot;
+        });
   }
   ~DiskDeath() { SetFileGate({}); }
   DiskDeath(const DiskDeath&) = delete;

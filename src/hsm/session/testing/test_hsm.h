@@ -35,8 +35,8 @@ class MemoryStore final : public replica::StoreLink {
 
   Task<replica::Offer> Append(std::string, std::uint64_t number, Bytes prev_hash, Bytes record) override {
     replica::Offer offer;
-    const bool other_history = number == rows.size() + 1 && !rows.empty() &&
-                               ToBytes(crypto::Sha256(rows.back())) != prev_hash;
+    const bool other_history =
+        number == rows.size() + 1 && !rows.empty() && ToBytes(crypto::Sha256(rows.back())) != prev_hash;
     if (away || other_history) {
       offer.outcome = replica::Offer::Outcome::kNotOffered;
       offer.why = "away, or of another history";
@@ -124,14 +124,32 @@ class TestHsm {
  public:
   enum class Kind { kCustomer, kDomain };
 
-  explicit TestHsm(Kind kind, EngineOptions options = {}) : kind_(kind) {
+  explicit TestHsm(Kind kind, EngineOptions options = {}) : kind_(kind), options_(std::move(options)) {
     directory_ = std::filesystem::temp_directory_path() / ("hsm-test-" + NewUuid());
     std::filesystem::create_directories(directory_);
     auto root_key = crypto::RandomSecret(32);
+    root_key_ = Share(std::move(*root_key));
+    Start();
+  }
+  ~TestHsm() {
+    End();
+    std::error_code ignored;
+    std::filesystem::remove_all(directory_, ignored);
+  }
+
+  /// As a crash and another start on the same disk; clients have lost their connections before.
+  void Restart() {
+    End();
+    Start();
+  }
+  std::function<bool(replica::Step)> die_at;  // see ReplicaOptions
+
+  void Start() {
     replica::ReplicaOptions replica_options;
     replica_options.directory = directory_;
     replica_options.hsm_id = "hsm-aaaaaaaaaaa";
-    replica_options.root_key = Share(std::move(*root_key));
+    replica_options.root_key = root_key_;
+    replica_options.die_at = [this](replica::Step step) { return die_at && die_at(step); };
     replica_options.now_millis = &Now;
     replica_options.poll = std::chrono::milliseconds(20);
     replica_options.negative_answers_at_most_every = std::chrono::milliseconds(0);
@@ -142,12 +160,13 @@ class TestHsm {
     auto log = AuditLog::Open(directory_, &Now);
     if (!log) throw std::runtime_error(log.error().ForLog());
     audit.emplace(std::move(*log));
+    EngineOptions options = options_;
     options.now_millis = &Now;
     options.login_pause = std::chrono::milliseconds(0);
     options.stock = {.rsa2048 = 1, .rsa3072 = 0, .rsa4096 = 0};
     engine.emplace(loop, *replica, *audit, std::move(options));
   }
-  ~TestHsm() {
+  void End() {
     engine->passwords.Stop();
     engine->crypto.Stop();
     engine->pairs.Stop();
@@ -155,8 +174,7 @@ class TestHsm {
     for (int i = 0; i < 1000 && loop.poll() > 0; ++i) loop.restart();
     engine.reset();
     replica.reset();
-    std::error_code ignored;
-    std::filesystem::remove_all(directory_, ignored);
+    audit.reset();
   }
 
   static std::int64_t Now() {
@@ -342,6 +360,8 @@ class TestHsm {
   }
 
   Kind kind_;
+  EngineOptions options_;
+  SharedSecret root_key_;
   std::filesystem::path directory_;
 };
 

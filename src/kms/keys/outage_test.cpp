@@ -1,0 +1,156 @@
+// What a front end serves from its caches while the database is away, and for how long.
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <optional>
+#include <thread>
+
+#include "aws/policy/basic_authorizer.h"
+#include "kms/background.h"
+#include "kms/keys/cache.h"
+#include "kms/keys/policy.h"
+#include "kms/keystore/custom_stores.h"
+#include "kms/testing/fake_parts.h"
+#include "store/testing/postgres_fixture.h"
+
+namespace strongroom::kms {
+namespace {
+
+using std::chrono::seconds;
+
+template <typename T>
+Task<void> Keep(Task<T> task, std::optional<T>* result) {
+  result->emplace(co_await std::move(task));
+}
+
+template <typename T>
+T RunToEnd(Task<T> task) {
+  Loop loop;
+  std::optional<T> result;
+  boost::asio::co_spawn(loop, Keep(std::move(task), &result), boost::asio::detached);
+  loop.run();
+  return std::move(result).value();
+}
+
+const std::string kAccount = "111122223333", kRegion = "us-east-1", kStoreId = "cks-1";
+
+class Outage : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    server_ = store::testing::PostgresFixture::Start();
+    if (!server_) GTEST_SKIP() << "no PostgreSQL here";
+    store::Config config;
+    config.engine = store::Config::Engine::kPostgres;
+    config.conninfo = server_->NewDatabase();
+    auto opened = store::Database::Open(config);
+    ASSERT_TRUE(opened.ok()) << opened.error();
+    database_ = *std::move(opened);
+    KeyRow key;
+    key.account = kAccount;
+    key.region = kRegion;
+    key.key_id = "key-1";
+    key.policy = DefaultPolicy(kAccount);
+    AliasRow alias{.account = kAccount, .region = kRegion, .name = "alias/one", .key_id = key.key_id};
+    CustomStoreRow custom;
+    custom.account = kAccount;
+    custom.region = kRegion;
+    custom.store_id = kStoreId;
+    custom.name = "one";
+    const Status made = database_->Transact([&](store::Transaction& t) -> Status {
+      SR_CHECK(InsertKey(t, key));
+      SR_CHECK(InsertAlias(t, alias));
+      return InsertCustomStore(t, custom);
+    });
+    ASSERT_TRUE(made.ok()) << made.error();
+  }
+
+  /// Reads again at each look, as after the time for that has passed.
+  KeyCache Keys(seconds stale_limit) { return KeyCache(*database_, authorizer_, stale_limit, seconds(0)); }
+
+  static Errc Look(KeyCache& cache) {
+    const auto key = RunToEnd(cache.Find(kAccount, kRegion, "key-1"));
+    if (!key.ok()) return key.error().code();
+    return *key == nullptr ? Errc::kNotFound : Errc::kCount_;
+  }
+  static Errc LookAtAlias(KeyCache& cache) {
+    const auto key_id = RunToEnd(cache.FindAlias(kAccount, kRegion, "alias/one"));
+    if (!key_id.ok()) return key_id.error().code();
+    return *key_id == "key-1" ? Errc::kCount_ : Errc::kNotFound;
+  }
+
+  std::unique_ptr<store::testing::PostgresFixture> server_;
+  std::unique_ptr<store::Database> database_;
+  aws::BasicAuthorizer authorizer_;
+};
+
+TEST_F(Outage, KeysAndAliasesServeUpToTheStaleLimit) {
+  KeyCache patient = Keys(seconds(300)), strict = Keys(seconds(0));
+  for (KeyCache* cache : {&patient, &strict}) {
+    ASSERT_EQ(Look(*cache), Errc::kCount_);
+    ASSERT_EQ(LookAtAlias(*cache), Errc::kCount_);
+  }
+  server_->Kill();
+  EXPECT_EQ(Look(patient), Errc::kCount_);
+  EXPECT_EQ(LookAtAlias(patient), Errc::kCount_);
+  EXPECT_EQ(Look(strict), Errc::kUnavailable);
+  EXPECT_EQ(LookAtAlias(strict), Errc::kUnavailable);
+  ASSERT_TRUE(server_->Restart());
+  // The connections are made again by and by.
+  const auto give_up = std::chrono::steady_clock::now() + seconds(30);
+  while (Look(strict) != Errc::kCount_ && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
+  EXPECT_EQ(Look(strict), Errc::kCount_);
+}
+
+TEST_F(Outage, WhatIsKnownToHaveChangedIsNotServed) {
+  KeyCache cache = Keys(seconds(300));
+  ASSERT_EQ(Look(cache), Errc::kCount_);
+  const store::FeedEntry changed[] = {{"kms-key", kAccount, kRegion, "key-1", 1}};
+  cache.OnChanges(changed);
+  server_->Kill();
+  EXPECT_EQ(Look(cache), Errc::kUnavailable);
+}
+
+TEST_F(Outage, CustomKeyStoresServeUpToTheStaleLimit) {
+  Loop loop;
+  const auto work = boost::asio::make_work_guard(loop);
+  std::thread thread([&loop] { loop.run(); });
+  {
+    Background background(loop);
+    testing::FakeSealer sealer;
+    testing::FakeDirectory clusters;
+    const auto stores = [&](seconds stale_limit) {
+      return CustomStores({.database = *database_,
+                           .sealer = sealer,
+                           .clusters = clusters,
+                           .background = background,
+                           .loops = {&loop},
+                           .trust = {},
+                           .stale_limit = stale_limit,
+                           .recheck = seconds(0)});
+    };
+    CustomStores patient = stores(seconds(300)), strict = stores(seconds(0)), told = stores(seconds(300));
+    const auto look = [](CustomStores& these) {
+      const auto view = RunToEnd(these.Find(kAccount, kRegion, kStoreId));
+      return view.ok() ? Errc::kCount_ : view.error().code();
+    };
+    for (CustomStores* these : {&patient, &strict, &told}) EXPECT_EQ(look(*these), Errc::kCount_);
+    server_->Kill();
+    EXPECT_EQ(look(patient), Errc::kCount_);
+    EXPECT_EQ(look(strict), Errc::kUnavailable);
+    CustomStoreRow changed;
+    changed.account = kAccount;
+    changed.region = kRegion;
+    changed.store_id = kStoreId;
+    changed.state = ConnectionState::kConnected;
+    told.Forget(changed);
+    EXPECT_EQ(look(told), Errc::kUnavailable);
+    EXPECT_EQ(background.Stop(seconds(5), seconds(5)), std::vector<std::string>{});
+  }
+  loop.stop();
+  thread.join();
+}
+
+}  // namespace
+}  // namespace strongroom::kms

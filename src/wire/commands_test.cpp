@@ -1,0 +1,56 @@
+#include "wire/commands.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+#include <string>
+
+namespace strongroom::wire {
+namespace {
+
+std::set<std::string> Names(Repeat repeat) {
+  std::set<std::string> names;
+  for (const CommandRow& row : kCommands)
+    if (row.repeat == repeat) names.emplace(row.name);
+  return names;
+}
+
+// Whole lists: who adds a command decides here, too, what a client may do when its answer is lost.
+TEST(Commands, ThatChangeNothingMayBeRepeated) {
+  EXPECT_EQ(Names(Repeat::kRepeatable),
+            (std::set<std::string>{"Echo", "GetInfo", "GetCertificates", "ListUsers", "FindKeys", "GetKeyInfo",
+                                   "CreateToken", "SealMessage", "OpenMessage", "SealRandom", "SealKeyPair",
+                                   "GenerateRandom", "CertifyDevice", "ReleaseKeys", "ListAdmissions"}));
+}
+TEST(Commands, ThatChangeTheClusterAreRemembered) {
+  EXPECT_EQ(Names(Repeat::kDeduplicated),
+            (std::set<std::string>{"CreateUser", "DeleteUser", "ChangePassword", "GenerateKey", "DestroyKey",
+                                   "ApproveAdmission", "SetAdmissionRule"}));
+}
+TEST(Commands, OfOneConnectionOrOneHsmAreNeverRepeated) {
+  EXPECT_EQ(Names(Repeat::kNever), (std::set<std::string>{"Login", "Logout", "ChooseLog"}));
+}
+
+TEST(Commands, HaveNumbersAndNamesOfTheirOwn) {
+  std::map<std::uint16_t, std::string> by_number;
+  std::set<std::string_view> names;
+  for (const CommandRow& row : kCommands) {
+    by_number.emplace(static_cast<std::uint16_t>(row.command), row.name);
+    names.insert(row.name);
+  }
+  EXPECT_EQ(by_number.size(), kCommands.size());
+  EXPECT_EQ(names.size(), kCommands.size());
+  for (unsigned number = 0; number <= 0xffff; ++number) {
+    const CommandRow* row = FindCommand(static_cast<std::uint16_t>(number));
+    const auto known = by_number.find(static_cast<std::uint16_t>(number));
+    ASSERT_EQ(row != nullptr, known != by_number.end()) << number;
+    if (row != nullptr) {
+      EXPECT_EQ(row->name, known->second);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace strongroom::wire
