@@ -305,14 +305,14 @@ class Road:
 
     def second_hsm(self):
         self.add_hsm("create-hsm, the second", self.zones[1])
-        self.test.assertTrue(self.login_works("CO", "admin", OFFICER))
+        wait_for("the officer's login", lambda: self.login_works("CO", "admin", OFFICER))
 
     def make_kmsuser(self):
         self.step("createUser", lambda: self.session(f"loginHSM CO admin {OFFICER}", f"createUser CU kmsuser {KMSUSER}", "y"),
                   lambda: "kmsuser" in self.users(), horizon=0.6)
         # On each HSM, and once.
         wait_for("kmsuser on every HSM", lambda: self.users().count(" kmsuser ") == len(self.hsms()))
-        self.test.assertTrue(self.login_works("CU", "kmsuser", KMSUSER))
+        wait_for("kmsuser's login", lambda: self.login_works("CU", "kmsuser", KMSUSER))
 
     def make_store(self):
         anchor = (self.d.root / "customerCA.crt").read_text()
