@@ -185,11 +185,8 @@ class Road:
         return [k["KeyId"] for k in self.call(self.kms, "ListKeys")["Keys"]]
 
     def users(self):
-        """What each HSM says of its users: the lines of the lists."""
-        session = self.d.cmu("listUsers", "quit")
-        if session.status != 0:
-            raise Failure(session.out + session.err)
-        return session.out
+        """What each HSM says of its users: the lines of the lists. The relay may still be coming back."""
+        return wait_for("a list of users", lambda: (s := self.d.cmu("listUsers", "quit")).status == 0 and s.out)
 
     def login_works(self, kind, name, password):
         return "loginHSM success" in self.d.cmu(f"loginHSM {kind} {name} {password}", "quit").out
@@ -360,7 +357,11 @@ class Road:
 
     def hsm_keys(self):
         """The KMS keys whose material each HSM has, as its owner sees them; he has taken kmsuser back."""
-        listed = self.session(f"loginHSM CU kmsuser {TAKEN_BACK}", "findAllKeys 3 0").out
+        def look():
+            done = self.d.cmu(f"loginHSM CU kmsuser {TAKEN_BACK}", "findAllKeys 3 0", "quit")
+            return done.status == 0 and done.out
+
+        listed = wait_for("the list of keys", look)
         return [line.rsplit("/", 1)[1] for line in listed.splitlines() if "label: arn:" in line]
 
     def use_store(self):
