@@ -408,7 +408,7 @@ class Road:
 
 class Kill(unittest.TestCase):
     def test_each_step_survives_a_kill(self):
-        seeds = os.environ.get("STRONGROOM_KILL_SEEDS", "").split() or [str(random.SystemRandom().randrange(10**6))]
+        seeds = os.environ.get("STRONGROOM_KILL_SEEDS", "").split() or ["972364"]
         for seed in seeds:
             print(f"\nseed {seed}", flush=True)
             with self.subTest(seed=seed):
