@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "base/testing/temporary_directory.h"
 #include "channel/connect.h"
 #include "channel/testing/pipe_fixture.h"
 #include "hsm_client/testing/client_fixture.h"
@@ -124,7 +125,7 @@ struct BareClient {
 };
 
 Figures MeasureBare() {
-  const channel::testing::TempDir directory;
+  const TemporaryDirectory directory;
   Loop loop(1), hsm_loop(1);
   const auto path = directory.path() / "hsm";
   asio::local::stream_protocol::acceptor acceptor(hsm_loop, path.string());

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 
+#include "base/testing/temporary_directory.h"
 #include "channel/connect.h"
 #include "channel/testing/pipe_fixture.h"
 
@@ -34,7 +35,7 @@ struct Deployment {
     return RunTask(loop, ConnectNested("127.0.0.1", relay.port(), std::move(outer), std::move(inner), Soon()));
   }
   Loop loop{1};
-  TempDir directory;
+  TemporaryDirectory directory;
   EchoServer hsm;
   TestRelay relay;
 };
@@ -198,7 +199,7 @@ TEST(NestedTest, AnExpiredHostCertificateIsRefused) {
 
 TEST(NestedTest, HostCertificatesAreFoundInTheirDirectory) {
   Deployment d;
-  TempDir certs;
+  TemporaryDirectory certs;
   OuterClientOptions options;
   options.directory = certs.path();
   options.identity = Pki().default_client;

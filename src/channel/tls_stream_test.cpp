@@ -3,6 +3,7 @@
 
 #include <cstdio>
 
+#include "base/testing/temporary_directory.h"
 #include "channel/testing/pipe_fixture.h"
 #include "secret/peek_for_tests.h"
 
@@ -279,7 +280,7 @@ void WriteFile(const std::filesystem::path& file, std::string_view text, mode_t 
 }
 
 TEST(IdentityTest, IsReadFromFilesThatOnlyTheOwnerMayRead) {
-  TempDir dir;
+  TemporaryDirectory dir;
   const auto cert = dir.path() / "client.crt", key = dir.path() / "client.key";
   const Identity made = MakeSelfSignedIdentity("client");
   const SecretBuffer pem = Must(made.key.ToPem());

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include "base/testing/temporary_directory.h"
 #include "hsm/replica/testing/test_cluster.h"
 #include "wire/status.h"
 
@@ -85,7 +86,7 @@ class ControlTest : public ::testing::Test {
   }
 
   Loop loop;
-  TempDirectory directory;
+  TemporaryDirectory directory;
   std::shared_ptr<MemoryStore> store = std::make_shared<MemoryStore>();
   std::shared_ptr<control::Link> host;
   std::unique_ptr<Control> link;

@@ -6,6 +6,7 @@
 
 #include <fstream>
 
+#include "base/testing/temporary_directory.h"
 #include "channel/tls_context.h"
 #include "hsm_host/hsm_list.h"
 #include "hsm_host/key_file.h"
@@ -19,7 +20,7 @@ std::string Command(const std::string& command) { return testing::RunCommand(com
 
 class HostDirectoryTest : public ::testing::Test {
  protected:
-  testing::TemporaryDirectory temporary_;
+  TemporaryDirectory temporary_;
   std::filesystem::path root_ = temporary_.path() / "host";
 };
 

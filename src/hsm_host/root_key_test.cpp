@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "base/testing/temporary_directory.h"
 #include "hsm_host/testing/host_fixture.h"
 
 namespace strongroom::hsm_host {
@@ -23,7 +24,7 @@ class Credentials : public ::testing::Test {
   }
   std::filesystem::path file() const { return elsewhere_.path() / "hsm-root-key"; }
 
-  testing::TemporaryDirectory directory_, elsewhere_;
+  TemporaryDirectory directory_, elsewhere_;
 };
 
 TEST_F(Credentials, AreTheRootKeyAndNoFileIsMade) {

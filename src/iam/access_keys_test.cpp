@@ -7,6 +7,7 @@
 #include <regex>
 #include <thread>
 
+#include "base/testing/temporary_directory.h"
 #include "iam/credential_cache.h"
 #include "iam/testing/fake_sealer.h"
 #include "secret/peek_for_tests.h"
@@ -15,7 +16,6 @@
 namespace strongroom::iam {
 namespace {
 using store::testing::RunToEnd;
-using store::testing::TempDir;
 
 std::string TextOf(const SecretBuffer& secret) { return std::string(AsText(secret::Peek::At(secret))); }
 
@@ -39,7 +39,7 @@ class AccessKeysTest : public ::testing::Test {
     return done.ok() ? "" : done.error().ForLog();
   }
 
-  TempDir dir_;
+  TemporaryDirectory dir_;
   testing::FakeSealer sealer_;
   std::unique_ptr<store::Database> database_;
   std::unique_ptr<AccessKeys> keys_;

@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "base/testing/temporary_directory.h"
 #include "crypto/key_pair.h"
 #include "recovery/recovery_key.h"
 
@@ -14,13 +15,6 @@ namespace fs = std::filesystem;
 
 class BackupFile : public testing::Test {
  protected:
-  BackupFile() {
-    std::string name = (fs::temp_directory_path() / "backup-file-XXXXXX").string();
-    root_ = ::mkdtemp(name.data());
-    file_ = root_ / "b.srb";
-  }
-  ~BackupFile() override { fs::remove_all(root_); }
-
   static const crypto::PublicKey& Key() {
     static const crypto::PublicKey key = crypto::PrivateKey::Generate(crypto::KeySpec::kP256)->public_key();
     return key;
@@ -57,7 +51,9 @@ class BackupFile : public testing::Test {
       {std::int64_t{-1}, std::string("text"), Bytes{0, 1, 255}, nullptr},
       {std::int64_t{1} << 62, std::string(), Bytes(), nullptr},
       {nullptr, std::string(100'000, 'x'), Bytes(200'000, 7), std::int64_t{0}}};
-  fs::path root_, file_;
+  TemporaryDirectory temporary_;
+  const fs::path& root_ = temporary_.path();
+  const fs::path file_ = root_ / "b.srb";
 };
 
 TEST_F(BackupFile, IsReadBackAsItWasWritten) {

@@ -4,6 +4,8 @@
 
 #include <fstream>
 
+#include "base/testing/temporary_directory.h"
+
 namespace strongroom::recovery {
 namespace {
 
@@ -14,13 +16,9 @@ Result<SecretBuffer> NoPassphrase() { return Error(Errc::kCancelled, "not to be 
 
 class RecoveryKey : public testing::Test {
  protected:
-  RecoveryKey() {
-    std::string name = (fs::temp_directory_path() / "recovery-key-XXXXXX").string();
-    root_ = ::mkdtemp(name.data());
-  }
-  ~RecoveryKey() override { fs::remove_all(root_); }
   fs::path Share(int number) const { return root_ / ("recovery-share-" + std::to_string(number) + ".txt"); }
-  fs::path root_;
+  TemporaryDirectory temporary_;
+  const fs::path& root_ = temporary_.path();
 };
 
 TEST_F(RecoveryKey, ComesBackFromItsFile) {

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/testing/temporary_directory.h"
 #include "secret/secret_buffer.h"
 
 namespace strongroom::secret {
@@ -30,13 +31,6 @@ int InChild(Body body) {
 
 class Sandbox : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "sandbox-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
   /// Runs `body` in a sandboxed child.
   template <typename Body>
   int Inside(Body body) {
@@ -45,7 +39,8 @@ class Sandbox : public testing::Test {
       return body();
     });
   }
-  std::filesystem::path directory_;
+  TemporaryDirectory temporary_;
+  const std::filesystem::path& directory_ = temporary_.path();
 };
 
 bool Fails(long result) { return result < 0; }

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "base/testing/temporary_directory.h"
 #include "store/cluster_log.h"
 #include "store/testing/engines.h"
 
@@ -140,7 +141,7 @@ TEST_P(BackupTest, WhatDoesNotFitIsRefused) {
 }
 
 TEST(Backup, AMissingDatabaseIsNotMade) {
-  testing::TempDir dir;
+  TemporaryDirectory dir;
   Config config;
   config.sqlite_path = dir.path() / "none.db";
   Kept kept;

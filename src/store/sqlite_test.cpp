@@ -10,13 +10,13 @@
 #include <fstream>
 #include <iostream>
 
+#include "base/testing/temporary_directory.h"
 #include "store/cluster_log.h"
 #include "store/testing/engines.h"
 
 namespace strongroom::store {
 namespace {
 namespace fs = std::filesystem;
-using testing::TempDir;
 
 class SqliteFile : public ::testing::Test {
  protected:
@@ -47,7 +47,7 @@ class SqliteFile : public ::testing::Test {
     return {std::istreambuf_iterator<char>(file), {}};
   }
 
-  TempDir dir_;
+  TemporaryDirectory dir_;
   Config config_;
 };
 

@@ -1,9 +1,10 @@
 #include "apps/strongroomd/config.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <fstream>
+
+#include "base/testing/temporary_directory.h"
 
 namespace strongroom::service {
 namespace {
@@ -24,17 +25,11 @@ id = "111122223333"
 
 class ConfigFile {
  public:
-  explicit ConfigFile(std::string_view text) {
-    std::string name = (std::filesystem::temp_directory_path() / "strongroomd-config-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) std::abort();
-    directory_ = name;
-    std::ofstream(path()) << text;
-  }
-  ~ConfigFile() { std::filesystem::remove_all(directory_); }
-  std::filesystem::path path() const { return directory_ / "c.toml"; }
+  explicit ConfigFile(std::string_view text) { std::ofstream(path()) << text; }
+  std::filesystem::path path() const { return directory_.path() / "c.toml"; }
 
  private:
-  std::filesystem::path directory_;
+  TemporaryDirectory directory_;
 };
 
 TEST(Config, FillsInWhatIsNotSaid) {

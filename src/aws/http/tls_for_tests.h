@@ -4,7 +4,6 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
-#include <stdlib.h>
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
@@ -12,8 +11,9 @@
 #include <boost/asio/read.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/write.hpp>
-#include <filesystem>
 #include <string>
+
+#include "base/testing/temporary_directory.h"
 
 namespace strongroom::aws::testing_kit {
 
@@ -21,8 +21,6 @@ namespace strongroom::aws::testing_kit {
 class TemporaryCertificate {
  public:
   TemporaryCertificate() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "strongroom-XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
     EVP_PKEY* key = EVP_EC_gen("P-256");
     X509* certificate = X509_new();
     X509_set_version(certificate, 2);
@@ -45,15 +43,11 @@ class TemporaryCertificate {
     X509_free(certificate);
     EVP_PKEY_free(key);
   }
-  ~TemporaryCertificate() {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
-  std::string certificate_path() const { return (folder_ / "cert.pem").string(); }
-  std::string key_path() const { return (folder_ / "key.pem").string(); }
+  std::string certificate_path() const { return (folder_.path() / "cert.pem").string(); }
+  std::string key_path() const { return (folder_.path() / "key.pem").string(); }
 
  private:
-  std::filesystem::path folder_;
+  TemporaryDirectory folder_;
 };
 
 struct RawReply {

@@ -168,14 +168,4 @@ void TestRelay::CutAll() {
 }
 void TestRelay::CutAfter(std::int64_t bytes_to_client) { impl_->cut_after = bytes_to_client; }
 
-TempDir::TempDir() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "strongroom-XXXXXX").string();
-  if (::mkdtemp(pattern.data()) == nullptr) throw std::system_error(errno, std::generic_category(), "mkdtemp");
-  path_ = pattern;
-}
-TempDir::~TempDir() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
 }  // namespace strongroom::channel::testing

@@ -37,17 +37,4 @@ class TestRelay {
   std::unique_ptr<Impl> impl_;
 };
 
-/// A fresh directory under the system's temporary one, removed at the end.
-class TempDir {
- public:
-  TempDir();
-  ~TempDir();
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  const std::filesystem::path& path() const noexcept { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
 }  // namespace strongroom::channel::testing

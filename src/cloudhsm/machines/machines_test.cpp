@@ -91,7 +91,7 @@ class MachinesTest : public ::testing::Test {
     fs::create_directories(invitations());
   }
 
-  fs::path invitations() const { return world_.directory / "invitations"; }
+  fs::path invitations() const { return world_.directory.path() / "invitations"; }
 
   /// An invitation's secret, known to the store and lying here.
   SecretBuffer Invite(const std::string& id) {

@@ -1,7 +1,6 @@
 #include "cloudhsm/testing/world.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <boost/json/serialize.hpp>
 
@@ -12,12 +11,6 @@
 
 namespace strongroom::cloudhsm::testing {
 namespace {
-
-std::filesystem::path MakeDirectory() {
-  std::string name = (std::filesystem::temp_directory_path() / "strongroom-cloudhsm-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) std::abort();
-  return name;
-}
 
 std::unique_ptr<store::Database> OpenStore(const std::filesystem::path& directory) {
   store::Config config;
@@ -32,8 +25,7 @@ Task<Result<aws::Reply>> Invoke(const aws::Operation& operation, CloudHsm& servi
 }  // namespace
 
 World::World()
-    : directory(MakeDirectory()),
-      database(OpenStore(directory)),
+    : database(OpenStore(directory.path())),
       log(
           *database,
           [this](const std::string&, const std::string& hsm_id, const proto::Control& notice) {
@@ -48,7 +40,6 @@ World::World()
 World::~World() {
   lifecycle.reset();
   database.reset();
-  std::filesystem::remove_all(directory);
 }
 
 void World::Restart() {

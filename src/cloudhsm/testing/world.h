@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "aws/policy/basic_authorizer.h"
+#include "base/testing/temporary_directory.h"
 #include "cloudhsm/log/log_server.h"
 #include "cloudhsm/nodes/lifecycle.h"
 #include "cloudhsm/service.h"
@@ -129,7 +130,7 @@ struct World {
   std::string ActiveCluster();
   void Activate(const std::string& cluster);
 
-  std::filesystem::path directory;
+  TemporaryDirectory directory;
   std::unique_ptr<store::Database> database;
   Loop loop{1};
   FakeHardware hardware;

@@ -11,19 +11,13 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "base/testing/temporary_directory.h"
 
 namespace strongroom::crypto {
 
 /// A folder of its own, and the openssl command inside it, as an independent reader and writer of our formats.
 class OpenSslCli : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "crypto-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   void Write(const std::string& name, ByteView bytes) {
     std::ofstream(folder_ / name, std::ios::binary).write(AsText(bytes).data(), static_cast<long>(bytes.size()));
   }
@@ -45,7 +39,8 @@ class OpenSslCli : public testing::Test {
     return output;
   }
 
-  std::filesystem::path folder_;
+  TemporaryDirectory temporary_;
+  const std::filesystem::path& folder_ = temporary_.path();
   int exit_code_ = 0;
 };
 

@@ -6,6 +6,7 @@
 
 #include <csignal>
 
+#include "base/testing/temporary_directory.h"
 #include "hsm/replica/testing/test_cluster.h"
 #include "secret/peek_for_tests.h"
 
@@ -14,7 +15,6 @@ namespace {
 
 using testing::FileBytes;
 using testing::RootKey;
-using testing::TempDirectory;
 using testing::WriteBytes;
 
 SharedSecret Epoch(std::uint8_t fill) { return Share(std::move(*SecretBuffer::CopyOf(Bytes(32, fill)))); }
@@ -30,7 +30,7 @@ Status Make(const std::filesystem::path& directory) {
 }
 
 TEST(Device, KeepsWhatItWasGiven) {
-  TempDirectory directory;
+  TemporaryDirectory directory;
   ASSERT_TRUE(Make(directory.path()).ok());
   const auto device = Device::Open(directory.path(), "hsm-a", RootKey());
   ASSERT_TRUE(device.ok()) << device.error();
@@ -47,7 +47,7 @@ TEST(Device, KeepsWhatItWasGiven) {
 }
 
 TEST(Device, LeavingForgetsTheClusterAndKeepsTheKey) {
-  TempDirectory directory;
+  TemporaryDirectory directory;
   ASSERT_TRUE(Make(directory.path()).ok());
   auto device = Device::Open(directory.path(), "hsm-a", RootKey());
   ASSERT_TRUE(device.ok());
@@ -69,7 +69,7 @@ struct Row {
 };
 class RefusedDevice : public ::testing::TestWithParam<Row> {};
 TEST_P(RefusedDevice, IsLeftAsItIs) {
-  TempDirectory directory;
+  TemporaryDirectory directory;
   ASSERT_TRUE(Make(directory.path()).ok());
   const auto path = directory.path() / "device.sealed";
   Bytes content = FileBytes(path);
@@ -95,7 +95,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 // In a child, since a limit on file sizes cannot be taken back by everyone who may run this.
 TEST(Device, AFullDiskChangesNothing) {
-  TempDirectory directory;
+  TemporaryDirectory directory;
   ASSERT_TRUE(Make(directory.path()).ok());
   const Bytes before = FileBytes(directory.path() / "device.sealed");
   const pid_t child = ::fork();

@@ -1,12 +1,12 @@
 #include "hsm/replica/local_log.h"
 
+#include "base/testing/temporary_directory.h"
 #include "hsm/replica/testing/test_cluster.h"
 
 namespace strongroom::hsm::replica {
 namespace {
 
 using testing::FileBytes;
-using testing::TempDirectory;
 using testing::WriteBytes;
 
 const SecretBuffer& Secret() {
@@ -40,7 +40,7 @@ Head Fill(LocalLog& log, int count, Head head = {}, bool last_pending = false) {
 }
 
 TEST(LocalLog, RemembersRecordsAndMarks) {
-  TempDirectory directory;
+  TemporaryDirectory directory;
   auto log = LocalLog::Open(directory.path());
   ASSERT_TRUE(log.ok());
   const Head head = Fill(*log, 4, {}, true);
@@ -56,7 +56,7 @@ TEST(LocalLog, RemembersRecordsAndMarks) {
 }
 
 TEST(LocalLog, CutsOffALostRace) {
-  TempDirectory directory;
+  TemporaryDirectory directory;
   auto log = LocalLog::Open(directory.path());
   const Head two = Fill(*log, 2);
   const Bytes before = FileBytes(directory.path() / "log");
@@ -70,7 +70,7 @@ TEST(LocalLog, CutsOffALostRace) {
 
 // A crash may cut the file anywhere in the last entry: all before it stays.
 TEST(LocalLog, ATornTailIsCutOffWhereverItTears) {
-  TempDirectory directory;
+  TemporaryDirectory directory;
   auto log = LocalLog::Open(directory.path());
   const Head two = Fill(*log, 2);
   const Bytes whole_before = FileBytes(directory.path() / "log");
@@ -98,7 +98,7 @@ struct Row {
 };
 class DamagedLog : public ::testing::TestWithParam<Row> {};
 TEST_P(DamagedLog, StopsTheStartAndIsLeftAsItIs) {
-  TempDirectory directory;
+  TemporaryDirectory directory;
   auto log = LocalLog::Open(directory.path());
   Fill(*log, 5);
   Bytes content = FileBytes(directory.path() / "log");
@@ -122,7 +122,7 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& info) { return info.param.name; });
 
 TEST(LocalLog, CompactingKeepsHistoryAndGoesOn) {
-  TempDirectory directory;
+  TemporaryDirectory directory;
   auto log = LocalLog::Open(directory.path());
   Head head = Fill(*log, 10);
   ASSERT_TRUE(log->Compact(SnapshotAt(head), 10, 3).ok());
@@ -139,7 +139,7 @@ TEST(LocalLog, CompactingKeepsHistoryAndGoesOn) {
 }
 
 TEST(LocalLog, ACrashBetweenSnapshotAndLogIsNoDamage) {
-  TempDirectory directory;
+  TemporaryDirectory directory;
   auto log = LocalLog::Open(directory.path());
   const Head head = Fill(*log, 10);
   const Bytes old_log = FileBytes(directory.path() / "log");
@@ -152,7 +152,7 @@ TEST(LocalLog, ACrashBetweenSnapshotAndLogIsNoDamage) {
 }
 
 TEST(LocalLog, ASnapshotOfAnotherHistoryIsRefused) {
-  TempDirectory directory;
+  TemporaryDirectory directory;
   auto log = LocalLog::Open(directory.path());
   Fill(*log, 10);
   WriteBytes(directory.path() / "snapshot", SnapshotAt(Head{10, HashOf(AsBytes("another"))}));

@@ -1,6 +1,7 @@
 #include <boost/asio/post.hpp>
 #include <map>
 
+#include "base/testing/temporary_directory.h"
 #include "hsm/replica/record.h"
 #include "hsm/replica/testing/test_cluster.h"
 #include "hsm/replica/wrapping.h"
@@ -11,7 +12,6 @@ namespace {
 using testing::AddKey;
 using testing::Await;
 using testing::MemberOf;
-using testing::TempDirectory;
 
 constexpr char kDomain[] = "cluster-ddddddddddd";
 constexpr char kCustomer[] = "cluster-ccccccccccc";
@@ -151,7 +151,7 @@ struct Hsm {
   const State& state() const { return replica->state(); }
 
   Loop& loop;
-  TempDirectory directory;
+  TemporaryDirectory directory;
   std::string hsm_id;
   ShelfLink link;
   bool maintenance = false;
@@ -226,7 +226,7 @@ class RestoreTest : public ::testing::Test {
       shelf.domain = first.state();
       std::filesystem::copy(first.directory.path(), directory.path(), testing::kCopy);
     }
-    TempDirectory directory;
+    TemporaryDirectory directory;
     Shelf shelf;
     std::string failure;
   };

@@ -11,6 +11,7 @@
 #include <set>
 #include <thread>
 
+#include "base/testing/temporary_directory.h"
 #include "channel/tls_stream.h"
 #include "cluster.pb.h"
 #include "wire/status.h"
@@ -195,7 +196,7 @@ struct HsmDouble::Impl {
 
   std::shared_ptr<DoubleCluster> cluster;
   Options options;
-  channel::testing::TempDir directory;
+  TemporaryDirectory directory;
   mutable Loop loop{1};
   channel::TlsContext inner;
   asio::basic_socket_acceptor<Unix, LoopExecutor> acceptor;

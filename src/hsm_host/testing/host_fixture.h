@@ -13,22 +13,13 @@
 #include <string>
 #include <vector>
 
+#include "base/testing/temporary_directory.h"
 #include "channel/tls_context.h"
 #include "control/host_link.h"
 #include "hsm_host/host_directory.h"
 #include "hsm_host/unique_fd.h"
 
 namespace strongroom::hsm_host::testing {
-
-class TemporaryDirectory {
- public:
-  TemporaryDirectory();
-  ~TemporaryDirectory();
-  const std::filesystem::path& path() const noexcept { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 /// A copy of a host directory that is made once per test program, since RSA keys take their time.
 void CopyPreparedHost(const std::filesystem::path& root);

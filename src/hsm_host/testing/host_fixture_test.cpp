@@ -10,21 +10,12 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <random>
 
+#include "base/testing/temporary_directory.h"
 #include "hsm_host/testing/host_fixture.h"
 
 namespace strongroom::hsm_host::testing {
 namespace net = boost::asio;
 namespace fs = std::filesystem;
-
-TemporaryDirectory::TemporaryDirectory() {
-  std::string name = (fs::temp_directory_path() / "sr-host-XXXXXX").string();
-  EXPECT_NE(::mkdtemp(name.data()), nullptr);
-  path_ = name;
-}
-TemporaryDirectory::~TemporaryDirectory() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
-}
 
 void CopyPreparedHost(const fs::path& root) {
   static const TemporaryDirectory prepared;

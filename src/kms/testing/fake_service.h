@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/testing/temporary_directory.h"
 #include "kms/service.h"
 #include "kms/testing/fake_parts.h"
 
@@ -84,7 +85,7 @@ class FakeService {
   Limits limits_;
   std::chrono::milliseconds stop_patience_{20'000};
   channel::testing::TestPki pki_;
-  channel::testing::TempDir directory_of_files_;
+  TemporaryDirectory directory_of_files_;
   std::shared_ptr<hsm_client::testing::DoubleCluster> domain_;
   hsm_client::testing::HsmDouble domain_hsm_;
   FakeDirectory directory_;

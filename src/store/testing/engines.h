@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "base/testing/temporary_directory.h"
 #include "store/database.h"
 #include "store/testing/postgres_fixture.h"
 
@@ -37,7 +38,7 @@ class EngineTest : public ::testing::TestWithParam<Config::Engine> {
     return *std::move(opened);
   }
 
-  TempDir dir_;
+  TemporaryDirectory dir_;
   Config config_;
   std::unique_ptr<Database> database_;
 };

@@ -72,11 +72,6 @@ std::optional<fs::path> NewestBin() {
   return std::max_element(found.begin(), found.end())->second;
 }
 
-fs::path MakeTempDir() {
-  std::string pattern = (fs::temp_directory_path() / "strongroom-test-XXXXXX").string();
-  if (!::mkdtemp(pattern.data())) std::abort();
-  return pattern;
-}
 }  // namespace
 
 int RunUnprivileged(const std::vector<std::string>& command, const fs::path& output) {
@@ -86,19 +81,9 @@ int RunUnprivileged(const std::vector<std::string>& command, const fs::path& out
   return WEXITSTATUS(status);
 }
 
-TempDir::TempDir() : path_(MakeTempDir()) {}
-TempDir::~TempDir() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
-}
+PostgresFixture::PostgresFixture(fs::path bin) : bin_(std::move(bin)) {}
 
-PostgresFixture::PostgresFixture(fs::path bin, fs::path dir) : bin_(std::move(bin)), dir_(std::move(dir)) {}
-
-PostgresFixture::~PostgresFixture() {
-  Kill();
-  std::error_code ignored;
-  fs::remove_all(dir_, ignored);
-}
+PostgresFixture::~PostgresFixture() { Kill(); }
 
 std::unique_ptr<PostgresFixture> PostgresFixture::Start() {
   const auto bin = NewestBin();
@@ -106,7 +91,7 @@ std::unique_ptr<PostgresFixture> PostgresFixture::Start() {
     std::cerr << "PostgreSQL is not installed under /usr/lib/postgresql\n";
     return nullptr;
   }
-  std::unique_ptr<PostgresFixture> server(new PostgresFixture(*bin, MakeTempDir()));
+  std::unique_ptr<PostgresFixture> server(new PostgresFixture(*bin));
   if (server->Init() && server->Restart()) return server;
   std::cerr << "PostgreSQL did not start:\n" << std::ifstream(server->dir_ / "log").rdbuf() << "\n";
   return nullptr;

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/testing/temporary_directory.h"
+
 namespace strongroom::store::testing {
 
 /// A PostgreSQL server of the test's own: made by initdb in a temporary directory, run as an unprivileged user,
@@ -34,11 +36,12 @@ class PostgresFixture {
   bool Restart();
 
  private:
-  PostgresFixture(std::filesystem::path bin, std::filesystem::path dir);
+  PostgresFixture(std::filesystem::path bin);
   bool Init();
 
   std::filesystem::path bin_;
-  std::filesystem::path dir_;
+  TemporaryDirectory temporary_;
+  const std::filesystem::path& dir_ = temporary_.path();
   pid_t server_ = -1;
   int databases_ = 0;
 };
@@ -48,18 +51,5 @@ PostgresFixture* SharedPostgres();
 
 /// Runs a program and waits; its exit status, or -1. Under root as the user "postgres" (or "nobody").
 int RunUnprivileged(const std::vector<std::string>& command, const std::filesystem::path& output);
-
-/// A directory of its own, removed with the object.
-class TempDir {
- public:
-  TempDir();
-  ~TempDir();
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  const std::filesystem::path& path() const noexcept { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 }  // namespace strongroom::store::testing

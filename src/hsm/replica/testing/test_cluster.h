@@ -10,27 +10,12 @@
 #include <optional>
 #include <string>
 
+#include "base/testing/temporary_directory.h"
 #include "hsm/replica/identity.h"
 #include "hsm/replica/replica.h"
 #include "hsm/replica/testing/memory_store.h"
 
 namespace strongroom::hsm::replica::testing {
-
-/// A directory that goes with the object.
-class TempDirectory {
- public:
-  TempDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "replica-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~TempDirectory() { std::filesystem::remove_all(path_); }
-  TempDirectory(const TempDirectory&) = delete;
-  TempDirectory& operator=(const TempDirectory&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 template <typename T>
 Task<void> Into(Task<T> task, std::optional<T>& out) {
@@ -97,7 +82,7 @@ struct TestHsm {
   const State& state() const { return replica->state(); }
 
   Loop& loop;
-  TempDirectory directory;
+  TemporaryDirectory directory;
   std::string hsm_id;
   MemoryLink link;
   ReplicaOptions extra;
@@ -224,7 +209,7 @@ class ClusterTest : public ::testing::Test {
  private:
   struct Master {
     Master();
-    TempDirectory a, b;
+    TemporaryDirectory a, b;
     MemoryStore store;
     std::string failure;
   };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/testing/temporary_directory.h"
 #include "hsm/replica/files.h"
 #include "hsm/replica/testing/test_cluster.h"
 
@@ -89,7 +90,7 @@ class ThreeHsms : public ClusterTest {
  private:
   struct Master {
     bool made = false;
-    TempDirectory a, b, c;
+    TemporaryDirectory a, b, c;
     MemoryStore store;
     const std::filesystem::path& Of(const TestHsm& hsm) const {
       return (hsm.hsm_id == "hsm-a" ? a : hsm.hsm_id == "hsm-b" ? b : c).path();
