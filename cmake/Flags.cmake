@@ -22,9 +22,11 @@ if(NOT STRONGROOM_SANITIZE AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
   target_compile_definitions(strongroom_flags INTERFACE _FORTIFY_SOURCE=2)
 endif()
 if(STRONGROOM_SANITIZE)
-  # GCC 12 reports false -Wmaybe-uninitialized and friends once a sanitizer rewrites the code.
+  # GCC 12 reports false -Wmaybe-uninitialized and friends once a sanitizer rewrites the code, and takes Asio's own frame
+  # allocator, inlined, for a mismatched pair.
   target_compile_options(strongroom_flags INTERFACE
-    -fsanitize=${STRONGROOM_SANITIZE} -fno-sanitize-recover=all -Wno-maybe-uninitialized)
+    -fsanitize=${STRONGROOM_SANITIZE} -fno-sanitize-recover=all -Wno-maybe-uninitialized
+    -Wno-mismatched-new-delete)
   target_link_options(strongroom_flags INTERFACE -fsanitize=${STRONGROOM_SANITIZE})
   target_compile_definitions(strongroom_flags INTERFACE STRONGROOM_SANITIZED=1)
 endif()
