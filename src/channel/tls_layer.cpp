@@ -61,7 +61,12 @@ BIO_METHOD* TlsLayer::Method() {
 }
 
 TlsLayer::TlsLayer(const TlsContext& context, Side side, std::string peer_name)
-    : ssl_(SSL_new(context.native())), context_(context), peer_name_(std::move(peer_name)) {
+    : TlsLayer(context.native(), side, std::move(peer_name)) {
+  context_ = context;
+}
+
+TlsLayer::TlsLayer(SSL_CTX* context, Side side, std::string peer_name)
+    : ssl_(SSL_new(context)), peer_name_(std::move(peer_name)) {
   BIO* bio = BIO_new(Method());
   if (!ssl_ || bio == nullptr) throw std::bad_alloc();
   BIO_set_data(bio, this);

@@ -3,6 +3,7 @@
 #include <openssl/ssl.h>
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -18,11 +19,15 @@ class TlsLayer {
   enum class Side { kClient, kServer };
   /// `peer_name` is how error texts call the other end ("host", "HSM").
   TlsLayer(const TlsContext& context, Side side, std::string peer_name);
+  /// For a context that is no TlsContext; it outlives the layer.
+  TlsLayer(SSL_CTX* context, Side side, std::string peer_name);
   TlsLayer(const TlsLayer&) = delete;
   TlsLayer& operator=(const TlsLayer&) = delete;
 
   /// The next ciphertext; only when the last was used up. Valid until then.
   void Feed(ByteView in) noexcept { in_ = in; }
+  /// False when Read can give nothing before the next Feed.
+  bool MayHaveMore() const noexcept { return !in_.empty() || SSL_has_pending(ssl_.get()) == 1; }
   Bytes& out() noexcept { return out_; }
 
   /// True when the handshake is complete, false when more input is needed.
@@ -46,7 +51,7 @@ class TlsLayer {
     void operator()(SSL* ssl) const noexcept { SSL_free(ssl); }
   };
   std::unique_ptr<SSL, Free> ssl_;
-  TlsContext context_;
+  std::optional<TlsContext> context_;  // kept alive, where it is one
   std::string peer_name_;
   ByteView in_;
   Bytes out_;

@@ -1,8 +1,9 @@
 #pragma once
 
 #include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/deferred.hpp>
 #include <chrono>
 #include <optional>
 #include <utility>
@@ -14,17 +15,18 @@ namespace strongroom::channel {
 using LoopTimer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
                                                     boost::asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>;
 
-/// Where one coroutine waits for one value on its own loop. The handler's type is concrete: waiting costs one coroutine
-/// frame and no type erasure. Set resumes the coroutine before it returns.
+/// What a coroutine that waits for a `T` leaves behind to be resumed with one. Its type is concrete, and with
+/// asio::deferred the waiting costs neither a coroutine frame nor type erasure.
+template <typename T>
+using Resume = boost::asio::detail::awaitable_async_op_handler<void(T), LoopExecutor>;
+
+/// Where one coroutine waits for one value on its own loop. Set resumes the coroutine before it returns.
 ///
 /// Threads   one loop.
 /// Lifetime  must not be destroyed while somebody waits.
 template <typename T>
 class Waiter {
  public:
-  using Token = boost::asio::use_awaitable_t<LoopExecutor>;
-  using Handler = typename boost::asio::async_result<Token, void(T)>::handler_type;
-
   /// The value, now or when it is set.
   Task<T> Wait() {
     if (value_) {
@@ -32,9 +34,9 @@ class Waiter {
       value_.reset();
       co_return value;
     }
-    auto keep = [this](Handler handler) { handler_.emplace(std::move(handler)); };
-    Token token;
-    T value = co_await boost::asio::async_initiate<Token, void(T)>(std::move(keep), token);
+    auto keep = [this](Resume<T> handler) { handler_.emplace(std::move(handler)); };
+    auto set = boost::asio::async_initiate<const boost::asio::deferred_t, void(T)>(keep, boost::asio::deferred);
+    T value = co_await std::move(set);
     co_return value;
   }
   void Set(T value) {
@@ -42,7 +44,7 @@ class Waiter {
       value_.emplace(std::move(value));
       return;
     }
-    Handler handler = std::move(*handler_);
+    Resume<T> handler = std::move(*handler_);
     handler_.reset();
     std::move(handler)(std::move(value));
   }
@@ -51,7 +53,7 @@ class Waiter {
   void Clear() { value_.reset(); }
 
  private:
-  std::optional<Handler> handler_;
+  std::optional<Resume<T>> handler_;
   std::optional<T> value_;
 };
 

@@ -41,6 +41,7 @@ std::shared_ptr<ClusterClient> ClusterClient::Create(std::vector<Loop*> loops, C
 
 ClusterClient::~ClusterClient() { Close(); }
 
+// One coroutine from here to the connection: each more on this way costs as much as some of the work.
 Task<Result<wire::Frame>> ClusterClient::Call(wire::Command command, const google::protobuf::MessageLite& request,
                                               std::vector<SecretBuffer> segments,
                                               std::optional<Clock::time_point> wanted_deadline) {
@@ -50,20 +51,16 @@ Task<Result<wire::Frame>> ClusterClient::Call(wire::Command command, const googl
   LoopState* at = shared->At(executor);
   if (at == nullptr) co_return Error(Errc::kInternal, "The call runs on a loop that the client does not know.");
   shared->counters.calls.fetch_add(1, std::memory_order_relaxed);
-  auto result = co_await CallWithRetries(shared, *at, command, request, segments, deadline);
-  if (!result.ok()) shared->counters.failures.fetch_add(1, std::memory_order_relaxed);
-  co_return result;
-}
-
-Task<Result<wire::Frame>> ClusterClient::CallWithRetries(std::shared_ptr<Shared> shared, LoopState& at,
-                                                         wire::Command command,
-                                                         const google::protobuf::MessageLite& request,
-                                                         std::vector<SecretBuffer>& segments,
-                                                         Clock::time_point deadline) {
+  const auto failed = [&](Error why) {
+    shared->counters.failures.fetch_add(1, std::memory_order_relaxed);
+    return Result<wire::Frame>(std::move(why));
+  };
   const wire::CommandRow* row = wire::FindCommand(static_cast<std::uint16_t>(command));
-  if (row == nullptr) co_return Error(Errc::kUnknownOperation, "There is no such HSM command.");
+  if (row == nullptr) co_return failed(Error(Errc::kUnknownOperation, "There is no such HSM command."));
   CallOptions call;
-  if (row->repeat == wire::Repeat::kDeduplicated) SR_CO_CHECK(crypto::Random(call.client_id.emplace()));
+  if (row->repeat == wire::Repeat::kDeduplicated) {
+    if (auto drawn = crypto::Random(call.client_id.emplace()); !drawn.ok()) co_return failed(std::move(drawn).error());
+  }
   Executed executed = Executed::kNo;
   call.executed = &executed;
   call.leaves_when_silent = row->repeat != wire::Repeat::kNever;
@@ -72,34 +69,41 @@ Task<Result<wire::Frame>> ClusterClient::CallWithRetries(std::shared_ptr<Shared>
   bool logged_in_again = false;
   std::optional<Error> last;
   for (;;) {
-    auto connection = co_await shared->Acquire(at, deadline, kPatience, tried);
-    if (!connection.ok()) {
-      // Why the command failed says more than that nobody is left to repeat it.
-      if (last && connection.error().code() == Errc::kUnavailable) co_return std::move(*last);
-      co_return std::move(connection).error();
+    std::shared_ptr<HsmConnection> connection = shared->PickNow(*at, tried);
+    if (!connection) {
+      auto acquired = co_await shared->Acquire(*at, deadline, kPatience, tried);
+      if (!acquired.ok()) {
+        // Why the command failed says more than that nobody is left to repeat it.
+        if (last && acquired.error().code() == Errc::kUnavailable) co_return failed(std::move(*last));
+        co_return failed(std::move(acquired).error());
+      }
+      connection = std::move(acquired).value();
     }
-    HsmConnection& on = **connection;
-    const bool others = shared->Up(at) > 1;
-    const auto now = Clock::now();
+    HsmConnection& on = *connection;
+    const bool others = shared->Up(*at) > 1;
     // A member that is silent is left at once. One that answers, but not this, costs half of the time, not all of it,
     // as long as there is another to ask.
-    call.deadline =
-        others && row->repeat != wire::Repeat::kNever && tried.empty() ? now + (deadline - now) / 2 : deadline;
+    call.deadline = deadline;
+    if (others && row->repeat != wire::Repeat::kNever && tried.empty()) {
+      const auto now = Clock::now();
+      call.deadline = now + (deadline - now) / 2;
+    }
     auto result = co_await on.CallKeeping(command, request, segments, call);
     if (result.ok()) co_return result;
 
     const Errc code = result.error().code();
     const Next next = Decide(row->repeat, code, executed, on.open(), shared->gate.needed());
-    if (shared->closed) co_return Error(Errc::kCancelled, "The cluster's client is closed.");
-    if (next == Next::kReturn || Clock::now() >= deadline) co_return result;
+    if (shared->closed) co_return failed(Error(Errc::kCancelled, "The cluster's client is closed."));
+    if (next == Next::kReturn || Clock::now() >= deadline) co_return failed(std::move(result).error());
     if (next == Next::kLogInAgain) {
-      if (std::exchange(logged_in_again, true)) co_return result;
-      shared->Restart(at, *connection);
+      if (std::exchange(logged_in_again, true)) co_return failed(std::move(result).error());
+      shared->Restart(*at, connection);
     } else {
       const bool again = std::ranges::find(tried, on.endpoint()) != tried.end();
       if (!again) tried.push_back(on.endpoint());
       // An HSM that answered is not asked the same twice.
-      if (next == Next::kAnotherMember && (again || shared->UpBeside(at, tried) == 0)) co_return result;
+      if (next == Next::kAnotherMember && (again || shared->UpBeside(*at, tried) == 0))
+        co_return failed(std::move(result).error());
     }
     last = std::move(result).error();
     shared->counters.retries.fetch_add(1, std::memory_order_relaxed);

@@ -103,9 +103,6 @@ class ClusterClient {
   explicit ClusterClient(std::shared_ptr<Shared> shared) noexcept : shared_(std::move(shared)) {}
 
  private:
-  static Task<Result<wire::Frame>> CallWithRetries(std::shared_ptr<Shared> shared, LoopState& at, wire::Command command,
-                                                   const google::protobuf::MessageLite& request,
-                                                   std::vector<SecretBuffer>& segments, Clock::time_point deadline);
   std::shared_ptr<Shared> shared_;
 };
 

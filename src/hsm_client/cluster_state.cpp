@@ -152,15 +152,20 @@ std::optional<Error> ClusterClient::Shared::WhyNone(const LoopState& at, std::ch
   return Error(Errc::kUnavailable, "No HSM of the cluster can be reached.").WithDetail(telling->ForLog());
 }
 
+std::shared_ptr<HsmConnection> ClusterClient::Shared::PickNow(LoopState& at, const std::vector<Endpoint>& avoid) {
+  if (closed) return nullptr;
+  if (!at.active) Refresh(at);
+  if (at.gate_version != gate.version()) Nudge(at);
+  return Pick(at, avoid);
+}
+
 Task<Result<std::shared_ptr<HsmConnection>>> ClusterClient::Shared::Acquire(LoopState& at, Clock::time_point deadline,
                                                                             std::chrono::milliseconds patience,
                                                                             const std::vector<Endpoint>& avoid) {
   const auto self = shared_from_this();
   for (;;) {
     if (closed) co_return Error(Errc::kCancelled, "The cluster's client is closed.");
-    if (!at.active) Refresh(at);
-    if (at.gate_version != gate.version()) Nudge(at);
-    if (auto connection = Pick(at, avoid)) co_return connection;
+    if (auto connection = PickNow(at, avoid)) co_return connection;
     Refresh(at);
     if (auto why = WhyNone(at, patience)) co_return std::move(*why);
     if (Clock::now() >= deadline) co_return Error(Errc::kUnavailable, "No HSM of the cluster can be reached in time.");

@@ -110,6 +110,8 @@ struct ClusterClient::Shared : std::enable_shared_from_this<ClusterClient::Share
   Task<Result<std::shared_ptr<HsmConnection>>> Acquire(LoopState& at, Clock::time_point deadline,
                                                        std::chrono::milliseconds patience,
                                                        const std::vector<Endpoint>& avoid);
+  /// The same if there is one without waiting, else null.
+  std::shared_ptr<HsmConnection> PickNow(LoopState& at, const std::vector<Endpoint>& avoid);
   std::shared_ptr<HsmConnection> Pick(LoopState& at, const std::vector<Endpoint>& avoid);
   std::size_t Up(const LoopState& at) const noexcept;
   bool OthersAnswer(const LoopState& at, const HsmConnection& silent) const noexcept;

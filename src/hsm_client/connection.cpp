@@ -15,9 +15,8 @@ constexpr std::size_t kMostOutstanding = 65'536;
 constexpr std::chrono::milliseconds kTick(25);        // how coarse deadlines are
 constexpr std::uint64_t kPingId = ~std::uint64_t{0};  // of no slot
 
-using Token = asio::use_awaitable_t<LoopExecutor>;
 using Outcome = Result<wire::Frame>;
-using Handler = asio::async_result<Token, void(Outcome)>::handler_type;
+using Handler = channel::Resume<Outcome>;
 
 /// One outstanding call. Slots are used again; the generation tells a late reply from one to the next call.
 struct Slot {
@@ -244,8 +243,8 @@ Task<Result<wire::Frame>> HsmConnection::CallKeeping(wire::Command command,
   auto keep = [raw = impl.get(), index = *slot](Handler handler) {
     raw->slots[index].handler.emplace(std::move(handler));
   };
-  Token token;
-  Outcome outcome = co_await asio::async_initiate<Token, void(Outcome)>(std::move(keep), token);
+  auto answered = asio::async_initiate<const asio::deferred_t, void(Outcome)>(keep, asio::deferred);
+  Outcome outcome = co_await std::move(answered);
   co_return outcome;
 }
 

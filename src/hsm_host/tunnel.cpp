@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <optional>
 
@@ -19,7 +21,7 @@ constexpr std::size_t kCipherBytes = 64 * 1024;
 constexpr std::size_t kPlainBytes = kCipherBytes + 32 * 1024;
 constexpr std::size_t kKeepBytes = 64 * 1024;          // larger output buffers are given back
 constexpr std::size_t kMaxUnsentAnswers = 256 * 1024;  // TLS's own answers to a client that does not read
-constexpr auto kToken = net::as_tuple(net::use_awaitable_t<LoopExecutor>{});
+constexpr net::as_tuple_t<net::deferred_t> kToken{};   // no coroutine frame for each wait
 constexpr auto kNever = std::chrono::steady_clock::time_point::max();
 
 enum class Sent { kAll, kClosed };

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -35,16 +34,15 @@ class AuditSink {
  public:
   virtual ~AuditSink() = default;
   virtual void Record(AuditEvent event) = 0;
+  /// False when Record would do nothing with an event just now: the caller then need not make one.
+  virtual bool listens() const noexcept { return true; }
 };
 
-/// Counts events and writes each to the log at debug level.
+/// Writes each event to the log at debug level.
 class LogAuditSink final : public AuditSink {
  public:
   void Record(AuditEvent event) override;
-  std::uint64_t count() const noexcept { return count_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<std::uint64_t> count_{0};
+  bool listens() const noexcept override;
 };
 
 }  // namespace strongroom::ports

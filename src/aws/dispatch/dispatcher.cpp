@@ -172,7 +172,7 @@ void Dispatcher::State::Answer(Exchange& exchange, const Reply& reply) const {
 }
 
 void Dispatcher::State::Audit(Exchange& exchange, const Error* error) const {
-  if (config.audit == nullptr || exchange.route == nullptr) return;
+  if (config.audit == nullptr || exchange.route == nullptr || !config.audit->listens()) return;
   ports::AuditEvent event;
   event.time = exchange.time;
   event.request_id = exchange.response.request_id;

@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 
+#include <array>
 #include <boost/json/serializer.hpp>
 #include <charconv>
 
@@ -68,9 +69,15 @@ void Escaped(std::string_view text, WipedBuffer& out, NeedsCare&& needs_care, Sp
 }  // namespace
 
 void ReplyWriter::JsonText(std::string_view text, WipedBuffer& out) {
+  static constexpr auto kNeedsCare = [] {
+    std::array<bool, 128> care{};
+    for (std::size_t c = 0; c < 0x20; ++c) care[c] = true;
+    care['"'] = care['\\'] = care[0x7f] = true;
+    return care;
+  }();
   out.Append('"');
   Escaped(
-      text, out, [](unsigned char c) { return c < 0x20 || c == '"' || c == '\\' || c == 0x7f; },
+      text, out, [](unsigned char c) { return kNeedsCare[c]; },
       [&](unsigned char c) {
         constexpr char kDigits[] = "0123456789abcdef";
         switch (c) {

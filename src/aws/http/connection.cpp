@@ -1,8 +1,11 @@
 #include "aws/http/connection.h"
 
+#include <errno.h>
+#include <sys/socket.h>
+
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/post.hpp>
 #include <charconv>
 #include <ctime>
 
@@ -11,12 +14,16 @@
 namespace strongroom::aws {
 namespace {
 namespace asio = boost::asio;
-constexpr asio::as_tuple_t<asio::use_awaitable_t<LoopExecutor>> kTuple{};
+/// Waited for in place, without a coroutine frame for each operation.
+constexpr asio::as_tuple_t<asio::deferred_t> kTuple{};
+constexpr asio::deferred_t kTurn{};
 
 /// Room before a reply's body, where its header is put once the body's length is known: so both go out in one write.
 constexpr std::size_t kHeadRoom = 640;
 /// What an idle connection keeps of its buffers.
 constexpr std::size_t kKeepBytes = 16 * 1024;
+/// One TLS record and its framing.
+constexpr std::size_t kReceiveBytes = 17 * 1024;
 constexpr std::chrono::milliseconds kDrainTime{2'000};
 constexpr std::size_t kMostDrained = 2 * 1024 * 1024;
 
@@ -42,13 +49,12 @@ std::string_view ReasonPhrase(unsigned status) {
 
 Connection::Connection(Socket socket, std::string remote, std::shared_ptr<ServerShared> server,
                        std::shared_ptr<LoopConnections> loop)
-    : stream_(std::move(socket), server->tls),
+    : socket_(std::move(socket)),
+      tls_(server->tls.native_handle(), channel::TlsLayer::Side::kServer, "client"),
+      received_(kReceiveBytes),
       remote_(std::move(remote)),
       server_(std::move(server)),
       loop_(std::move(loop)) {
-  // Asio asks OpenSSL to free both record buffers whenever they are empty, which at each request costs two allocations
-  // of 16 KiB; an open connection keeps them instead.
-  SSL_clear_mode(stream_.native_handle(), SSL_MODE_RELEASE_BUFFERS);
   Enter(Phase::kHandshake, server_->limits.handshake);
   loop_->all.insert(this);
 }
@@ -76,15 +82,15 @@ void Connection::CloseWhenIdle() {
 
 void Connection::CloseNow() {
   boost::system::error_code ignored;
-  stream_.next_layer().close(ignored);
+  socket_.close(ignored);
 }
 
 Task<void> Connection::Run(std::shared_ptr<Connection> self) {
   try {
     boost::system::error_code ignored;
-    self->stream_.next_layer().set_option(asio::ip::tcp::no_delay(true), ignored);
-    auto [ec] = co_await self->stream_.async_handshake(asio::ssl::stream_base::server, kTuple);
-    if (ec) {
+    self->socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+    self->socket_.native_non_blocking(true, ignored);
+    if (!co_await self->Handshake()) {
       self->server_->handshake_failures.fetch_add(1, std::memory_order_relaxed);
       co_return;
     }
@@ -94,91 +100,158 @@ Task<void> Connection::Run(std::shared_ptr<Connection> self) {
   }
 }
 
-Task<void> Connection::Serve() {
+Task<bool> Connection::Handshake() {
   for (;;) {
-    const Next next = co_await ServeOne();
-    if (next != Next::kGoOn) {
-      co_await CloseGracefully(next == Next::kDrain);
-      co_return;
-    }
+    const auto done = tls_.Handshake();
+    // Also on failure: the alert says why.
+    if (!SendCiphertext() && !co_await SendRest()) co_return false;
+    if (!done.ok()) co_return false;
+    if (*done) co_return true;
+    auto [ec, count] = co_await socket_.async_read_some(asio::buffer(received_), kTuple);
+    if (ec) co_return false;
+    tls_.Feed(ByteView(received_).first(count));
   }
 }
 
-Task<bool> Connection::ReadMore(std::size_t at_least) {
+Connection::Got Connection::TakePlaintext() {
+  if (!tls_.MayHaveMore()) return Got::kNothing;
   const char* before = in_.data();
-  const std::size_t room = std::max<std::size_t>(at_least, 2048);
-  char* to = in_.Prepare(room);
+  char* to = in_.Prepare(2048);
   if (in_.data() != before && reader_) reader_->Rebase(before, in_.data());
-  auto [ec, count] = co_await stream_.async_read_some(asio::buffer(to, in_.capacity() - in_.size()), kTuple);
-  if (ec) co_return false;
-  in_.Commit(count);
-  co_return true;
+  const auto count = tls_.Read({reinterpret_cast<std::uint8_t*>(to), in_.capacity() - in_.size()});
+  if (!count.ok()) return Got::kEnd;
+  in_.Commit(*count);
+  return *count == 0 ? Got::kNothing : Got::kSome;
 }
 
-Task<Connection::Next> Connection::ServeOne() {
-  const HttpLimits& limits = server_->limits;
-  unchunked_.Clear(kKeepBytes);
-  reader_.reset();
-  if (in_.empty()) {
-    if (server_->stopping.load(std::memory_order_relaxed)) co_return Next::kClose;
-    in_.Clear(kKeepBytes);
-    Enter(Phase::kIdle, limits.idle);
-    if (!co_await ReadMore(1)) co_return Next::kClose;
+RequestReader::State Connection::Advance() {
+  using State = RequestReader::State;
+  if (!reader_) {
+    reader_.emplace(server_->limits, headers_);
+    Enter(Phase::kReceiving, server_->limits.header);
   }
-  reader_.emplace(limits, headers_);
-  Enter(Phase::kReceiving, limits.header);
-  RequestReader::State state = reader_->ReadHeader(in_.view());
-  while (state == RequestReader::State::kNeedMore) {
-    if (!co_await ReadMore(1)) co_return Next::kClose;
-    state = reader_->ReadHeader(in_.view());
+  if (!header_done_) {
+    const State state = reader_->ReadHeader(in_.view());
+    if (state != State::kHeaderDone) return state;
+    header_done_ = true;
   }
-  if (state == RequestReader::State::kHeaderDone) {
-    state = reader_->ReadBody(in_.view(), unchunked_);
-    if (state == RequestReader::State::kNeedMore) {
-      Enter(Phase::kReceiving, limits.body);
-      if (reader_->expects_continue() && !co_await Send("HTTP/1.1 100 Continue\r\n\r\n")) co_return Next::kClose;
-      // Grown step by step, so that announcing a large body costs nothing before it comes.
-      while (state == RequestReader::State::kNeedMore) {
-        if (!co_await ReadMore(1)) co_return Next::kClose;
-        state = reader_->ReadBody(in_.view(), unchunked_);
-      }
-    }
-  }
+  return reader_->ReadBody(in_.view(), unchunked_);
+}
+
+void Connection::BeginResponse() {
   out_.Clear(kKeepBytes);
   out_.Prepare(kHeadRoom);
   out_.Commit(kHeadRoom);
-  HttpResponse response{.body = out_};
-  if (state == RequestReader::State::kBad) {
-    server_->bad_requests.fetch_add(1, std::memory_order_relaxed);
-    response.status = reader_->refusal().status;
-    server_->handler->Refuse(reader_->refusal().reason, response);
-    co_return co_await Respond(response, false, true);
+}
+
+Task<void> Connection::Serve() {
+  using State = RequestReader::State;
+  const HttpLimits& limits = server_->limits;
+  Next next = Next::kGoOn;
+  while (next == Next::kGoOn) {
+    unchunked_.Clear(kKeepBytes);
+    reader_.reset();
+    header_done_ = false;
+    bool in_body = false;
+    State state = State::kNeedMore;
+    if (in_.empty()) {
+      if (server_->stopping.load(std::memory_order_relaxed)) break;
+      in_.Clear(kKeepBytes);
+      Enter(Phase::kIdle, limits.idle);
+    } else {
+      state = Advance();
+    }
+    Got got = Got::kSome;
+    while (state == State::kNeedMore) {
+      if (header_done_ && !std::exchange(in_body, true)) {
+        Enter(Phase::kReceiving, limits.body);
+        if (reader_->expects_continue() && !co_await SendContinue()) got = Got::kEnd;
+      }
+      while (got != Got::kEnd && (got = TakePlaintext()) == Got::kNothing) {
+        // Answers of TLS's own, such as to a key update.
+        if (!tls_.out().empty() && !SendCiphertext() && !co_await SendRest()) {
+          got = Got::kEnd;
+          break;
+        }
+        auto [ec, count] = co_await socket_.async_read_some(asio::buffer(received_), kTuple);
+        if (ec) got = Got::kEnd;
+        tls_.Feed(ByteView(received_).first(count));
+      }
+      if (got == Got::kEnd) break;
+      // Grown step by step, so that announcing a large body costs nothing before it comes.
+      state = Advance();
+    }
+    if (got == Got::kEnd) break;
+    BeginResponse();
+    HttpResponse response{.body = out_};
+    bool keep = false;
+    if (state == State::kBad) {
+      server_->bad_requests.fetch_add(1, std::memory_order_relaxed);
+      response.status = reader_->refusal().status;
+      server_->handler->Refuse(reader_->refusal().reason, response);
+    } else {
+      phase_ = Phase::kHandling;
+      loop_->requests.fetch_add(1, std::memory_order_relaxed);
+      const HttpRequest request{.method = reader_->method(),
+                                .target = reader_->target(),
+                                .headers = headers_,
+                                .body = reader_->body(in_.view(), unchunked_),
+                                .remote_address = remote_};
+      co_await server_->handler->Handle(request, response);
+      keep = reader_->keep_alive() && !response.close && !server_->stopping.load(std::memory_order_relaxed);
+      in_.Consume(reader_->total_bytes());
+    }
+    const std::string_view all = PutHead(response, keep);
+    Enter(Phase::kSending, limits.write);
+    const bool sent = Send(all) || co_await SendRest();
+    out_.Clear(kKeepBytes);
+    next = !sent ? Next::kClose : keep ? Next::kGoOn : state == State::kBad ? Next::kDrain : Next::kClose;
+    // A client that sends many requests at once lets others have their turn in between.
+    if (next == Next::kGoOn && (!in_.empty() || tls_.MayHaveMore())) co_await asio::post(socket_.get_executor(), kTurn);
   }
-  phase_ = Phase::kHandling;
-  loop_->requests.fetch_add(1, std::memory_order_relaxed);
-  const HttpRequest request{.method = reader_->method(),
-                            .target = reader_->target(),
-                            .headers = headers_,
-                            .body = reader_->body(in_.view(), unchunked_),
-                            .remote_address = remote_};
-  co_await server_->handler->Handle(request, response);
-  const bool keep = reader_->keep_alive() && !response.close && !server_->stopping.load(std::memory_order_relaxed);
-  in_.Consume(reader_->total_bytes());
-  co_return co_await Respond(response, keep, false);
+  if (next == Next::kDrain) in_.Clear(0);
+  co_await CloseGracefully();
 }
 
-Task<bool> Connection::Send(std::string_view bytes) {
-  auto [ec, count] = co_await asio::async_write(stream_, asio::buffer(bytes.data(), bytes.size()), kTuple);
-  co_return !ec && count == bytes.size();
+bool Connection::Send(std::string_view bytes) {
+  if (!tls_.Write(AsBytes(bytes)).ok()) {
+    broken_ = true;
+    return false;
+  }
+  return SendCiphertext();
 }
 
-Task<Connection::Next> Connection::Respond(HttpResponse& response, bool keep_alive, bool drain) {
-  const std::string_view all = PutHead(response, keep_alive);
-  Enter(Phase::kSending, server_->limits.write);
-  const bool sent = co_await Send(all);
-  out_.Clear(kKeepBytes);
-  if (!sent) co_return Next::kClose;
-  co_return keep_alive ? Next::kGoOn : drain ? Next::kDrain : Next::kClose;
+bool Connection::SendCiphertext() {
+  Bytes& out = tls_.out();
+  while (sent_ < out.size() && !broken_) {
+    const ssize_t count =
+        ::send(socket_.native_handle(), out.data() + sent_, out.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (count >= 0) {
+      sent_ += static_cast<std::size_t>(count);
+    } else if (errno == EAGAIN) {
+      return false;
+    } else if (errno != EINTR) {
+      broken_ = true;
+    }
+  }
+  sent_ = 0;
+  out.clear();
+  if (out.capacity() > 2 * kKeepBytes) Bytes().swap(out);
+  return !broken_;
+}
+
+Task<bool> Connection::SendRest() {
+  while (!broken_) {
+    auto [ec] = co_await socket_.async_wait(Socket::wait_write, kTuple);
+    if (ec || !socket_.is_open()) co_return false;
+    if (SendCiphertext()) co_return true;
+  }
+  co_return false;
+}
+
+Task<bool> Connection::SendContinue() {
+  if (Send("HTTP/1.1 100 Continue\r\n\r\n")) co_return true;
+  co_return co_await SendRest();
 }
 
 std::string_view Connection::PutHead(const HttpResponse& response, bool keep_alive) {
@@ -230,26 +303,20 @@ std::string_view Connection::PutHead(const HttpResponse& response, bool keep_ali
   return {start, used + out_.size() - kHeadRoom};
 }
 
-Task<void> Connection::CloseGracefully(bool drain) {
+/// Closing with unread bytes in the socket would reset the connection and lose the answer on its way (RFC 9112, 9.6).
+Task<void> Connection::CloseGracefully() {
   Enter(Phase::kClosing, kDrainTime);
-  if (!stream_.next_layer().is_open()) co_return;
+  if (!socket_.is_open()) co_return;
+  tls_.Shutdown();
   boost::system::error_code ignored;
-  if (drain) {
-    // Closing with unread bytes in the socket would reset the connection and lose the answer on its way (RFC
-    // 9112, 9.6).
+  if (SendCiphertext() || co_await SendRest()) {
+    socket_.shutdown(Socket::shutdown_send, ignored);
     std::size_t drained = 0;
-    in_.Clear(0);
-    SSL_shutdown(stream_.native_handle());
-    stream_.next_layer().shutdown(Socket::shutdown_send, ignored);
-    char* to = in_.Prepare(kKeepBytes);
     while (drained < kMostDrained) {
-      auto [ec, count] = co_await stream_.next_layer().async_read_some(asio::buffer(to, kKeepBytes), kTuple);
+      auto [ec, count] = co_await socket_.async_read_some(asio::buffer(received_), kTuple);
       if (ec) break;
       drained += count;
     }
-  } else {
-    auto [ec] = co_await stream_.async_shutdown(kTuple);
-    static_cast<void>(ec);  // a client that does not answer our close_notify has gone already
   }
   CloseNow();
 }

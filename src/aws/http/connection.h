@@ -3,7 +3,6 @@
 #include <atomic>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
-#include <boost/asio/ssl/stream.hpp>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +12,7 @@
 #include "aws/http/handler.h"
 #include "aws/http/request_reader.h"
 #include "aws/http/server.h"
+#include "channel/tls_layer.h"
 
 namespace strongroom::aws {
 
@@ -63,18 +63,32 @@ class Connection {
  private:
   enum class Phase { kHandshake, kIdle, kReceiving, kHandling, kSending, kClosing };
   enum class Next { kGoOn, kClose, kDrain };
+  enum class Got { kSome, kNothing, kEnd };
 
+  // Each of these is waited for a few times in a connection's life. What runs at each request is in Serve itself or
+  // does not wait: a coroutine called by another costs more than the work of some steps here.
+  Task<bool> Handshake();
   Task<void> Serve();
-  Task<Next> ServeOne();
-  /// Reads more into the buffer; false at the end of the stream.
-  Task<bool> ReadMore(std::size_t at_least);
-  Task<bool> Send(std::string_view bytes);
-  Task<Next> Respond(HttpResponse& response, bool keep_alive, bool drain);
-  Task<void> CloseGracefully(bool drain);
+  Task<bool> SendContinue();
+  Task<bool> SendRest();
+  Task<void> CloseGracefully();
+
+  /// Takes what has arrived for the next request and judges it.
+  RequestReader::State Advance();
+  /// Plaintext that the TLS layer can give without waiting.
+  Got TakePlaintext();
+  /// Encrypts and sends as much as the socket takes; SendRest sends what is left in tls_.out().
+  bool Send(std::string_view bytes);
+  bool SendCiphertext();
+  void BeginResponse();
   std::string_view PutHead(const HttpResponse& response, bool keep_alive);
   void Enter(Phase phase, std::chrono::milliseconds allowed);
 
-  boost::asio::ssl::stream<Socket> stream_;
+  Socket socket_;
+  channel::TlsLayer tls_;
+  Bytes received_;        // ciphertext of the read under way
+  std::size_t sent_ = 0;  // of tls_.out()
+  bool broken_ = false;   // nothing can be sent any more
   std::string remote_;
   std::shared_ptr<ServerShared> server_;
   std::shared_ptr<LoopConnections> loop_;
@@ -83,6 +97,7 @@ class Connection {
   WipedBuffer in_, out_, unchunked_;
   std::vector<HttpHeader> headers_;
   std::optional<RequestReader> reader_;
+  bool header_done_ = false;
 };
 
 }  // namespace strongroom::aws

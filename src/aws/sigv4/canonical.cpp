@@ -29,8 +29,13 @@ void AppendEncodedByte(char c, std::string& out) {
 }
 
 void AppendCollapsed(std::string_view value, std::string& out) {
+  value = Trimmed(value);
+  if (value.find("  ") == std::string_view::npos && value.find('\t') == std::string_view::npos) {
+    out += value;  // as nearly all are
+    return;
+  }
   bool after_space = false;
-  for (char c : Trimmed(value)) {
+  for (char c : value) {
     if (c == '\t') c = ' ';
     if (c == ' ' && after_space) continue;
     after_space = c == ' ';

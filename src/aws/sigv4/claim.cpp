@@ -116,6 +116,7 @@ Result<ports::WallTime> ReadClaim(const HttpRequest& request, Presigned presigne
     SR_CHECK(ReadQueryForm(request, claim));
   }
   std::vector<std::string_view> parts;
+  parts.reserve(8);
   Split(claim.credential, '/', [&](std::string_view part) { parts.push_back(part); });
   if (parts.size() != 5) {
     return Incomplete(
@@ -132,6 +133,7 @@ Result<ports::WallTime> ReadClaim(const HttpRequest& request, Presigned presigne
     return Incomplete("Date must be in ISO-8601 'basic format'. Got '" + claim.date_text +
                       "'. See http://en.wikipedia.org/wiki/ISO_8601");
   }
+  claim.signed_names.reserve(8);
   Split(claim.signed_headers, ';', [&](std::string_view name) { claim.signed_names.push_back(name); });
   return *time;
 }

@@ -1,6 +1,7 @@
 #include "aws/sigv4/verify.h"
 
 #include <algorithm>
+#include <array>
 
 #include "aws/http/text.h"
 #include "aws/sigv4/claim.h"
@@ -16,13 +17,16 @@ Error Unrecognized() {
 }
 
 void AppendHex(ByteView bytes, std::string& out) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::size_t at = out.size();
+  static constexpr auto kPairs = [] {
+    constexpr char kDigits[] = "0123456789abcdef";
+    std::array<std::array<char, 2>, 256> pairs{};
+    for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i] = {kDigits[i >> 4], kDigits[i & 15]};
+    return pairs;
+  }();
+  const std::size_t at = out.size();
   out.resize(at + 2 * bytes.size());
-  for (const std::uint8_t byte : bytes) {
-    out[at++] = kDigits[byte >> 4];
-    out[at++] = kDigits[byte & 15];
-  }
+  char* to = out.data() + at;
+  for (const std::uint8_t byte : bytes) to = std::copy_n(kPairs[byte].data(), 2, to);
 }
 
 /// Row 6. On success the configured region's own text.
