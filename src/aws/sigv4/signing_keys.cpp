@@ -30,19 +30,34 @@ Result<SecretBuffer> SigningKeyMaker::Derive(const SecretBuffer& secret, std::st
   return Step(for_service, "aws4_request");
 }
 
+crypto::Sha256Digest SigningKeys::SignWith(Part& part, Entry& entry, std::string_view text) {
+  if (!entry.ready) {
+    if (part.ready >= kMostReady) {
+      for (auto& [name, one] : part.keys) one.ready.reset();
+      part.ready = 0;
+    }
+    entry.ready.emplace(entry.key);
+    ++part.ready;
+  }
+  return entry.ready->Of(text);
+}
+
 Result<crypto::Sha256Digest> SigningKeys::SignIn(Part& part, const ports::Credential& credential, const Scope& scope,
                                                  std::string_view text) {
   part.name.assign(credential.caller.access_key_id).append(1, '\n').append(scope.date).append(1, '\n');
   part.name.append(scope.region).append(1, '\n').append(scope.service);
   const auto found = part.keys.find(part.name);
   if (found != part.keys.end() && found->second.version == credential.version) {
-    return crypto::HmacSha256(found->second.key, {AsBytes(text)});
+    return SignWith(part, found->second, text);
   }
   SR_TRY(SecretBuffer key, SigningKeyMaker::Derive(credential.secret, scope.date, scope.region, scope.service));
-  const crypto::Sha256Digest digest = crypto::HmacSha256(key, {AsBytes(text)});
-  if (part.keys.size() >= kMostKeys) part.keys.clear();
-  part.keys.insert_or_assign(part.name, Entry{credential.version, std::move(key)});
-  return digest;
+  if (part.keys.size() >= kMostKeys) {
+    part.keys.clear();
+    part.ready = 0;
+  }
+  Entry fresh{credential.version, std::move(key)};
+  const auto entry = part.keys.insert_or_assign(part.name, std::move(fresh)).first;
+  return SignWith(part, entry->second, text);
 }
 
 Result<crypto::Sha256Digest> SigningKeys::Sign(const ports::Credential& credential, const Scope& scope,

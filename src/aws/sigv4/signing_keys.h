@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -9,6 +10,7 @@
 
 #include "base/result.h"
 #include "crypto/hash.h"
+#include "crypto/hmac_key.h"
 #include "ports/credentials.h"
 #include "secret/secret_buffer.h"
 
@@ -26,10 +28,13 @@ class SigningKeyMaker {
 /// Signing keys, derived once per access key, day, region and service.
 ///
 /// Threads   loops of one LoopGroup use a part of their own without a lock; other threads share one.
-/// Secrets   keys live in the locked pool; at most kMostKeys per part, after which the part starts anew.
+/// Secrets   keys live in the locked pool; at most kMostKeys per part, after which the part starts anew. Those used
+/// last,
+///           at most kMostReady, are held ready by OpenSSL as well.
 class SigningKeys {
  public:
   static constexpr std::size_t kMostKeys = 1024;
+  static constexpr std::size_t kMostReady = 16;
 
   explicit SigningKeys(std::size_t loops) : parts_(loops + 1) {}
 
@@ -43,6 +48,7 @@ class SigningKeys {
   struct Entry {
     std::uint64_t version;
     SecretBuffer key;
+    std::optional<crypto::HmacKey> ready{};
   };
   struct Hash {
     using is_transparent = void;
@@ -51,7 +57,9 @@ class SigningKeys {
   struct alignas(64) Part {
     std::unordered_map<std::string, Entry, Hash, std::equal_to<>> keys;
     std::string name;  // kept, so that looking up does not allocate
+    std::size_t ready = 0;
   };
+  static crypto::Sha256Digest SignWith(Part& part, Entry& entry, std::string_view text);
   static Result<crypto::Sha256Digest> SignIn(Part& part, const ports::Credential& credential, const Scope& scope,
                                              std::string_view text);
   std::vector<Part> parts_;
