@@ -23,7 +23,8 @@ enum class Errc : std::uint8_t {
   kWrongKeyUsage,    // key usage or algorithm does not fit
   kIncorrectKey,     // ciphertext belongs to another key than the one named
   kBadCiphertext,    // not parseable, tampered, or wrong context
-  kBadSignature,     // signature or MAC does not verify
+  kBadSignature,     // signature does not verify
+  kBadMac,           // message authentication code does not verify
   kUnsupported,      // valid request for something this key or deployment cannot do
   kMalformedPolicy,  // key policy text
   kInvalidArn,
@@ -32,6 +33,8 @@ enum class Errc : std::uint8_t {
   kTag,  // tag rules
   kKeyUnavailable,
   kDryRun,  // everything would have been permitted
+  kInvalidGrantToken,
+  kInvalidGrantId,
 
   kCustomKeyStoreNotFound,
   kCustomKeyStoreNameInUse,

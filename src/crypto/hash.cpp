@@ -118,6 +118,10 @@ Bytes Hmac(Digest digest, const SecretBuffer& key, std::initializer_list<ByteVie
   return out;
 }
 
+Bytes Hmac(Digest digest, const SecretBuffer& key, const SecretBuffer& message) {
+  return Hmac(digest, key, {EvpKeyLoader::View(message)});
+}
+
 bool ConstantTimeEqual(ByteView a, ByteView b) noexcept {
   return a.size() == b.size() && (a.empty() || ::CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0);
 }

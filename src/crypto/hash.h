@@ -48,6 +48,7 @@ class Sha256Stream {
 Sha256Digest HmacSha256(const SecretBuffer& key, std::initializer_list<ByteView> parts);
 /// HMAC with any digest, as bytes of DigestSize().
 Bytes Hmac(Digest digest, const SecretBuffer& key, std::initializer_list<ByteView> parts);
+Bytes Hmac(Digest digest, const SecretBuffer& key, const SecretBuffer& message);
 
 /// True when sizes and bytes are equal; the time depends on the sizes only.
 bool ConstantTimeEqual(ByteView a, ByteView b) noexcept;

@@ -112,7 +112,7 @@ Bytes PublicKey::RsaExponent() const {
 }
 
 Bytes PublicKey::Point() const {
-  if (IsRsa(spec())) return {};
+  if (IsRsa(spec()) || IsMlDsa(spec())) return {};
   if (spec() == KeySpec::kEd25519) {
     Bytes out(32);
     std::size_t size = out.size();

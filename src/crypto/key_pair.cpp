@@ -13,25 +13,30 @@ namespace {
 struct SpecRow {
   KeySpec spec;
   std::string_view name;
+  const char* kind;   // OpenSSL's name of the algorithm
   const char* group;  // OpenSSL's curve name, or null
   int nid;
   unsigned bits;  // RSA modulus
 };
 constexpr SpecRow kSpecs[] = {
-    {KeySpec::kRsa2048, "RSA-2048", nullptr, NID_undef, 2048},
-    {KeySpec::kRsa3072, "RSA-3072", nullptr, NID_undef, 3072},
-    {KeySpec::kRsa4096, "RSA-4096", nullptr, NID_undef, 4096},
-    {KeySpec::kP256, "P-256", "prime256v1", NID_X9_62_prime256v1, 0},
-    {KeySpec::kP384, "P-384", "secp384r1", NID_secp384r1, 0},
-    {KeySpec::kP521, "P-521", "secp521r1", NID_secp521r1, 0},
-    {KeySpec::kSecp256k1, "secp256k1", "secp256k1", NID_secp256k1, 0},
-    {KeySpec::kEd25519, "Ed25519", nullptr, NID_undef, 0},
+    {KeySpec::kRsa2048, "RSA-2048", "RSA", nullptr, NID_undef, 2048},
+    {KeySpec::kRsa3072, "RSA-3072", "RSA", nullptr, NID_undef, 3072},
+    {KeySpec::kRsa4096, "RSA-4096", "RSA", nullptr, NID_undef, 4096},
+    {KeySpec::kP256, "P-256", "EC", "prime256v1", NID_X9_62_prime256v1, 0},
+    {KeySpec::kP384, "P-384", "EC", "secp384r1", NID_secp384r1, 0},
+    {KeySpec::kP521, "P-521", "EC", "secp521r1", NID_secp521r1, 0},
+    {KeySpec::kSecp256k1, "secp256k1", "EC", "secp256k1", NID_secp256k1, 0},
+    {KeySpec::kEd25519, "Ed25519", "ED25519", nullptr, NID_undef, 0},
+    {KeySpec::kSm2, "SM2", "SM2", nullptr, NID_undef, 0},
+    {KeySpec::kMlDsa44, "ML-DSA-44", "ML-DSA-44", nullptr, NID_undef, 0},
+    {KeySpec::kMlDsa65, "ML-DSA-65", "ML-DSA-65", nullptr, NID_undef, 0},
+    {KeySpec::kMlDsa87, "ML-DSA-87", "ML-DSA-87", nullptr, NID_undef, 0},
 };
 constexpr bool SpecsInOrder() {
   for (std::size_t i = 0; i < std::size(kSpecs); ++i) {
     if (kSpecs[i].spec != static_cast<KeySpec>(i)) return false;
   }
-  return std::size(kSpecs) == static_cast<std::size_t>(KeySpec::kEd25519) + 1;
+  return std::size(kSpecs) == static_cast<std::size_t>(KeySpec::kMlDsa87) + 1;
 }
 static_assert(SpecsInOrder(), "a KeySpec was added without its row");
 
@@ -41,6 +46,20 @@ const SpecRow& Row(KeySpec spec) noexcept { return kSpecs[static_cast<std::size_
 
 bool IsRsa(KeySpec spec) noexcept { return Row(spec).bits != 0; }
 bool IsEc(KeySpec spec) noexcept { return Row(spec).group != nullptr; }
+bool IsMlDsa(KeySpec spec) noexcept { return spec >= KeySpec::kMlDsa44; }
+
+bool Available(KeySpec spec) noexcept {
+  // Asked once for each, since the answer is a failed fetch.
+  static const auto kThere = [] {
+    std::array<bool, std::size(kSpecs)> there{};
+    for (std::size_t i = 0; i < there.size(); ++i) {
+      there[i] = EvpKeyCtx(::EVP_PKEY_CTX_new_from_name(nullptr, kSpecs[i].kind, nullptr)) != nullptr;
+    }
+    DrainQueue();
+    return there;
+  }();
+  return kThere[static_cast<std::size_t>(spec)];
+}
 std::string_view Name(KeySpec spec) noexcept { return Row(spec).name; }
 const char* GroupName(KeySpec spec) noexcept { return Row(spec).group; }
 
@@ -55,6 +74,7 @@ Result<KeySpec> SpecOf(const EVP_PKEY* key) {
       return unsupported;
     }
     case EVP_PKEY_EC: {
+      if (::EVP_PKEY_is_a(key, "SM2") == 1) return KeySpec::kSm2;  // a fresh one is also a key of its curve
       // A curve spelled out in numbers may match a named one but for its cofactor, so none is taken.
       int is_explicit = 0;
       if (::EVP_PKEY_get_int_param(key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &is_explicit) != 1 ||
@@ -75,7 +95,11 @@ Result<KeySpec> SpecOf(const EVP_PKEY* key) {
       return unsupported;
     }
     case EVP_PKEY_ED25519: return KeySpec::kEd25519;
-    default: return unsupported;
+    default:
+      for (const SpecRow& row : kSpecs) {
+        if (row.spec > KeySpec::kEd25519 && ::EVP_PKEY_is_a(key, row.kind) == 1) return row.spec;
+      }
+      return unsupported;
   }
 }
 
@@ -84,7 +108,7 @@ Result<PublicKey> MakePublicKey(EvpKey key) {
   // Points off the curve and exponents of nonsense are refused here, once. OpenSSL's check of an RSA key would test the
   // modulus for small factors and primality too, for milliseconds and with no gain: it harms only its owner.
   bool good = true;
-  if (IsEc(spec)) {
+  if (IsEc(spec) || spec == KeySpec::kSm2) {
     const EvpKeyCtx check(::EVP_PKEY_CTX_new_from_pkey(nullptr, key.get(), nullptr));
     good = check && ::EVP_PKEY_public_check_quick(check.get()) == 1;
   } else if (IsRsa(spec)) {
@@ -108,8 +132,10 @@ Result<PrivateKey> MakePrivateKey(EvpKey key) {
 
 Result<PrivateKey> PrivateKey::Generate(KeySpec spec) {
   const SpecRow& row = Row(spec);
-  const char* const kind = row.bits != 0 ? "RSA" : row.group != nullptr ? "EC" : "ED25519";
-  const EvpKeyCtx context(::EVP_PKEY_CTX_new_from_name(nullptr, kind, nullptr));
+  if (!Available(spec)) {
+    return Error(Errc::kUnsupported, fmt::format("The OpenSSL in use has no {} keys.", Name(spec)));
+  }
+  const EvpKeyCtx context(::EVP_PKEY_CTX_new_from_name(nullptr, row.kind, nullptr));
   if (!context || ::EVP_PKEY_keygen_init(context.get()) != 1 ||
       (row.bits != 0 && ::EVP_PKEY_CTX_set_rsa_keygen_bits(context.get(), static_cast<int>(row.bits)) != 1) ||
       (row.group != nullptr && ::EVP_PKEY_CTX_set_group_name(context.get(), row.group) != 1)) {

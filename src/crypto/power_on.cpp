@@ -32,6 +32,11 @@ constexpr std::string_view kRsaKey =
     "u7FfTiNZ1ORv0TT4GxY4xhaTWZ3CGxkjcOsR/2UDFd54NZUCgYAzA0cmy2VA6ywWKkJ5kjYnkLEO6YpHVnSQE0mCtm5NPyASwA/x"
     "K3JzFNOm0wUBANss43Imy2DZNZKp0UQ044SPIWkm8KKyUwtHdoaiBSUu7XilI2/cE34mG2WomjDUpfQNfM48rmMgP3MlznBV83G5"
     "6ypKMmW+QwhmuUu1PLHXoA==";
+constexpr std::string_view kOaepCiphertext =
+    "S2Pk5Fn9WYp2ztKcn75AFcXwsFBceAk0B4GN5qENnysASh/ncMRpLOvgvxfPGmDlt9yqYeOkQWjVEXQIJzdzNXuch+lkTcjZrpUY"
+    "A7MsnLDRVASlJCk7ykQAyx5jIoj4uMhq5ZFOTkf79AaIEOrpmePW3AzXr5A8rkr2W7PxR8o8kpSH8aUPpVD3oML3vFgmy3iYIZfB"
+    "1dyUe0bIBciahwS7/AMhyXfJ+d9EqytBnVoQjVWDFAi+q0Z49JFLANjNOF449ciVGIdBVpEXdnhSMzSG5M2iICXC+DcairbcuNA1"
+    "T1wgYn4hMpRWUWvC4CrS8wGpV2tA7p8l1alb6B9msw==";
 constexpr std::string_view kMessage = "strongroom self-test";
 
 Result<SecretBuffer> SecretFromHex(std::string_view hex) {
@@ -53,6 +58,16 @@ Result<Bytes> TestSha512() { return ArrayBytes(Sha512(AsBytes("abc"))); }
 Result<Bytes> TestHmac() {
   SR_TRY(const SecretBuffer key, SecretBuffer::CopyOf(AsBytes("Jefe")));
   return ArrayBytes(HmacSha256(key, {AsBytes("what do ya want "), AsBytes("for nothing?")}));
+}
+
+/// RFC 4231, test case 2, under the other digests: one digest over all three.
+Result<Bytes> TestHmacOthers() {
+  SR_TRY(const SecretBuffer key, SecretBuffer::CopyOf(AsBytes("Jefe")));
+  Bytes all;
+  for (const Digest digest : {Digest::kSha224, Digest::kSha384, Digest::kSha512}) {
+    Append(all, Hmac(digest, key, {AsBytes("what do ya want for nothing?")}));
+  }
+  return ArrayBytes(Sha256(all));
 }
 
 Result<Bytes> TestHkdf() {
@@ -95,10 +110,14 @@ Result<Bytes> TestSeal() {
   return opened;
 }
 
-Result<Bytes> TestRsa() {
+Result<PrivateKey> RsaKey() {
   SR_TRY(const SecretBuffer der, SecretBuffer::Produce(Base64DecodedMax(kRsaKey.size()),
                                                        [](auto room) { return FromBase64Into(kRsaKey, room); }));
-  SR_TRY(const PrivateKey key, PrivateKey::FromPkcs8(der));
+  return PrivateKey::FromPkcs8(der, KeyCheck::kParseOnly);
+}
+
+Result<Bytes> TestRsa() {
+  SR_TRY(const PrivateKey key, RsaKey());
   SR_TRY(const Bytes signature, key.Sign(SignatureScheme::kPkcs1Sha256, MessageForm::kRaw, AsBytes(kMessage)));
   SR_CHECK(key.public_key().Verify(SignatureScheme::kPkcs1Sha256, MessageForm::kRaw, AsBytes(kMessage), signature));
   Bytes changed = signature;
@@ -109,6 +128,33 @@ Result<Bytes> TestRsa() {
   SR_TRY(const Bytes pss, key.Sign(SignatureScheme::kPssSha256, MessageForm::kRaw, AsBytes(kMessage)));
   SR_CHECK(key.public_key().Verify(SignatureScheme::kPssSha256, MessageForm::kRaw, AsBytes(kMessage), pss));
   return ArrayBytes(Sha256(signature));
+}
+
+/// What `openssl pkeyutl -encrypt` made of the message with SHA-256, and a round trip with SHA-1.
+Result<Bytes> TestOaep() {
+  SR_TRY(const PrivateKey key, RsaKey());
+  SR_TRY(const SecretBuffer text, SecretBuffer::CopyOf(AsBytes(kMessage)));
+  SR_TRY(const Bytes sealed, key.public_key().EncryptOaep(OaepHash::kSha1, {}, text));
+  SR_TRY(const SecretBuffer again, key.DecryptOaep(OaepHash::kSha1, {}, sealed));
+  if (!again.EqualsInConstantTime(text) || key.DecryptOaep(OaepHash::kSha256, {}, sealed).ok()) return Bytes();
+  SR_TRY(const Bytes theirs, FromBase64(kOaepCiphertext));
+  SR_TRY(const SecretBuffer opened, key.DecryptOaep(OaepHash::kSha256, {}, theirs));
+  return Shown(opened);
+}
+
+/// RFC 5903, 8.1: the shared x coordinate on P-256.
+Result<Bytes> TestEcdh() {
+  SR_TRY(const SecretBuffer der,
+         SecretFromHex("308187020100301306072a8648ce3d020106082a8648ce3d030107046d306b0201010420"
+                       "c88f01f510d9ac3f70a292daa2316de544e9aab8afe84049c62a9c57862d1433a14403420004"
+                       "dad0b65394221cf9b051e1feca5787d098dfe637fc90b9ef945d0c3772581180"
+                       "5271a0461cdb8252d61f1c456fa3e59ab1f45b33accf5f58389e0577b8990bb3"));
+  SR_TRY(const Bytes peer, FromHex("04d12dfb5289c8d4f81208b70270398c342296970a0bccb74c736fc7554494bf63"
+                                   "56fbf3ca366cc23e8157854c13c58d6aac23f046ada30f8353e74f33039872ab"));
+  SR_TRY(const PrivateKey key, PrivateKey::FromPkcs8(der));
+  SR_TRY(const PublicKey other, PublicKey::FromPoint(KeySpec::kP256, peer));
+  SR_TRY(const SecretBuffer shared, key.Agree(other));
+  return Shown(shared);
 }
 
 Result<Bytes> TestEcdsa() {
@@ -132,6 +178,49 @@ Result<Bytes> TestEd25519() {
   SR_TRY(const Bytes signature, key.Sign(SignatureScheme::kEd25519, MessageForm::kRaw, message));
   SR_CHECK(key.public_key().Verify(SignatureScheme::kEd25519, MessageForm::kRaw, message, signature));
   return signature;
+}
+
+/// RFC 8032, 7.3.
+Result<Bytes> TestEd25519Ph() {
+  SR_TRY(const SecretBuffer der, SecretFromHex("302e020100300506032b657004220420"
+                                               "833fe62409237b9d62ec77587520911e9a759cec1d19755b7da901b96dca3d42"));
+  SR_TRY(const PrivateKey key, PrivateKey::FromPkcs8(der));
+  SR_TRY(const Bytes signature, key.Sign(SignatureScheme::kEd25519Ph, MessageForm::kRaw, AsBytes("abc")));
+  SR_CHECK(key.public_key().Verify(SignatureScheme::kEd25519Ph, MessageForm::kRaw, AsBytes("abc"), signature));
+  return signature;
+}
+
+/// GM/T 0003.5: the signature verifies, the ciphertext opens. An OpenSSL without SM2 makes no such key either.
+Result<Bytes> TestSm2() {
+  constexpr std::string_view kWant = "encryption standard";
+  if (!Available(KeySpec::kSm2)) return ToBytes(AsBytes(kWant));
+  SR_TRY(const SecretBuffer der,
+         SecretFromHex("308187020100301306072a8648ce3d020106082a811ccf5501822d046d306b0201010420"
+                       "3945208f7b2144b13f36e38ac6d39f95889393692860b51a42fb81ef4df7c5b8a14403420004"
+                       "09f9df311e5421a150dd7d161e4bc5c672179fad1833fc076bb08ff356f35020"
+                       "ccea490ce26775a52dc6ea718cc1aa600aed05fbf35e084a6632f6072da9ad13"));
+  SR_TRY(const Bytes signature, FromHex("3046022100f5a03b0648d2c4630eeac513e1bb81a15944da3827d5b74143ac7eaceee720b3"
+                                        "022100b1b6aa29df212fd8763182bc0d421ca1bb9038fd1f7f42d4840b69c485bbc1aa"));
+  SR_TRY(const Bytes sealed, FromHex("307c022004ebfc718e8d1798620432268e77feb6415e2ede0e073c0f4f640ecd2e149a73"
+                                     "022100e858f9d81e5430a57b36daab8f950a3c64e6ee6a63094d99283aff767e124df0"
+                                     "042059983c18f809e262923c53aec295d30383b54e39d609d160afcb1908d0bd8766"
+                                     "041321886ca989ca9c7d58087307ca93092d651efa"));
+  SR_TRY(const PrivateKey key, PrivateKey::FromPkcs8(der));
+  SR_CHECK(key.public_key().Verify(SignatureScheme::kSm2Dsa, MessageForm::kRaw, AsBytes("message digest"), signature));
+  SR_TRY(const SecretBuffer opened, key.DecryptSm2(sealed));
+  return Shown(opened);
+}
+
+/// A fresh pair agrees with itself and not with a changed signature, where OpenSSL has ML-DSA.
+Result<Bytes> TestMlDsa() {
+  if (!Available(KeySpec::kMlDsa44)) return Bytes{1};
+  SR_TRY(const PrivateKey key, PrivateKey::Generate(KeySpec::kMlDsa44));
+  SR_TRY(Bytes signature, key.Sign(SignatureScheme::kMlDsa, MessageForm::kRaw, AsBytes(kMessage)));
+  SR_CHECK(key.public_key().Verify(SignatureScheme::kMlDsa, MessageForm::kRaw, AsBytes(kMessage), signature));
+  signature[9] ^= 1;
+  const bool wrong =
+      key.public_key().Verify(SignatureScheme::kMlDsa, MessageForm::kRaw, AsBytes(kMessage), signature).ok();
+  return Bytes{static_cast<std::uint8_t>(wrong ? 0 : 1)};
 }
 
 Result<Bytes> TestScrypt() {
@@ -168,6 +257,8 @@ constexpr Row kRows[] = {
      "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
      "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"},
     {SelfTest::kHmac, "HMAC-SHA-256", TestHmac, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+    {SelfTest::kHmacOthers, "HMAC-SHA-224, 384, 512", TestHmacOthers,
+     "c07697b0d5bf2c1d047ce9d40c32587d92c9d6bfa747c65ea7d0500803c92726"},
     {SelfTest::kHkdf, "HKDF-SHA-256", TestHkdf,
      "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865"},
     {SelfTest::kAesGcm, "AES-256-GCM", TestAesGcm, "cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919"},
@@ -176,9 +267,16 @@ constexpr Row kRows[] = {
     {SelfTest::kSeal, "sealing", TestSeal, "7365616c65642074657874"},
     {SelfTest::kRsa, "RSA", TestRsa, "644fb8d1f66119424747f1e5cfaabdf786cd7b5c674bdeeb703fb2e2ada1b40d"},
     {SelfTest::kEcdsa, "ECDSA", TestEcdsa, "01"},
+    {SelfTest::kOaep, "RSA-OAEP", TestOaep, "7374726f6e67726f6f6d2073656c662d74657374"},
+    {SelfTest::kEcdh, "ECDH", TestEcdh, "d6840f6b42f6edafd13116e0e12565202fef8e9ece7dce03812464d04b9442de"},
     {SelfTest::kEd25519, "Ed25519", TestEd25519,
      "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
      "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"},
+    {SelfTest::kEd25519Ph, "Ed25519ph", TestEd25519Ph,
+     "98a70222f0b8121aa9d30f813d683f809e462b469c7ff87639499bb94e6dae41"
+     "31f85042463c2a355a2003d062adf5aaa10b8c61e636062aaad11c2a26083406"},
+    {SelfTest::kSm2, "SM2", TestSm2, "656e6372797074696f6e207374616e64617264"},
+    {SelfTest::kMlDsa, "ML-DSA", TestMlDsa, "01"},
     {SelfTest::kScrypt, "scrypt", TestScrypt, "01"},
     {SelfTest::kDrbg, "DRBG", TestDrbg, "01"},
 };

@@ -1,12 +1,12 @@
 #include <openssl/rsa.h>
-#include <sodium.h>
 
 #include "crypto/internal/keys.h"
+#include "crypto/internal/message_signature.h"
 
 namespace strongroom::crypto {
 namespace {
 
-enum class Family { kPkcs1, kPss, kEcdsa, kEd25519, kEd25519Ph };
+enum class Family { kPkcs1, kPss, kEcdsa, kEd25519, kEd25519Ph, kSm2, kMlDsa };
 struct SchemeRow {
   SignatureScheme scheme;
   std::string_view name;
@@ -28,34 +28,61 @@ constexpr SchemeRow kSchemes[] = {
     {SignatureScheme::kPkcs1NoHash, "RSA PKCS#1 v1.5", Family::kPkcs1, Digest::kSha256, false},
     {SignatureScheme::kEcdsaNoHash, "ECDSA", Family::kEcdsa, Digest::kSha256, false},
     {SignatureScheme::kEd25519Ph, "Ed25519ph", Family::kEd25519Ph, Digest::kSha512, false},
+    {SignatureScheme::kSm2Dsa, "SM2 SM3", Family::kSm2, Digest::kSha256, false},  // SM3 is as long as SHA-256
+    {SignatureScheme::kMlDsa, "ML-DSA", Family::kMlDsa, Digest::kSha512, false},
 };
 constexpr bool SchemesInOrder() {
   for (std::size_t i = 0; i < std::size(kSchemes); ++i) {
     if (kSchemes[i].scheme != static_cast<SignatureScheme>(i)) return false;
   }
-  return std::size(kSchemes) == static_cast<std::size_t>(SignatureScheme::kEd25519Ph) + 1;
+  return std::size(kSchemes) == static_cast<std::size_t>(SignatureScheme::kMlDsa) + 1;
 }
 static_assert(SchemesInOrder(), "a SignatureScheme was added without its row");
 
 const SchemeRow& Row(SignatureScheme scheme) noexcept { return kSchemes[static_cast<std::size_t>(scheme)]; }
 
-/// What Sign and Verify give to OpenSSL: the digest, or the message itself for Ed25519.
+constexpr WholeMessage kSm2Message{"SM3", "1234567812345678", false};  // GM/T 0009, 10: the default id
+constexpr std::size_t kMuBytes = 64;
+
+/// What Sign and Verify give to OpenSSL: the digest, or the message itself.
 struct Input {
   std::array<std::uint8_t, 64> storage;
   ByteView view;
 };
 
+bool Fits(KeySpec spec, Family family) noexcept {
+  switch (family) {
+    case Family::kEcdsa: return IsEc(spec);
+    case Family::kEd25519:
+    case Family::kEd25519Ph: return spec == KeySpec::kEd25519;
+    case Family::kSm2: return spec == KeySpec::kSm2;
+    case Family::kMlDsa: return IsMlDsa(spec);
+    default: return IsRsa(spec);
+  }
+}
+
+Error WrongSize(std::size_t is, std::size_t wanted) {
+  return Error(Errc::kInvalidArgument, fmt::format("The digest has {} bytes and not {}.", is, wanted));
+}
+
 Status Prepare(KeySpec spec, const SchemeRow& row, MessageForm form, ByteView message, Input& input) {
-  const bool fits = row.family == Family::kEcdsa                                         ? IsEc(spec)
-                    : row.family == Family::kEd25519 || row.family == Family::kEd25519Ph ? spec == KeySpec::kEd25519
-                                                                                         : IsRsa(spec);
-  if (!fits) {
+  if (!Fits(spec, row.family)) {
     return Error(Errc::kWrongKeyUsage, fmt::format("A {} key cannot be used with {}.", Name(spec), row.name));
   }
   input.view = message;
+  if (row.family == Family::kMlDsa) {
+    if (form == MessageForm::kDigest) return Error(Errc::kInvalidArgument, "ML-DSA signs no digest.");
+    if (form == MessageForm::kExternalMu && message.size() != kMuBytes) return WrongSize(message.size(), kMuBytes);
+    return {};
+  }
+  if (form == MessageForm::kExternalMu) return Error(Errc::kInvalidArgument, "Only ML-DSA takes an external mu.");
   if (row.family == Family::kEd25519 || row.family == Family::kEd25519Ph) {
     if (form == MessageForm::kRaw) return {};
     return Error(Errc::kInvalidArgument, "Ed25519 signs the message itself, not a digest.");
+  }
+  if (row.family == Family::kSm2) {
+    const std::size_t size = DigestSize(row.digest);
+    return form == MessageForm::kDigest && message.size() != size ? WrongSize(message.size(), size) : Status();
   }
   if (!row.hashes) {
     if (form == MessageForm::kRaw) return Error(Errc::kInvalidArgument, "This scheme signs a digest, not a message.");
@@ -66,9 +93,7 @@ Status Prepare(KeySpec spec, const SchemeRow& row, MessageForm form, ByteView me
   }
   const std::size_t digest_size = DigestSize(row.digest);
   if (form == MessageForm::kDigest) {
-    if (message.size() == digest_size) return {};
-    return Error(Errc::kInvalidArgument,
-                 fmt::format("The digest has {} bytes and not {}.", message.size(), digest_size));
+    return message.size() == digest_size ? Status() : WrongSize(message.size(), digest_size);
   }
   // Hashed on the kept context; OpenSSL's one-step signing would fetch the digest anew.
   switch (row.digest) {
@@ -89,59 +114,13 @@ bool SetPadding(EVP_PKEY_CTX* context, const SchemeRow& row) {
          ::EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST) == 1;
 }
 
-const EVP_MD* OaepMd(OaepHash hash) noexcept { return Md(hash == OaepHash::kSha1 ? Digest::kSha1 : Digest::kSha256); }
-
-bool SetOaep(EVP_PKEY_CTX* context, OaepHash hash, ByteView label) {
-  if (::EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_OAEP_PADDING) != 1 ||
-      ::EVP_PKEY_CTX_set_rsa_oaep_md(context, OaepMd(hash)) != 1 ||
-      ::EVP_PKEY_CTX_set_rsa_mgf1_md(context, OaepMd(hash)) != 1) {
-    return false;
-  }
-  if (label.empty()) return true;
-  void* copy = ::OPENSSL_memdup(label.data(), label.size());  // the context frees it
-  if (copy == nullptr) return false;
-  if (::EVP_PKEY_CTX_set0_rsa_oaep_label(context, copy, static_cast<int>(label.size())) == 1) return true;
-  ::OPENSSL_free(copy);
-  return false;
+/// Set for what OpenSSL hashes itself.
+std::optional<WholeMessage> TakenWhole(const SchemeRow& row, MessageForm form) {
+  if (row.family == Family::kEd25519) return WholeMessage{};
+  if (row.family == Family::kMlDsa) return WholeMessage{.mu = form == MessageForm::kExternalMu};
+  if (row.family == Family::kSm2 && form == MessageForm::kRaw) return kSm2Message;
+  return std::nullopt;
 }
-
-// OpenSSL 3.0 has no Ed25519ph; libsodium has, and takes the same key.
-constexpr std::size_t kEdSeedBytes = 32, kEdPublicBytes = 32, kEdSignatureBytes = 64;
-
-Result<Bytes> SignPrehashed(const EVP_PKEY* key, ByteView message) {
-  SR_TRY(
-      const SecretBuffer pair,
-      SecretBuffer::Produce(kEdSeedBytes + kEdPublicBytes, [key](std::span<std::uint8_t> room) -> Result<std::size_t> {
-        std::size_t seed_size = kEdSeedBytes, public_size = kEdPublicBytes;
-        if (::EVP_PKEY_get_raw_private_key(key, room.data(), &seed_size) != 1 || seed_size != kEdSeedBytes ||
-            ::EVP_PKEY_get_raw_public_key(key, room.data() + kEdSeedBytes, &public_size) != 1 ||
-            public_size != kEdPublicBytes) {
-          return OpenSslError("sign");
-        }
-        return room.size();
-      }));
-  crypto_sign_ed25519ph_state state;
-  Bytes out(kEdSignatureBytes);
-  if (::crypto_sign_ed25519ph_init(&state) != 0 ||
-      ::crypto_sign_ed25519ph_update(&state, message.data(), message.size()) != 0 ||
-      ::crypto_sign_ed25519ph_final_create(&state, out.data(), nullptr, EvpKeyLoader::View(pair).data()) != 0) {
-    return Error(Errc::kInternal, "Cannot sign.");
-  }
-  return out;
-}
-
-bool VerifyPrehashed(const EVP_PKEY* key, ByteView message, ByteView signature) {
-  std::array<std::uint8_t, kEdPublicBytes> point;
-  std::size_t size = point.size();
-  if (signature.size() != kEdSignatureBytes || ::EVP_PKEY_get_raw_public_key(key, point.data(), &size) != 1)
-    return false;
-  crypto_sign_ed25519ph_state state;
-  return ::crypto_sign_ed25519ph_init(&state) == 0 &&
-         ::crypto_sign_ed25519ph_update(&state, message.data(), message.size()) == 0 &&
-         ::crypto_sign_ed25519ph_final_verify(&state, signature.data(), point.data()) == 0;
-}
-
-constexpr std::size_t kLongestLabel = 64 * 1024;
 
 }  // namespace
 
@@ -151,45 +130,39 @@ Result<Bytes> PrivateKey::Sign(SignatureScheme scheme, MessageForm form, ByteVie
   const SchemeRow& row = Row(scheme);
   Input input;
   SR_CHECK(Prepare(spec(), row, form, message, input));
-  if (row.family == Family::kEd25519Ph) return SignPrehashed(impl_->key.get(), input.view);
-  Bytes out(static_cast<std::size_t>(::EVP_PKEY_get_size(impl_->key.get())));
+  EVP_PKEY* const key = impl_->key.get();
+  if (row.family == Family::kEd25519Ph) return SignPrehashed(key, input.view);
+  if (const auto whole = TakenWhole(row, form)) return SignWhole(key, *whole, input.view);
+  Bytes out(static_cast<std::size_t>(::EVP_PKEY_get_size(key)));
   std::size_t size = out.size();
-  if (row.family == Family::kEd25519) {
-    const EvpMdCtx context(::EVP_MD_CTX_new());
-    if (!context || ::EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, impl_->key.get()) != 1 ||
-        ::EVP_DigestSign(context.get(), out.data(), &size, input.view.data(), input.view.size()) != 1) {
-      return OpenSslError("sign");
-    }
-  } else {
-    if (!row.hashes && row.family == Family::kPkcs1 && input.view.size() + 11 > out.size()) {
-      return Error(Errc::kInvalidArgument, "The digest is too long for the key.");
-    }
-    const EvpKeyCtx context(::EVP_PKEY_CTX_new_from_pkey(nullptr, impl_->key.get(), nullptr));
-    if (!context || ::EVP_PKEY_sign_init(context.get()) != 1 || !SetPadding(context.get(), row) ||
-        ::EVP_PKEY_sign(context.get(), out.data(), &size, input.view.data(), input.view.size()) != 1) {
-      return OpenSslError("sign");
-    }
+  if (!row.hashes && row.family == Family::kPkcs1 && input.view.size() + 11 > out.size()) {
+    return Error(Errc::kInvalidArgument, "The digest is too long for the key.");
+  }
+  const EvpKeyCtx context(::EVP_PKEY_CTX_new_from_pkey(nullptr, key, nullptr));
+  if (!context || ::EVP_PKEY_sign_init(context.get()) != 1 || !SetPadding(context.get(), row) ||
+      ::EVP_PKEY_sign(context.get(), out.data(), &size, input.view.data(), input.view.size()) != 1) {
+    return OpenSslError("sign");
   }
   out.resize(size);
   return out;
+}
+
+Result<Bytes> PrivateKey::SignSecret(SignatureScheme scheme, MessageForm form, const SecretBuffer& message) const {
+  return Sign(scheme, form, EvpKeyLoader::View(message));
 }
 
 Status PublicKey::Verify(SignatureScheme scheme, MessageForm form, ByteView message, ByteView signature) const {
   const SchemeRow& row = Row(scheme);
   Input input;
   SR_CHECK(Prepare(spec(), row, form, message, input));
+  EVP_PKEY* const key = impl_->key.get();
   int verdict = 0;
   if (row.family == Family::kEd25519Ph) {
-    verdict = VerifyPrehashed(impl_->key.get(), input.view, signature) ? 1 : 0;
-  } else if (row.family == Family::kEd25519) {
-    const EvpMdCtx context(::EVP_MD_CTX_new());
-    if (!context || ::EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, impl_->key.get()) != 1) {
-      return OpenSslError("verify a signature");
-    }
-    verdict =
-        ::EVP_DigestVerify(context.get(), signature.data(), signature.size(), input.view.data(), input.view.size());
+    verdict = VerifyPrehashed(key, input.view, signature) ? 1 : 0;
+  } else if (const auto whole = TakenWhole(row, form)) {
+    SR_TRY(verdict, VerifyWhole(key, *whole, input.view, signature));
   } else {
-    const EvpKeyCtx context(::EVP_PKEY_CTX_new_from_pkey(nullptr, impl_->key.get(), nullptr));
+    const EvpKeyCtx context(::EVP_PKEY_CTX_new_from_pkey(nullptr, key, nullptr));
     if (!context || ::EVP_PKEY_verify_init(context.get()) != 1 || !SetPadding(context.get(), row)) {
       return OpenSslError("verify a signature");
     }
@@ -201,48 +174,9 @@ Status PublicKey::Verify(SignatureScheme scheme, MessageForm form, ByteView mess
   return WithQueue(Errc::kBadSignature, "The signature does not verify.");
 }
 
-std::size_t PublicKey::MaxOaepBytes(OaepHash hash) const noexcept {
-  if (!IsRsa(spec())) return 0;
-  const std::size_t hash_size = hash == OaepHash::kSha1 ? 20 : 32;
-  return static_cast<std::size_t>(::EVP_PKEY_get_size(impl_->key.get())) - 2 * hash_size - 2;
-}
-
-Result<Bytes> PublicKey::EncryptOaep(OaepHash hash, ByteView label, const SecretBuffer& plaintext) const {
-  if (!IsRsa(spec())) return Error(Errc::kWrongKeyUsage, "RSA-OAEP needs an RSA key.");
-  if (plaintext.size() > MaxOaepBytes(hash) || label.size() > kLongestLabel) {
-    return Error(Errc::kInvalidArgument,
-                 fmt::format("The plaintext has more than {} bytes, or the label is too long.", MaxOaepBytes(hash)));
-  }
-  const EvpKeyCtx context(::EVP_PKEY_CTX_new_from_pkey(nullptr, impl_->key.get(), nullptr));
-  Bytes out(static_cast<std::size_t>(::EVP_PKEY_get_size(impl_->key.get())));
-  std::size_t size = out.size();
-  static constexpr std::uint8_t kNothing = 0;
-  const ByteView in = EvpKeyLoader::View(plaintext);
-  if (!context || ::EVP_PKEY_encrypt_init(context.get()) != 1 || !SetOaep(context.get(), hash, label) ||
-      ::EVP_PKEY_encrypt(context.get(), out.data(), &size, in.empty() ? &kNothing : in.data(), in.size()) != 1) {
-    return OpenSslError("encrypt with RSA-OAEP");
-  }
-  out.resize(size);
-  return out;
-}
-
-Result<SecretBuffer> PrivateKey::DecryptOaep(OaepHash hash, ByteView label, ByteView ciphertext) const {
-  if (!IsRsa(spec())) return Error(Errc::kWrongKeyUsage, "RSA-OAEP needs an RSA key.");
-  const auto refused = [] { return Error(Errc::kBadCiphertext, "The ciphertext cannot be decrypted."); };
-  const std::size_t key_bytes = static_cast<std::size_t>(::EVP_PKEY_get_size(impl_->key.get()));
-  if (ciphertext.size() != key_bytes || label.size() > kLongestLabel) return refused();
-  const EvpKeyCtx context(::EVP_PKEY_CTX_new_from_pkey(nullptr, impl_->key.get(), nullptr));
-  if (!context || ::EVP_PKEY_decrypt_init(context.get()) != 1 || !SetOaep(context.get(), hash, label)) {
-    return OpenSslError("decrypt with RSA-OAEP");
-  }
-  return SecretBuffer::Produce(key_bytes, [&](std::span<std::uint8_t> room) -> Result<std::size_t> {
-    std::size_t size = room.size();
-    if (::EVP_PKEY_decrypt(context.get(), room.data(), &size, ciphertext.data(), ciphertext.size()) != 1) {
-      DrainQueue();
-      return refused();
-    }
-    return size;
-  });
+Status PublicKey::VerifySecret(SignatureScheme scheme, MessageForm form, const SecretBuffer& message,
+                               ByteView signature) const {
+  return Verify(scheme, form, EvpKeyLoader::View(message), signature);
 }
 
 }  // namespace strongroom::crypto

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string>
@@ -19,15 +22,36 @@ std::set<std::string> Names(Repeat repeat) {
 
 // Whole lists: who adds a command decides here, too, what a client may do when its answer is lost.
 TEST(Commands, ThatChangeNothingMayBeRepeated) {
-  EXPECT_EQ(Names(Repeat::kRepeatable),
-            (std::set<std::string>{"Echo", "GetInfo", "GetCertificates", "ListUsers", "FindKeys", "GetKeyInfo",
-                                   "CreateToken", "SealMessage", "OpenMessage", "SealRandom", "SealKeyPair",
-                                   "GenerateRandom", "CertifyDevice", "ReleaseKeys", "ListAdmissions"}));
+  EXPECT_EQ(Names(Repeat::kRepeatable), (std::set<std::string>{"Echo",
+                                                               "GetInfo",
+                                                               "GetCertificates",
+                                                               "ListUsers",
+                                                               "FindKeys",
+                                                               "GetKeyInfo",
+                                                               "CreateToken",
+                                                               "SealMessage",
+                                                               "OpenMessage",
+                                                               "SealRandom",
+                                                               "SealKeyPair",
+                                                               "GenerateRandom",
+                                                               "CertifyDevice",
+                                                               "ReleaseKeys",
+                                                               "ListAdmissions",
+                                                               "ChallengeOwner",
+                                                               "Sign",
+                                                               "Verify",
+                                                               "GenerateMac",
+                                                               "VerifyMac",
+                                                               "AsymmetricEncrypt",
+                                                               "AsymmetricDecrypt",
+                                                               "DeriveSharedSecret",
+                                                               "GetPublicKey",
+                                                               "ReSeal"}));
 }
 TEST(Commands, ThatChangeTheClusterAreRemembered) {
   EXPECT_EQ(Names(Repeat::kDeduplicated),
             (std::set<std::string>{"CreateUser", "DeleteUser", "ChangePassword", "GenerateKey", "DestroyKey",
-                                   "ApproveAdmission", "SetAdmissionRule"}));
+                                   "ApproveAdmission", "SetAdmissionRule", "ShareKey", "RecoverOfficer"}));
 }
 TEST(Commands, OfOneConnectionOrOneHsmAreNeverRepeated) {
   EXPECT_EQ(Names(Repeat::kNever), (std::set<std::string>{"Login", "Logout", "ChooseLog"}));
@@ -50,6 +74,15 @@ TEST(Commands, HaveNumbersAndNamesOfTheirOwn) {
       EXPECT_EQ(row->name, known->second);
     }
   }
+}
+
+TEST(Commands, AreListedInTheFormats) {
+  std::ifstream file(STRONGROOM_SOURCE_DIR "/docs/formats.md");
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::ranges::replace(text, '\n', ' ');
+  for (const CommandRow& row : kCommands)
+    EXPECT_THAT(text, testing::HasSubstr(" " + std::to_string(static_cast<unsigned>(row.command)) + " " +
+                                         std::string(row.name)));
 }
 
 }  // namespace

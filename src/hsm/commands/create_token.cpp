@@ -6,31 +6,33 @@
 namespace strongroom::hsm {
 namespace {
 
-/// Bytes of material of a symmetric spec; 0 for others. Source: KMS API Reference, KeySpec (an HMAC key is as long as
-/// its hash).
-std::size_t SymmetricBytes(std::string_view spec) noexcept {
-  if (spec == "SYMMETRIC_DEFAULT" || spec == "HMAC_256") return 32;
-  if (spec == "HMAC_224") return 28;
-  if (spec == "HMAC_384") return 48;
-  if (spec == "HMAC_512") return 64;
-  return 0;
+/// The spec that is asked for, with a usage that it has. Errors: kUnsupported for one that this HSM cannot make;
+/// kInvalidArgument, kWrongKeyUsage.
+Result<const crypto::KmsSpec*> ReadSpec(const proto::CreateTokenRequest& request) {
+  SR_TRY(const Binding binding, ReadBinding(AsBytes(request.binding())));
+  if (binding.spec != request.spec()) return Error(Errc::kInvalidArgument, "The binding is for another key spec.");
+  const crypto::KmsSpec* spec = crypto::FindKmsSpec(request.spec());
+  const bool known = spec != nullptr && (!spec->pair || crypto::Available(*spec->pair));
+  // OpenSSL has no key agreement with SM2.
+  const bool sm2_agreement = request.spec() == "SM2" && binding.usage == Name(crypto::KmsUsage::kKeyAgreement);
+  if (!known || sm2_agreement) return Error(Errc::kUnsupported, "The key spec is not known here.");
+  const auto usage = crypto::FindKmsUsage(binding.usage);
+  if (!usage) return Error(Errc::kWrongKeyUsage, "There is no such key usage.");
+  return RequireBound(binding, *usage);
 }
 
 Task<Status> Run(Call& call) {
   proto::CreateTokenRequest request;
   SR_CO_CHECK(wire::ParseMessage(call.request, request));
-  SR_CO_TRY(const Binding binding, ReadBinding(AsBytes(request.binding())));
-  if (binding.spec != request.spec()) co_return Error(Errc::kInvalidArgument, "The binding is for another key spec.");
+  SR_CO_TRY(const crypto::KmsSpec* spec, ReadSpec(request));
   proto::CreateTokenReply reply;
   Bytes token;
-  if (const std::size_t size = SymmetricBytes(request.spec()); size != 0) {
-    SR_CO_TRY(const SecretBuffer material, crypto::RandomSecret(size));
+  if (!spec->pair) {
+    SR_CO_TRY(const SecretBuffer material, crypto::RandomSecret(spec->secret_bytes));
     SR_CO_TRY(token,
               Vault::NewToken(call.engine.state(), AsBytes(request.binding()), MaterialKind::kSymmetric, material));
   } else {
-    const auto spec = KeySpecOfKms(request.spec());
-    if (!spec) co_return Error(Errc::kUnsupported, "The key spec is not known here.");
-    SR_CO_TRY(const crypto::PrivateKey pair, co_await TakeKeyPair(call.engine, *spec));
+    SR_CO_TRY(const crypto::PrivateKey pair, co_await TakeKeyPair(call.engine, *spec->pair));
     SR_CO_TRY(const SecretBuffer material, pair.ToPkcs8());
     SR_CO_TRY(token, Vault::NewToken(call.engine.state(), AsBytes(request.binding()), MaterialKind::kPkcs8, material));
     reply.set_public_key(std::string(AsText(pair.public_key().ToSpki())));

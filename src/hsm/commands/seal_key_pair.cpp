@@ -8,8 +8,10 @@ namespace {
 Task<Status> Run(Call& call) {
   proto::SealKeyPairRequest request;
   SR_CO_CHECK(wire::ParseMessage(call.request, request));
-  const auto spec = KeySpecOfKms(request.spec());
-  if (!spec) co_return Error(Errc::kUnsupported, "The key pair spec is not known here.");
+  const crypto::KmsSpec* spec = crypto::FindKmsSpec(request.spec());
+  // KMS makes no ML-DSA pairs for use elsewhere.
+  if (spec == nullptr || !spec->pair || !crypto::Available(*spec->pair) || crypto::IsMlDsa(*spec->pair))
+    co_return Error(Errc::kUnsupported, "The key pair spec is not known here.");
   Engine& engine = call.engine;
   const KeyUser user = call.session.key_user();
   // Asked before a pair is spent, and again afterwards, since the state may have changed meanwhile.
@@ -19,7 +21,7 @@ Task<Status> Run(Call& call) {
     first = engine.vault.Material(engine.state(), user, request.key(), KeyUse::kSeal);
   }
   if (!first) co_return std::move(first).error();
-  SR_CO_TRY(const crypto::PrivateKey pair, co_await TakeKeyPair(engine, *spec));
+  SR_CO_TRY(const crypto::PrivateKey pair, co_await TakeKeyPair(engine, *spec->pair));
   SR_CO_TRY(SecretBuffer pkcs8, pair.ToPkcs8());
   SR_CO_TRY(const SecretBuffer* material, engine.vault.Material(engine.state(), user, request.key(), KeyUse::kSeal));
   proto::SealKeyPairReply reply;

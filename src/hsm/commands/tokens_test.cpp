@@ -54,17 +54,31 @@ class Tokens : public ::testing::Test {
 
 TEST_F(Tokens, CreateAnswersAsTheRowSays) {
   struct Row {
-    std::string spec, binding_spec;
+    std::string spec, binding_spec, usage;
     Errc want;
     bool has_public_key = false;
   };
-  for (const Row& row : {Row{"SYMMETRIC_DEFAULT", "SYMMETRIC_DEFAULT", kOk}, Row{"HMAC_224", "HMAC_224", kOk},
-                         Row{"HMAC_512", "HMAC_512", kOk}, Row{"ECC_NIST_P256", "ECC_NIST_P256", kOk, true},
-                         Row{"ECC_SECG_P256K1", "ECC_SECG_P256K1", kOk, true}, Row{"RSA_2048", "RSA_2048", kOk, true},
-                         Row{"RSA_1024", "RSA_1024", Errc::kUnsupported}, Row{"", "", Errc::kUnsupported},
-                         Row{"HMAC_224", "HMAC_256", Errc::kInvalidArgument}}) {
-    const auto& reply = hsm.Call(*front_end, Command::kCreateToken, Token(row.spec, BindingOf(row.binding_spec)));
-    ASSERT_EQ(TestHsm::CodeOf(reply), row.want) << row.spec;
+  const std::string encrypt = "ENCRYPT_DECRYPT", sign = "SIGN_VERIFY", mac = "GENERATE_VERIFY_MAC",
+                    agree = "KEY_AGREEMENT";
+  const bool has_ml_dsa = crypto::Available(crypto::KeySpec::kMlDsa65);
+  for (const Row& row :
+       {Row{"SYMMETRIC_DEFAULT", "SYMMETRIC_DEFAULT", encrypt, kOk},
+        Row{"SYMMETRIC_DEFAULT", "SYMMETRIC_DEFAULT", sign, Errc::kWrongKeyUsage},
+        Row{"HMAC_224", "HMAC_224", mac, kOk}, Row{"HMAC_512", "HMAC_512", mac, kOk},
+        Row{"HMAC_512", "HMAC_512", encrypt, Errc::kWrongKeyUsage},
+        Row{"ECC_NIST_P256", "ECC_NIST_P256", sign, kOk, true}, Row{"ECC_NIST_P521", "ECC_NIST_P521", agree, kOk, true},
+        Row{"ECC_NIST_P256", "ECC_NIST_P256", encrypt, Errc::kWrongKeyUsage},
+        Row{"ECC_SECG_P256K1", "ECC_SECG_P256K1", sign, kOk, true},
+        Row{"ECC_SECG_P256K1", "ECC_SECG_P256K1", agree, Errc::kWrongKeyUsage},
+        Row{"ECC_NIST_EDWARDS25519", "ECC_NIST_EDWARDS25519", sign, kOk, true},
+        Row{"RSA_2048", "RSA_2048", encrypt, kOk, true}, Row{"RSA_2048", "RSA_2048", "SIGN", Errc::kWrongKeyUsage},
+        Row{"SM2", "SM2", encrypt, kOk, true}, Row{"SM2", "SM2", agree, Errc::kUnsupported},
+        Row{"ML_DSA_65", "ML_DSA_65", sign, has_ml_dsa ? kOk : Errc::kUnsupported, true},
+        Row{"RSA_1024", "RSA_1024", sign, Errc::kUnsupported}, Row{"", "", sign, Errc::kUnsupported},
+        Row{"HMAC_224", "HMAC_256", mac, Errc::kInvalidArgument}}) {
+    const auto& reply =
+        hsm.Call(*front_end, Command::kCreateToken, Token(row.spec, BindingOf(row.binding_spec, row.usage)));
+    ASSERT_EQ(TestHsm::CodeOf(reply), row.want) << row.spec << " " << row.usage;
     if (row.want != kOk) continue;
     const auto parsed = TestHsm::Parsed<proto::CreateTokenReply>(reply);
     EXPECT_TRUE(parsed.token().starts_with("SRT\1")) << row.spec;
@@ -106,7 +120,7 @@ TEST_F(Tokens, MessagesOpenWithTheirTokenOnly) {
 TEST_F(Tokens, OnlyKeysForEncryptionSealMessages) {
   for (const auto& [spec, usage] : {std::pair<std::string, std::string>{"HMAC_256", "GENERATE_VERIFY_MAC"},
                                     {"ECC_NIST_P256", "SIGN_VERIFY"},
-                                    {"SYMMETRIC_DEFAULT", "SIGN_VERIFY"}}) {
+                                    {"RSA_2048", "ENCRYPT_DECRYPT"}}) {
     const std::string binding = BindingOf(spec, usage);
     proto::SealRandomRequest request;
     request.mutable_key()->set_token(

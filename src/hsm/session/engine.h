@@ -18,6 +18,10 @@
 
 namespace strongroom::hsm {
 
+/// The points on a change's way through a session at which tests end the process; between kAdmitted and kAnswering
+/// there are those of replica::Step.
+enum class SessionStep : std::uint8_t { kReceived, kAdmitted, kAnswering, kAnswered };
+
 struct EngineOptions {
   std::string version = "0";
   std::size_t cached_tokens = 65536;
@@ -28,6 +32,7 @@ struct EngineOptions {
   std::chrono::milliseconds login_pause{250};
   std::uint32_t max_keys = 3300;  // of a cluster; spec/cloudhsm.md 1.4
   std::function<std::int64_t()> now_millis;
+  std::function<void(SessionStep)> at_step;  // tests only
 };
 
 /// Everything that commands reach, in one place. Owned by main; sessions and commands refer to it.
@@ -56,6 +61,12 @@ struct Engine {
   WorkerPool crypto;
   KeyPairPool pairs;
 };
+
+/// Waits out the pause after a connection's last wrong password or signature.
+Task<void> WaitUntil(Engine& engine, std::chrono::steady_clock::time_point until);
+
+/// A token's key for this usage, after catching up when it is not known yet. Errors: as Vault::Key.
+Task<Result<TokenKeyPtr>> OpenKey(Engine& engine, KeyUser user, const proto::KeyRef& ref, crypto::KmsUsage usage);
 
 /// A key pair from the stock, or made now on a worker. Errors: as crypto::PrivateKey::Generate, and kThrottled.
 Task<Result<crypto::PrivateKey>> TakeKeyPair(Engine& engine, crypto::KeySpec spec);

@@ -10,23 +10,6 @@
 
 namespace strongroom::hsm {
 
-std::optional<crypto::KeySpec> KeySpecOfKms(std::string_view name) noexcept {
-  using crypto::KeySpec;
-  static constexpr auto kNames = std::to_array<std::pair<std::string_view, KeySpec>>({
-      {"RSA_2048", KeySpec::kRsa2048},
-      {"RSA_3072", KeySpec::kRsa3072},
-      {"RSA_4096", KeySpec::kRsa4096},
-      {"ECC_NIST_P256", KeySpec::kP256},
-      {"ECC_NIST_P384", KeySpec::kP384},
-      {"ECC_NIST_P521", KeySpec::kP521},
-      {"ECC_SECG_P256K1", KeySpec::kSecp256k1},
-      {"ECC_NIST_EDWARDS25519", KeySpec::kEd25519},
-  });
-  for (const auto& [text, spec] : kNames)
-    if (text == name) return spec;
-  return std::nullopt;
-}
-
 KeyPairPool::KeyPairPool(Stock target, Maker make, std::chrono::milliseconds quiet)
     : make_(std::move(make)),
       quiet_(quiet),

@@ -17,10 +17,6 @@
 
 namespace strongroom::hsm {
 
-/// KMS's names of asymmetric specs ("RSA_2048", "ECC_NIST_P256", "ECC_SECG_P256K1", "ECC_NIST_EDWARDS25519", ...).
-/// Null for every other text. Source: KMS API Reference, KeySpec and DataKeyPairSpec.
-std::optional<crypto::KeySpec> KeySpecOfKms(std::string_view name) noexcept;
-
 /// RSA key pairs made ahead by one idle-priority thread, since one takes 0.1 s to a second. Elliptic curve pairs take
 /// microseconds and are not kept. The priority alone would not do: with each process in a group of its own (containers,
 /// sessions) the kernel divides the core between the groups first. So the thread also waits while commands are served.

@@ -12,8 +12,8 @@ enum class MaterialKind : std::uint8_t { kSymmetric = 1, kPkcs8 = 2 };
 
 /// Key tokens (docs/formats.md 5): "SRT" | version 1 | u32 generation | sealed(kind | material), bound to a binding.
 inline constexpr std::size_t kTokenHeadBytes = 8;
-/// An RSA-4096 PKCS#8 form is about 2.4 KiB; nothing larger is ever wrapped.
-inline constexpr std::size_t kMaxTokenBytes = 4096;
+/// An ML-DSA-87 PKCS#8 form is about 5 KiB (RSA-4096: 2.4); nothing larger is ever wrapped.
+inline constexpr std::size_t kMaxTokenBytes = 8192;
 
 /// Generation that a token names. Errors: kBadCiphertext for anything that is not a token of version 1.
 Result<std::uint32_t> TokenGeneration(ByteView token);

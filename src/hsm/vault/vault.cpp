@@ -12,12 +12,14 @@ constexpr std::string_view kMessagePurpose{"strongroom message v1\0", 22};
 
 Error NoSuchKey() { return Error(Errc::kNotFound, "There is no such key."); }
 
+Error UnknownGeneration() { return Error(Errc::kNotFound, "The key token's generation is not known here."); }
+
 Error BadMessage() { return Error(Errc::kBadCiphertext, "The message does not open."); }
 
 }  // namespace
 
 bool MayUse(const proto::KeyInfo& key, std::uint32_t user_id) noexcept {
-  return user_id != 0 && (key.owner() == user_id || std::ranges::count(key.shared_with(), user_id) > 0);
+  return user_id != 0 && (key.owner() == user_id || replica::IsSharedWith(key, user_id));
 }
 
 Result<const SecretBuffer*> Vault::Material(const replica::State& state, const KeyUser& user, const proto::KeyRef& ref,
@@ -45,7 +47,7 @@ Result<const SecretBuffer*> Vault::FromToken(const replica::State& state, const 
   const auto domain_key = state.domain_keys().find(generation);
   if (domain_key == state.domain_keys().end()) {
     cache_.DropGeneration(generation);
-    return Error(Errc::kNotFound, "The key token's generation is not known here.");
+    return UnknownGeneration();
   }
   const OpenedToken* opened = cache_.Find(token, binding);
   if (opened == nullptr) {
@@ -57,6 +59,29 @@ Result<const SecretBuffer*> Vault::FromToken(const replica::State& state, const 
     opened = &cache_.Put(token, binding, std::move(fresh));
   }
   return &opened->material;
+}
+
+Result<TokenKeyPtr> Vault::Key(const replica::State& state, const KeyUser& user, const proto::KeyRef& ref,
+                               crypto::KmsUsage usage) {
+  if (ref.handle() != 0 || ref.token().empty())
+    return Error(Errc::kInvalidArgument, "A key for this is named by a token.");
+  if (!user.front_end) return Error(Errc::kPermission, "Key tokens are for enrolled front ends.");
+  const ByteView token = AsBytes(ref.token());
+  const ByteView binding = AsBytes(ref.binding());
+  SR_TRY(const std::uint32_t generation, TokenGeneration(token));
+  const auto domain_key = state.domain_keys().find(generation);
+  if (domain_key == state.domain_keys().end()) {
+    keys_.DropGeneration(generation);
+    return UnknownGeneration();
+  }
+  // Asked each time: a key is kept whatever its usage is.
+  SR_TRY(const Binding bound, ReadBinding(binding));
+  SR_TRY(const crypto::KmsSpec* spec, RequireBound(bound, usage));
+  if (const TokenKeyPtr* known = keys_.Find(token, binding)) return *known;
+  SR_TRY(OpenedToken opened, OpenToken(*domain_key->second, generation, binding, token));
+  SR_TRY(TokenKeyPtr key, MakeTokenKey(*spec, std::move(opened)));
+  keys_.Put(token, binding, key);
+  return key;
 }
 
 Result<ByteView> Vault::AssociatedData(std::string_view header, std::string_view context) {

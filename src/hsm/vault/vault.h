@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "hsm/replica/state.h"
 #include "hsm/vault/token_cache.h"
+#include "hsm/vault/token_key.h"
 #include "keys.pb.h"
 #include "secret/secret_buffer.h"
 
@@ -34,7 +35,8 @@ bool MayUse(const proto::KeyInfo& key, std::uint32_t user_id) noexcept;
 /// Threads   the loop of the HSM.
 class Vault {
  public:
-  explicit Vault(std::size_t cached_tokens = 65536) : cache_(cached_tokens) {}
+  explicit Vault(std::size_t cached_tokens = 65536, std::size_t cached_keys = 4096)
+      : cache_(cached_tokens), keys_(cached_keys) {}
 
   /// The symmetric material of a key, valid until the state or the vault next changes.
   /// Errors: kNotFound           no such handle, one that the user may not see, or a domain key generation that is gone
@@ -45,6 +47,11 @@ class Vault {
   ///         kInvalidArgument    a reference with neither or both, or a malformed binding
   Result<const SecretBuffer*> Material(const replica::State& state, const KeyUser& user, const proto::KeyRef& ref,
                                        KeyUse use);
+
+  /// The key of a token that is not SYMMETRIC_DEFAULT, for this usage of it. Errors: as Material; kUnsupported for a
+  /// spec that this HSM does not know.
+  Result<TokenKeyPtr> Key(const replica::State& state, const KeyUser& user, const proto::KeyRef& ref,
+                          crypto::KmsUsage usage);
 
   /// salt | ciphertext | tag, bound to header and context (docs/formats.md 6), appended to nothing: `out` is replaced.
   /// Errors: kInvalidArgument sizes; kInternal.
@@ -59,14 +66,19 @@ class Vault {
                                 const SecretBuffer& material);
 
   /// The cluster is gone or another: nothing that was opened stays.
-  void Forget() { cache_.Clear(); }
+  void Forget() {
+    cache_.Clear();
+    keys_.Clear();
+  }
   std::size_t cached_tokens() const noexcept { return cache_.size(); }
+  std::size_t cached_keys() const noexcept { return keys_.size(); }
 
  private:
   Result<const SecretBuffer*> FromToken(const replica::State& state, const proto::KeyRef& ref);
   Result<ByteView> AssociatedData(std::string_view header, std::string_view context);
 
   TokenCache cache_;
+  TokenMap<TokenKeyPtr> keys_;
   Bytes associated_;  // kept, so that a message costs no allocation; not secret
 };
 

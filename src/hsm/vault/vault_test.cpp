@@ -210,12 +210,5 @@ TEST(KeyPairPool, StopsWhileEmptyAndAfterAFailure) {
   EXPECT_EQ(pool.InStock(crypto::KeySpec::kRsa2048), 0u);
 }
 
-TEST(KeySpecs, HaveKmsNames) {
-  EXPECT_EQ(KeySpecOfKms("RSA_4096"), crypto::KeySpec::kRsa4096);
-  EXPECT_EQ(KeySpecOfKms("ECC_SECG_P256K1"), crypto::KeySpec::kSecp256k1);
-  EXPECT_FALSE(KeySpecOfKms("RSA_1024").has_value());
-  EXPECT_FALSE(KeySpecOfKms("").has_value());
-}
-
 }  // namespace
 }  // namespace strongroom::hsm

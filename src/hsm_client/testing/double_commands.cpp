@@ -3,8 +3,10 @@
 #include "cluster.pb.h"
 #include "crypto/hash.h"
 #include "crypto/key_pair.h"
+#include "crypto/kms_algorithms.h"
 #include "crypto/random.h"
 #include "crypto/seal.h"
+#include "hsm_client/testing/double_token_keys.h"
 #include "hsm_client/testing/hsm_double.h"
 #include "messages.pb.h"
 #include "secret/peek_for_tests.h"
@@ -51,13 +53,15 @@ Result<std::string> MakeToken(DoubleCluster& cluster, std::uint8_t kind, const S
   return Text(token);
 }
 
-Result<SecretBuffer> Material(DoubleCluster& cluster, const DoubleSession& session, const proto::KeyRef& key) {
+Result<SecretBuffer> Material(DoubleCluster& cluster, const DoubleSession& session, const proto::KeyRef& key,
+                              std::uint8_t kind = 1) {
   if (!key.token().empty()) {
     if (!session.front_end) return Error(Errc::kPermission, "Only a front end may use tokens.");
     const ByteView token = AsBytes(key.token());
     if (token.size() < 8 || AsText(token.first(3)) != "SRT") return Error(Errc::kBadCiphertext, "The token is bad.");
     SR_TRY(const SecretBuffer opened,
            crypto::Open(cluster.domain_key, TokenInfo(), AsBytes(key.binding()), token.subspan(8)));
+    if (secret::Peek::At(opened)[0] != kind) return Error(Errc::kWrongKeyUsage, "The key is not one for this.");
     return SecretBuffer::CopyOf(secret::Peek::At(opened).subspan(1));
   }
   const auto it = cluster.keys.find(key.handle());
@@ -71,15 +75,12 @@ Bytes Bound(const std::string& header, const std::string& context) {
   return aad;
 }
 
-Result<crypto::KeySpec> SpecOf(const std::string& name) {
-  static const std::map<std::string, crypto::KeySpec> kSpecs = {
-      {"RSA_2048", crypto::KeySpec::kRsa2048},          {"RSA_3072", crypto::KeySpec::kRsa3072},
-      {"RSA_4096", crypto::KeySpec::kRsa4096},          {"ECC_NIST_P256", crypto::KeySpec::kP256},
-      {"ECC_NIST_P384", crypto::KeySpec::kP384},        {"ECC_NIST_P521", crypto::KeySpec::kP521},
-      {"ECC_SECG_P256K1", crypto::KeySpec::kSecp256k1}, {"ECC_NIST_EDWARDS25519", crypto::KeySpec::kEd25519}};
-  const auto it = kSpecs.find(name);
-  if (it == kSpecs.end()) return Error(Errc::kUnsupported, "The key spec is not known.");
-  return it->second;
+/// What the double can make of a spec. Errors: kUnsupported.
+Result<const crypto::KmsSpec*> SpecOf(const std::string& name) {
+  const crypto::KmsSpec* spec = crypto::FindKmsSpec(name);
+  if (spec == nullptr || (spec->pair && !crypto::Available(*spec->pair)))
+    return Error(Errc::kUnsupported, "The key spec is not known.");
+  return spec;
 }
 
 Result<DoubleReply> Login(DoubleCluster& cluster, DoubleSession& session, wire::Frame& frame) {
@@ -188,13 +189,13 @@ Result<DoubleReply> FindKeys(DoubleCluster& cluster, const DoubleSession& sessio
 Result<DoubleReply> CreateToken(DoubleCluster& cluster, const wire::Frame& frame) {
   SR_TRY(const auto request, Parse<proto::CreateTokenRequest>(frame));
   proto::CreateTokenReply reply;
-  if (request.spec() == "SYMMETRIC_DEFAULT") {
-    SR_TRY(const SecretBuffer material, crypto::RandomSecret(32));
+  SR_TRY(const crypto::KmsSpec* spec, SpecOf(request.spec()));
+  if (!spec->pair) {
+    SR_TRY(const SecretBuffer material, crypto::RandomSecret(spec->secret_bytes));
     SR_TRY(*reply.mutable_token(), MakeToken(cluster, 1, material, request.binding()));
     return Answer(reply);
   }
-  SR_TRY(const crypto::KeySpec spec, SpecOf(request.spec()));
-  SR_TRY(const crypto::PrivateKey key, crypto::PrivateKey::Generate(spec));
+  SR_TRY(const crypto::PrivateKey key, crypto::PrivateKey::Generate(*spec->pair));
   SR_TRY(const SecretBuffer pkcs8, key.ToPkcs8());
   SR_TRY(*reply.mutable_token(), MakeToken(cluster, 2, pkcs8, request.binding()));
   reply.set_public_key(Text(key.public_key().ToSpki()));
@@ -226,9 +227,10 @@ Result<DoubleReply> SealOne(DoubleCluster& cluster, DoubleSession& session, wire
     return Answer(reply, std::move(random));
   }
   SR_TRY(const auto request, Parse<proto::SealKeyPairRequest>(frame));
-  SR_TRY(const crypto::KeySpec spec, SpecOf(request.spec()));
+  SR_TRY(const crypto::KmsSpec* spec, SpecOf(request.spec()));
+  if (!spec->pair) return Error(Errc::kUnsupported, "The key pair spec is not known.");
   SR_TRY(const SecretBuffer key, Material(cluster, session, request.key()));
-  SR_TRY(const crypto::PrivateKey pair, crypto::PrivateKey::Generate(spec));
+  SR_TRY(const crypto::PrivateKey pair, crypto::PrivateKey::Generate(*spec->pair));
   SR_TRY(SecretBuffer pkcs8, pair.ToPkcs8());
   SR_TRY(const Bytes sealed,
          crypto::SealSecret(key, AsBytes(kMessageInfo), Bound(request.header(), request.context()), pkcs8));
@@ -303,7 +305,7 @@ Result<DoubleReply> Dispatch(DoubleCluster& cluster, DoubleSession& session, wir
       SR_TRY(SecretBuffer random, crypto::RandomSecret(request.number_of_bytes()));
       return Answer(proto::GenerateRandomReply(), std::move(random));
     }
-    default: return Error(Errc::kUnsupported, "The double does not know this command.");
+    default: return ExecuteTokenKeyCommand(cluster, session, command, frame);
   }
 }
 
@@ -322,6 +324,22 @@ Status Allowed(const DoubleSession& session, wire::Needs needs) {
 }
 
 }  // namespace
+
+Result<DoubleReply> MakeReply(const google::protobuf::MessageLite& message, std::vector<SecretBuffer> segments) {
+  return Answer(message, std::move(segments));
+}
+Result<SecretBuffer> MaterialOnDouble(DoubleCluster& cluster, const DoubleSession& session, const proto::KeyRef& key,
+                                      std::uint8_t kind) {
+  return Material(cluster, session, key, kind);
+}
+Result<Bytes> SealOnDouble(const SecretBuffer& key, const std::string& header, const std::string& context,
+                           const SecretBuffer& plaintext) {
+  return crypto::SealSecret(key, AsBytes(kMessageInfo), Bound(header, context), plaintext);
+}
+Result<SecretBuffer> OpenOnDouble(const SecretBuffer& key, const std::string& header, const std::string& context,
+                                  const std::string& sealed) {
+  return crypto::Open(key, AsBytes(kMessageInfo), Bound(header, context), AsBytes(sealed));
+}
 
 DoubleCluster::DoubleCluster() : domain_key(Must(crypto::RandomSecret(32))) {}
 

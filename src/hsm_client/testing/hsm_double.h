@@ -54,7 +54,8 @@ struct DoubleReply {
   std::vector<SecretBuffer> segments;
 };
 /// Executes one request as an HSM would, with real sealing (docs/formats.md): Echo, GetInfo, Login, Logout, users,
-/// keys, tokens, SealMessage, OpenMessage, SealRandom, SealKeyPair, GenerateRandom. Everything else: kUnsupported.
+/// keys, tokens, SealMessage, OpenMessage, SealRandom, SealKeyPair, GenerateRandom, and what token keys do. Everything
+/// else: kUnsupported.
 Result<DoubleReply> ExecuteOnDouble(DoubleCluster& cluster, DoubleSession& session, wire::Frame& request);
 
 /// An HSM with its host, in this process: real sockets and both TLS layers, on two threads of their own.

@@ -1,0 +1,25 @@
+// KMS's Sign. The private-key work is a worker's.
+#include "hsm/commands/all.h"
+#include "hsm/session/token_keys.h"
+
+namespace strongroom::hsm {
+namespace {
+Task<Status> Run(Call& call) {
+  proto::SignRequest request;
+  SR_CO_CHECK(wire::ParseMessage(call.request, request));
+  Engine& engine = call.engine;
+  SecretBuffer& message = call.request.segments.at(0);
+  SR_CO_CHECK(RequireMessageSize(message));
+  SR_CO_TRY(TokenKeyPtr key,
+            co_await OpenKey(engine, call.session.key_user(), request.key(), crypto::KmsUsage::kSignVerify));
+  SR_CO_TRY(const SignatureUse use, ReadSignatureUse(*key, request.algorithm(), request.message_type(), message));
+  auto work = [key, use, message = std::move(message)] { return key->pair->SignSecret(use.scheme, use.form, message); };
+  SR_CO_TRY(const Bytes signature, co_await engine.crypto.Run(engine.loop, std::move(work)));
+  proto::SignReply reply;
+  reply.set_signature(signature.data(), signature.size());
+  call.Answer(reply);
+  co_return Status{};
+}
+}  // namespace
+constinit const CommandRow op::sign{.command = wire::Command::kSign, .run = &Run, .segments = 1};
+}  // namespace strongroom::hsm
