@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 
+#include "apps/strongroom_hsm/crash_points.h"
 #include "base/log.h"
 #include "crypto/self_test.h"
 #include "hsm/control.h"
@@ -33,6 +34,7 @@ constexpr std::string_view kVersion = "0.1.0";
 
 struct Arguments {
   std::string hsm_id, state_dir, log_level = "info";
+  std::uint32_t max_keys = 3300;
   bool maintenance = false;
 };
 
@@ -155,6 +157,7 @@ Status Serve(const Arguments& arguments) {
   hsm::replica::ReplicaOptions options = OptionsOf(arguments, root_key, parts);
   options.maintenance = arguments.maintenance;
   options.recovery_key = std::move(recovery_key);
+  AddCrashPoints(options);
   SR_TRY(const auto replica, hsm::replica::Replica::Open(loop, control, std::move(options)));
   SR_TRY(hsm::AuditLog audit, hsm::AuditLog::Open(".", &NowMillis));
   SR_CHECK(EnterSandbox("."));
@@ -163,6 +166,8 @@ Status Serve(const Arguments& arguments) {
   hsm::EngineOptions engine_options;
   engine_options.version = kVersion;
   engine_options.now_millis = &NowMillis;
+  engine_options.max_keys = arguments.max_keys;
+  AddCrashPoints(engine_options);
   hsm::Engine engine(loop, *replica, audit, std::move(engine_options));
   parts.engine = &engine;
   if (replica->state().identity().domain) engine.pairs.FillAll();
@@ -193,6 +198,7 @@ int main(int argc, char** argv) {
   app.add_option("--state-dir", arguments.state_dir, "Its own directory")->required()->check(CLI::ExistingDirectory);
   app.add_flag("--maintenance", arguments.maintenance,
                "Started by the operator; the recovery key may be on descriptor 6");
+  app.add_option("--max-keys", arguments.max_keys, "Keys that its cluster holds at most");
   app.add_option("--log-level", arguments.log_level, "trace, debug, info, warn, error or off");
   CLI11_PARSE(app, argc, argv);
   strongroom::InitLog(arguments.hsm_id, arguments.log_level);

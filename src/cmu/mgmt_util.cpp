@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cctype>
+#include <charconv>
 #include <cstdio>
 
 #include "base/log.h"
@@ -50,6 +51,13 @@ std::string_view TypeName(proto::UserType type) noexcept {
     case proto::PRECO: return "PRECO";
     default: return "?";
   }
+}
+
+std::optional<std::uint32_t> NumberIn(std::string_view word) noexcept {
+  std::uint32_t number = 0;
+  const auto [end, failed] = std::from_chars(word.data(), word.data() + word.size(), number);
+  if (failed != std::errc() || end != word.data() + word.size()) return std::nullopt;
+  return number;
 }
 
 std::string HsmErrorText(const Error& error) {

@@ -56,6 +56,8 @@ class MgmtUtil {
 
 /// "CO", "CU", ...: as listings show it.
 std::string_view TypeName(proto::UserType type) noexcept;
+/// A number of 32 bits in decimal, as handles and user ids are given; nothing when it is none.
+std::optional<std::uint32_t> NumberIn(std::string_view word) noexcept;
 /// "RET_USER_LOGIN_FAILURE" and the like: the original's names where it has one, else our message.
 std::string HsmErrorText(const Error& error);
 

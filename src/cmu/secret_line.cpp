@@ -4,13 +4,16 @@ namespace strongroom::cmu {
 namespace {
 constexpr std::string_view kBlanks = " \t\r\n";
 
-bool TakesPassword(std::string_view command) {
-  if (command.empty()) return false;
+/// Which word of a command's line is a password; 0 for none.
+std::size_t PasswordAt(std::string_view command) {
   std::string lower(command);
   for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (lower.empty()) return 0;
+  // loginHSM TYPE USER PASSWORD, createUser TYPE USER PASSWORD, changePswd TYPE USER PASSWORD
   for (const std::string_view name : {"loginhsm", "createuser", "changepswd"})
-    if (name.starts_with(lower)) return true;
-  return false;
+    if (name.starts_with(lower)) return 3;
+  // recoverCO USER CHALLENGE SIGNATURE PASSWORD
+  return std::string_view("recoverco").starts_with(lower) ? 4 : 0;
 }
 }  // namespace
 
@@ -34,8 +37,7 @@ std::string SecretLine::WithoutPassword() const {
   std::string line;
   for (std::size_t i = 0; i < words.size(); ++i) {
     if (i > 0) line += ' ';
-    // loginHSM TYPE USER PASSWORD, createUser TYPE USER PASSWORD, changePswd TYPE USER PASSWORD
-    if (i == 3 && TakesPassword(words[0])) return line + "-hpswd";
+    if (i > 0 && i == PasswordAt(words[0])) return line + "-hpswd";
     line += words[i];
   }
   return line;

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <charconv>
 #include <fstream>
 
 #include "cmu/commands/all.h"
@@ -33,13 +32,12 @@ Result<Found> FindAll(Server& server, std::uint32_t user_id) {
 }
 
 bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
-  std::uint32_t user_id = 0;
-  const auto [end, failed] = std::from_chars(arguments[0].data(), arguments[0].data() + arguments[0].size(), user_id);
-  if (failed != std::errc() || end != arguments[0].data() + arguments[0].size() ||
-      (arguments[1] != "0" && arguments[1] != "1")) {
+  const auto asked = NumberIn(arguments[0]);
+  if (!asked || (arguments[1] != "0" && arguments[1] != "1")) {
     fmt::print("Usage: findAllKeys <user id> <0|1> [file]\n");
     return false;
   }
+  const std::uint32_t user_id = *asked;
   std::ofstream file;
   if (arguments.size() > 2) file.open(std::string(arguments[2]));
   bool all = true;

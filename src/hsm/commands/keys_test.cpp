@@ -175,6 +175,95 @@ TEST_F(Keys, SealAndOpenMessagesByHandle) {
       << "the plaintext's segment is missing";
 }
 
+TEST_F(Keys, AreSharedByTheirOwnerAlone) {
+  const std::uint32_t handle = MakeKey();
+  const auto id_of = [&](const std::string& name) { return hsm.replica->state().FindUser(name)->info.id(); };
+  hsm.AddUser(*officer, proto::CU, "carol");
+  proto::ShareKeyRequest share;
+  share.set_handle(handle);
+  share.set_user(id_of("bob"));
+  share.set_shared(true);
+  const auto with = [&share](auto change) {
+    proto::ShareKeyRequest request = share;
+    change(request);
+    return request;
+  };
+  proto::GetKeyInfoRequest ask;
+  ask.set_handle(handle);
+  proto::SealRandomRequest use;
+  use.mutable_key()->set_handle(handle);
+  use.set_header("h");
+  use.set_number_of_bytes(32);
+
+  EXPECT_EQ(Code(*bob, Command::kShareKey, share), Errc::kNotFound) << "who may not use it does not see it";
+  EXPECT_EQ(Code(*officer, Command::kShareKey, share), Errc::kPermission);
+  EXPECT_EQ(Code(*alice, Command::kShareKey, with([](auto& r) { r.set_handle(9999); })), Errc::kNotFound);
+  EXPECT_EQ(Code(*alice, Command::kShareKey, with([](auto& r) { r.set_user(9999); })), Errc::kUserNotFound);
+  EXPECT_EQ(Code(*alice, Command::kShareKey, with([&](auto& r) { r.set_user(id_of("alice")); })),
+            Errc::kInvalidArgument);
+  EXPECT_EQ(Code(*alice, Command::kShareKey, with([&](auto& r) { r.set_user(id_of("admin")); })),
+            Errc::kInvalidArgument);
+  EXPECT_EQ(Code(*alice, Command::kShareKey, with([&](auto& r) { r.set_user(id_of("app_user")); })),
+            Errc::kInvalidArgument);
+  EXPECT_EQ(Code(*alice, Command::kShareKey, with([](auto& r) { r.set_shared(false); })), Errc::kInvalidState);
+  EXPECT_EQ(Code(*bob, Command::kSealRandom, use), Errc::kNotFound);
+
+  const auto before =
+      TestHsm::Parsed<proto::FindKeysReply>(hsm.Call(*bob, Command::kFindKeys, proto::FindKeysRequest()));
+  const auto reply = TestHsm::Parsed<proto::ShareKeyReply>(hsm.Call(*alice, Command::kShareKey, share));
+  EXPECT_THAT(reply.key().shared_with(), ::testing::ElementsAre(id_of("bob")));
+  EXPECT_EQ(Code(*alice, Command::kShareKey, share), kOk) << "again";
+  EXPECT_EQ(Code(*alice, Command::kShareKey, with([&](auto& r) { r.set_user(id_of("carol")); })), kOk);
+  EXPECT_EQ(Code(*bob, Command::kSealRandom, use), kOk);
+  const auto found =
+      TestHsm::Parsed<proto::FindKeysReply>(hsm.Call(*bob, Command::kFindKeys, proto::FindKeysRequest()));
+  ASSERT_EQ(found.keys_size(), 1);
+  EXPECT_THAT(found.keys(0).shared_with(), ::testing::ElementsAre(id_of("bob"), id_of("carol")));
+  EXPECT_NE(found.digest(), before.digest()) << "sharing is in the key hash";
+  proto::DestroyKeyRequest destroy;
+  destroy.set_handle(handle);
+  EXPECT_EQ(Code(*bob, Command::kDestroyKey, destroy), Errc::kPermission);
+  EXPECT_EQ(Code(*bob, Command::kShareKey, with([&](auto& r) { r.set_user(id_of("carol")); })), Errc::kPermission);
+
+  hsm.Restart();
+  alice = hsm.ConnectAs(proto::CU, "alice");
+  bob = hsm.ConnectAs(proto::CU, "bob");
+  officer = hsm.ConnectAs(proto::CO, "admin");
+  EXPECT_EQ(Code(*bob, Command::kSealRandom, use), kOk);
+  EXPECT_EQ(Code(*alice, Command::kShareKey, with([](auto& r) { r.set_shared(false); })), kOk);
+  EXPECT_EQ(Code(*bob, Command::kSealRandom, use), Errc::kNotFound);
+  EXPECT_EQ(Code(*bob, Command::kGetKeyInfo, ask), Errc::kNotFound);
+  EXPECT_EQ(Code(*alice, Command::kSealRandom, use), kOk);
+
+  proto::DeleteUserRequest removal;
+  removal.set_type(proto::CU);
+  removal.set_name("carol");
+  EXPECT_EQ(Code(*officer, Command::kDeleteUser, removal), kOk);
+  const auto left = TestHsm::Parsed<proto::GetKeyInfoReply>(hsm.Call(*alice, Command::kGetKeyInfo, ask));
+  EXPECT_THAT(left.key().shared_with(), ::testing::IsEmpty()) << "a deleted user's share goes with it";
+}
+
+TEST_F(Keys, PublicKeysAreNotShared) {
+  const std::uint32_t owner = hsm.replica->state().FindUser("alice")->info.id();
+  std::uint32_t handle = 0;
+  replica::Decide put = [&](const replica::State& state) -> Result<replica::Proposal> {
+    replica::Proposal proposal;
+    auto* key = proposal.changes.emplace_back().mutable_key_put();
+    handle = state.next_handle();
+    key->mutable_key()->set_handle(handle);
+    key->mutable_key()->set_owner(owner);
+    key->mutable_key()->set_key_class(proto::PUBLIC);
+    key->set_public_key("public");
+    return proposal;
+  };
+  ASSERT_TRUE(hsm.Await(hsm.replica->Change(nullptr, Command::kGenerateKey, std::move(put))).ok());
+  proto::ShareKeyRequest share;
+  share.set_handle(handle);
+  share.set_user(hsm.replica->state().FindUser("bob")->info.id());
+  share.set_shared(true);
+  EXPECT_EQ(Code(*alice, Command::kShareKey, share), Errc::kUnsupported);
+}
+
 TEST_F(Keys, UsageGoesOnWhileTheStoreIsAway) {
   proto::SealRandomRequest request;
   request.mutable_key()->set_handle(MakeKey());

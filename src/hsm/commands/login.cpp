@@ -1,8 +1,4 @@
 // Source: cloudhsm.md 5.3 (lock-out, error numbers) and 5.2 (who may log in).
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
 #include "base/log.h"
 #include "crypto/password.h"
 #include "hsm/commands/all.h"
@@ -12,11 +8,11 @@
 namespace strongroom::hsm {
 namespace {
 
-using Timer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
-                                                boost::asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>;
-
 Error WrongPassword() { return Error(Errc::kLoginFailed, "The password is wrong."); }
-Error Locked() { return Error(Errc::kUserLocked, "The user is locked; an officer must set a new password."); }
+Error Locked() {
+  return Error(Errc::kUserLocked,
+               "The user is locked; an officer, or for an officer the cluster's owner, must set a new password.");
+}
 
 Task<Result<bool>> Verify(Engine& engine, std::shared_ptr<const SecretBuffer> password, std::string hash) {
   if (hash.empty()) co_return false;  // no password ever matches
@@ -27,17 +23,11 @@ Task<Result<bool>> Verify(Engine& engine, std::shared_ptr<const SecretBuffer> pa
   co_return verified;
 }
 
-/// Waits out the pause after this connection's last wrong password.
-Task<void> Pause(Engine& engine, std::chrono::steady_clock::time_point until) {
-  Timer timer(engine.loop.get_executor(), until);
-  (void)co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable_t<LoopExecutor>{}));
-}
-
 Task<Status> RunOne(Call& call, proto::LoginRequest request) {
   Engine& engine = call.engine;
   Session& session = call.session;
   auto password = std::make_shared<const SecretBuffer>(std::move(call.request.segments.at(0)));
-  if (session.next_login > std::chrono::steady_clock::now()) co_await Pause(engine, session.next_login);
+  if (session.next_login > std::chrono::steady_clock::now()) co_await WaitUntil(engine, session.next_login);
 
   const replica::User* user = FindUser(engine.state(), request.name(), request.type());
   if (user == nullptr || engine.lockout.Locked(*user)) {

@@ -82,6 +82,7 @@ void Session::OnFrame(wire::Frame& frame) {
     Reply(nullptr, call, Error(Errc::kUnknownOperation, "There is no such command."));
     return;
   }
+  Pass(*entry.row, SessionStep::kReceived);
   Revalidate();
   if (sink_ == nullptr) return;
   Status admitted = Admit(*entry.rules, *entry.row, frame);
@@ -89,6 +90,7 @@ void Session::OnFrame(wire::Frame& frame) {
     Reply(entry.row, call, admitted);
     return;
   }
+  Pass(*entry.row, SessionStep::kAdmitted);
   engine_.pairs.NoteCommand();
   if (entry.row->run_now != nullptr && engine_.replica.HasReached(frame.position)) {
     const Status status = entry.row->run_now(call);
@@ -147,6 +149,12 @@ Task<void> Session::RunLater(std::shared_ptr<Session> self, const CommandRow* ro
   self->Reply(row, call, status);
 }
 
+void Session::Pass(const CommandRow& row, SessionStep step) const {
+  if (!engine_.options.at_step) return;
+  if (Find(static_cast<std::uint16_t>(row.command)).rules->repeat == wire::Repeat::kDeduplicated)
+    engine_.options.at_step(step);
+}
+
 void Session::Reply(const CommandRow* row, Call& call, const Status& status) {
   if (row != nullptr && !row->audit.opcode_name.empty()) engine_.audit.Write(*row, call, status);
   if (sink_ == nullptr) return;
@@ -176,7 +184,9 @@ void Session::Reply(const CommandRow* row, Call& call, const Status& status) {
     reply_.position = engine_.replica.Position();
     position_sent_ = head;
   }
+  if (row != nullptr) Pass(*row, SessionStep::kAnswering);
   const Status sent = sink_->Send(reply_, message);
+  if (row != nullptr) Pass(*row, SessionStep::kAnswered);
   reply_.segments.clear();
   if (sent.ok() || sink_ == nullptr) return;
   if (sent.error().code() != Errc::kRequestTooLarge) {

@@ -234,13 +234,15 @@ TEST_F(HsmProcess, WorksInsideItsSandbox) {
   Replies replies;
   pipe->Start(replies);
   std::uint64_t id = 0;
-  for (const std::string spec : {"SYMMETRIC_DEFAULT", "RSA_2048", "ECC_NIST_P521"}) {
+  using Text = std::string;
+  for (const auto& [spec, usage] : {std::pair<Text, Text>{"SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"},
+                                    {"RSA_2048", "SIGN_VERIFY"},
+                                    {"ECC_NIST_P521", "KEY_AGREEMENT"}}) {
     proto::CreateTokenRequest request;
     request.set_spec(spec);
     std::string& binding = *request.mutable_binding();
     binding.push_back('\1');
-    for (const std::string& field :
-         {std::string("111122223333"), std::string("key"), std::string("m"), spec, std::string("u")})
+    for (const Text& field : {Text("111122223333"), Text("key"), Text("m"), spec, usage})
       binding += static_cast<char>(field.size()) + field;
     wire::Frame frame;
     frame.code = static_cast<std::uint16_t>(wire::Command::kCreateToken);

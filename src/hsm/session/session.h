@@ -14,6 +14,8 @@
 
 namespace strongroom::hsm {
 
+enum class SessionStep : std::uint8_t;
+
 /// Where a session's answers go: a TlsPipe, or a test.
 class ReplySink {
  public:
@@ -78,6 +80,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Status StillPermitted(wire::Needs needs);
   static Task<void> RunLater(std::shared_ptr<Session> self, const CommandRow* command, wire::Frame frame);
   void Reply(const CommandRow* command, Call& call, const Status& status);
+  void Pass(const CommandRow& command, SessionStep step) const;
 
   Engine& engine_;
   ReplySink* sink_;

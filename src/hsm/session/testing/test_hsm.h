@@ -310,6 +310,23 @@ class TestHsm {
   Bytes front_end_key;
   std::optional<crypto::PrivateKey> front_end_private;
   std::optional<crypto::Certificate> owner;  // the customer's CA
+  std::optional<crypto::PrivateKey> owner_key;
+
+  /// A challenge for an officer, signed by the owner.
+  proto::RecoverOfficerRequest SignedRecovery(const std::string& name) {
+    auto client = Connect();
+    proto::ChallengeOwnerRequest ask;
+    ask.set_name(name);
+    const auto reply = Parsed<proto::ChallengeOwnerReply>(Call(*client, wire::Command::kChallengeOwner, ask));
+    const auto signature =
+        owner_key->Sign(crypto::SignatureScheme::kPkcs1Sha256, crypto::MessageForm::kRaw, AsBytes(reply.challenge()));
+    EXPECT_TRUE(signature.ok());
+    proto::RecoverOfficerRequest request;
+    request.set_name(name);
+    request.set_challenge(reply.challenge());
+    request.set_signature(std::string(AsText(*signature)));
+    return request;
+  }
   const std::filesystem::path& directory() const { return directory_; }
 
  private:
@@ -355,6 +372,7 @@ class TestHsm {
     proto::InstallClusterCertificate install;
     install.set_certificate(std::string(AsText(certificate->ToDer())));
     install.set_trust_anchor(std::string(AsText(owner->ToDer())));
+    owner_key.emplace(*key);
     auto installed = Await(replica->InstallClusterCertificate(std::move(install)));
     ASSERT_TRUE(installed.ok()) << installed.error();
   }
