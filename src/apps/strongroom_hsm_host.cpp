@@ -49,6 +49,7 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"auto", "credential", "file"}));
   app.add_option("--hsm-user", options.hsm_uid, "Number of the HSMs' user, when started as root");
   app.add_option("--hsm-group", options.hsm_gid, "Number of the HSMs' group");
+  app.add_option("--max-keys", options.max_keys, "Keys that a cluster holds at most")->check(CLI::Range(1, 100000));
   app.add_option("--parent-fd", options.parent_fd, "Stops when this descriptor (a pipe's reading end) ends");
   app.add_option("--ready-fd", options.ready_fd, "Writes a line there when the control link can be reached");
   app.add_flag("--die-with-parent", options.die_with_parent, "Stops when the parent process ends");

@@ -5,6 +5,7 @@
 #include <boost/asio/co_spawn.hpp>
 
 #include "base/log.h"
+#include "crypto/hash.h"
 #include "crypto/openssl_bridge.h"
 
 namespace strongroom::hsm_host {
@@ -16,6 +17,8 @@ constexpr auto kToken = net::as_tuple(net::use_awaitable_t<LoopExecutor>{});
 constexpr std::chrono::seconds kHandshakeDeadline{10};
 constexpr int kMaxHandshakes = 64;
 constexpr std::size_t kMaxLinks = 128;
+constexpr std::chrono::seconds kSilentAfter{1};
+using Clock = std::chrono::steady_clock;
 using Acceptor = net::basic_socket_acceptor<tcp, LoopExecutor>;
 using Timer =
     net::basic_waitable_timer<std::chrono::steady_clock, net::wait_traits<std::chrono::steady_clock>, LoopExecutor>;
@@ -27,6 +30,9 @@ struct FrontEnds::State : std::enable_shared_from_this<FrontEnds::State> {
   struct Peer {
     crypto::Certificate certificate;
     std::shared_ptr<control::Link> link;
+    std::size_t asked = 0;      // questions that wait for its answer
+    Clock::time_point heard{};  // its last answer, or the first question after it
+    bool silent() const { return asked > 0 && Clock::now() - heard > kSilentAfter; }
   };
   Loop& loop;
   const channel::Identity identity;
@@ -35,13 +41,30 @@ struct FrontEnds::State : std::enable_shared_from_this<FrontEnds::State> {
   Acceptor acceptor;
   std::optional<channel::TlsContext> tls;
   std::vector<crypto::Certificate> allowed;
-  std::list<Peer> peers;
+  std::list<std::shared_ptr<Peer>> peers;
   int handshaking = 0;
 
+  std::shared_ptr<Peer> Choose(const proto::Control& question);
   Task<void> AcceptLoop();
   Task<void> Handshake(std::shared_ptr<control::TcpSocket> client);
   void Take(control::TlsSocket stream, crypto::Certificate certificate, const std::string& from);
 };
+
+std::shared_ptr<FrontEnds::State::Peer> FrontEnds::State::Choose(const proto::Control& question) {
+  std::shared_ptr<Peer> first;
+  crypto::Sha256Digest smallest{};
+  for (const auto& peer : peers) {
+    if (!question.has_log_append() || peer->silent()) continue;
+    const auto rank = crypto::Sha256({AsBytes(question.log_append().cluster_id()), peer->certificate.ToDer()});
+    if (first && rank >= smallest) continue;
+    smallest = rank;
+    first = peer;
+  }
+  if (first) return first;
+  // Who was asked goes to the end of the line.
+  peers.splice(peers.end(), peers, peers.begin());
+  return peers.back();
+}
 
 Task<void> FrontEnds::State::AcceptLoop() {
   while (acceptor.is_open()) {
@@ -92,11 +115,11 @@ Task<void> FrontEnds::State::Handshake(std::shared_ptr<control::TcpSocket> clien
 
 void FrontEnds::State::Take(control::TlsSocket stream, crypto::Certificate certificate, const std::string& from) {
   auto link = control::Link::Make(loop, control::MakeLinkStream(std::move(stream)));
-  peers.push_back({std::move(certificate), link});
+  peers.push_back(std::make_shared<Peer>(Peer{std::move(certificate), link}));
   spdlog::info("A front end has connected from {}.", from);
   link->Start(on_question, on_notice, [weak = weak_from_this(), which = link.get(), from](const Error& why) {
     spdlog::warn("The front end at {} is gone: {}", from, why.ForLog());
-    if (const auto self = weak.lock()) self->peers.remove_if([which](const Peer& p) { return p.link.get() == which; });
+    if (const auto self = weak.lock()) self->peers.remove_if([which](const auto& p) { return p->link.get() == which; });
   });
 }
 
@@ -148,8 +171,8 @@ void FrontEnds::Allow(std::vector<crypto::Certificate> certificates) {
   }
   std::vector<std::shared_ptr<control::Link>> removed;
   for (const auto& peer : state_->peers)
-    if (std::find(state_->allowed.begin(), state_->allowed.end(), peer.certificate) == state_->allowed.end())
-      removed.push_back(peer.link);
+    if (std::find(state_->allowed.begin(), state_->allowed.end(), peer->certificate) == state_->allowed.end())
+      removed.push_back(peer->link);
   for (const auto& link : removed) link->Close(Error(Errc::kUntrusted, "The front end is no longer allowed."));
 }
 
@@ -157,15 +180,17 @@ Task<Result<proto::Control>> FrontEnds::AskAny(proto::Control question, std::chr
   const auto state = state_;
   if (state->peers.empty())
     co_return Error(Errc::kUnavailable, "No front end is connected.").WithDetail("nothing was sent");
-  // Who was asked goes to the end of the line.
-  state->peers.splice(state->peers.end(), state->peers, state->peers.begin());
-  const auto link = state->peers.back().link;
-  co_return co_await link->Ask(std::move(question), deadline);
+  const std::shared_ptr<State::Peer> peer = state->Choose(question);
+  if (peer->asked++ == 0) peer->heard = Clock::now();
+  auto answer = co_await peer->link->Ask(std::move(question), deadline);
+  --peer->asked;
+  peer->heard = Clock::now();
+  co_return answer;
 }
 
 void FrontEnds::NotifyAll(const proto::Control& notice) {
   for (const auto& peer : state_->peers) {
-    const Status sent = peer.link->Notify(notice);
+    const Status sent = peer->link->Notify(notice);
     if (!sent.ok()) LogError("passing on a notice", sent.error());
   }
 }

@@ -28,7 +28,9 @@ class FrontEnds {
   Status Listen(const std::string& address, std::uint16_t port);
   /// Who may connect from now on; links of others are closed.
   void Allow(std::vector<crypto::Certificate> certificates);
-  /// Asks one front end, each in turn. Errors: kUnavailable at once when there is none, or it was lost meanwhile.
+  /// Asks one front end, each in turn; but all appends to one cluster's log go to the same one as long as it answers,
+  /// from whatever host they come, so that it can see to it that HSMs take turns. Errors: kUnavailable at once when
+  /// there is none, or it was lost meanwhile.
   Task<Result<proto::Control>> AskAny(proto::Control question, std::chrono::milliseconds deadline);
   void NotifyAll(const proto::Control& notice);
   std::size_t connected() const noexcept;

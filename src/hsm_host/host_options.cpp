@@ -50,6 +50,7 @@ bool TakeOne(std::string_view key, const toml::node& node, HostOptions& to) {
   if (key == "relay_user") return Take(node, to.relay_uid, 1);
   if (key == "relay_group") return Take(node, to.relay_gid, 1);
   if (key == "relay_threads") return Take(node, to.relay_threads, 0);
+  if (key == "max_keys") return Take(node, to.max_keys, 1);
   if (key == "log_level") return Take(node, to.log_level);
   return false;
 }

@@ -24,16 +24,17 @@ struct HostOptions {
   gid_t hsm_gid = 61742;
   uid_t relay_uid = 61741;
   gid_t relay_gid = 61741;
-  unsigned relay_threads = 0;  // 0: one per processor
-  int parent_fd = -1;          // reading end of a pipe: at its end everything stops
-  int ready_fd = -1;           // gets one line when the control link can be reached
+  unsigned relay_threads = 0;     // 0: one per processor
+  std::uint32_t max_keys = 3300;  // of each HSM's cluster
+  int parent_fd = -1;             // reading end of a pipe: at its end everything stops
+  int ready_fd = -1;              // gets one line when the control link can be reached
   bool die_with_parent = false;
   std::string log_level = "info";
 };
 
 /// Reads a TOML file's [host] table over what `options` holds: data, hsm_state, hsm_program, address, control_port,
 /// root_key ("auto", "credential", "file"), hsm_user, hsm_group, relay_user, relay_group (numbers), relay_threads,
-/// log_level. Errors: kNotFound; kInvalidArgument, with the key's name or the line.
+/// max_keys, log_level. Errors: kNotFound; kInvalidArgument, with the key's name or the line.
 Status ReadHostOptions(const std::filesystem::path& file, HostOptions& options);
 
 /// "auto", "credential" or "file". Errors: kInvalidArgument.

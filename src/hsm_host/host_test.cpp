@@ -4,7 +4,10 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <fstream>
+#include <list>
+#include <map>
 #include <set>
 
 #include "hsm_host/key_file.h"
@@ -394,6 +397,46 @@ TEST_F(HostTest, AnHsmAsksWhicheverFrontEndIsThere) {
   EXPECT_EQ(outcome->error().code(), Errc::kUnavailable);
   EXPECT_TRUE(Ask(*two, "hsm-a", LogRead("c")).ok());
   StopFrontEnd(std::move(two));
+}
+
+TEST_F(HostTest, AppendsToOneClusterGoToOneFrontEndThatAnswers) {
+  const auto append = [](int cluster) {
+    proto::Control question;
+    question.mutable_log_append()->set_cluster_id("cluster-" + std::to_string(cluster));
+    return question;
+  };
+  StartHost();
+  auto one = ConnectFrontEnd("one", 1);
+  auto two = ConnectFrontEnd("two", 2);
+  ASSERT_TRUE(StartHsm(*one, "hsm-a", HsmAddress(0)).ok());
+  Status_(*one, "hsm-a");
+  std::map<int, std::uint64_t> asked;
+  for (int cluster = 0; cluster < 32; ++cluster) {
+    std::set<std::uint64_t> answered;
+    for (int i = 0; i < 3; ++i) answered.insert(Ask(*one, "hsm-a", append(cluster))->log_read().head());
+    ASSERT_EQ(answered.size(), 1U);
+    asked[cluster] = *answered.begin();
+  }
+  const auto to_two = std::ranges::find(asked, 2U, &std::pair<const int, std::uint64_t>::second);
+  ASSERT_NE(to_two, asked.end());
+  EXPECT_NE(std::ranges::find(asked, 1U, &std::pair<const int, std::uint64_t>::second), asked.end());
+  // One that has been silent for a while is passed over.
+  two->answers = false;
+  std::list<std::optional<Result<proto::Control>>> outcomes;
+  const auto answered = [&] {
+    return std::ranges::any_of(outcomes, [](const auto& each) { return each.has_value(); });
+  };
+  while (!answered()) {
+    auto work = AskInto(*one, "hsm-a", append(to_two->first), outcomes.emplace_back());
+    boost::asio::co_spawn(loop_, std::move(work), boost::asio::detached);
+    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(100);
+    RunUntil([&] { return answered() || std::chrono::steady_clock::now() > until; });
+  }
+  EXPECT_EQ(
+      std::ranges::find_if(outcomes, [](const auto& each) { return each.has_value(); })->value()->log_read().head(),
+      1U);
+  StopFrontEnd(std::move(two));
+  StopFrontEnd(std::move(one));
 }
 
 TEST_F(HostTest, NoticesGoToTheHsmAndToEveryFrontEnd) {

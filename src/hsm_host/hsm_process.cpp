@@ -78,7 +78,8 @@ Result<StartedHsm> Launch(const HsmLauncher& launcher, const HsmEntry& entry, in
   SpawnOptions spawn;
   spawn.program = launcher.program;
   // The HSM starts inside its directory: its user need not reach it from the root.
-  spawn.arguments = {"strongroom-hsm", "--hsm-id", entry.hsm_id, "--state-dir", "."};
+  spawn.arguments = {
+      "strongroom-hsm", "--hsm-id", entry.hsm_id, "--state-dir", ".", "--max-keys", std::to_string(options.max_keys)};
   spawn.descriptors = {{hsm_end.get(), 3}, {listening.get(), 4}, {root_key.get(), 5}};
   if (recovery_key >= 0) {
     spawn.arguments.push_back("--maintenance");

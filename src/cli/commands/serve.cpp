@@ -97,12 +97,13 @@ std::vector<Kept> Children(const DataDirectory& data, const Settings& settings, 
                            int lock) {
   const auto programs = ProgramDirectory();
   std::vector<Kept> children(2);
-  children[0].spec = {"strongroom-hsm-host",
-                      programs / "strongroom-hsm-host",
-                      {"--data", data.host().string(), "--hsm-state", data.hsm().string(), "--address",
-                       settings.network_prefix + ".1", "--die-with-parent", "--log-level", settings.log_level},
-                      std::nullopt,
-                      lock};
+  children[0].spec = {
+      "strongroom-hsm-host",
+      programs / "strongroom-hsm-host",
+      {"--data", data.host().string(), "--hsm-state", data.hsm().string(), "--address", settings.network_prefix + ".1",
+       "--die-with-parent", "--max-keys", std::to_string(settings.max_keys), "--log-level", settings.log_level},
+      std::nullopt,
+      lock};
   children[1].spec = {"strongroomd",
                       programs / "strongroomd",
                       {"--data", data.root().string(), "--config", config.string()},

@@ -100,8 +100,10 @@ Task<Result<proto::Control>> LogServer::Append(std::string host_id, proto::Contr
   if (asked.prev_hash().size() != kHashBytes) {
     co_return Error(Errc::kInvalidArgument, "A record is chained by a hash of 32 bytes.");
   }
-  auto append = [host_id, hsm_id = question.hsm_id(), cluster_id = asked.cluster_id(), number,
-                 prev_hash = Copy(asked.prev_hash()), record = Copy(asked.record()), again = asked.again(),
+  const std::string hsm_id = question.hsm_id();
+  if (!asked.again()) co_await turns_.Wait(asked.cluster_id(), hsm_id);
+  auto append = [host_id, hsm_id, cluster_id = asked.cluster_id(), number, prev_hash = Copy(asked.prev_hash()),
+                 record = Copy(asked.record()), again = asked.again(),
                  heads = heads_.For(asked.cluster_id())](store::Transaction& t) -> Result<Appended> {
     SR_CHECK(RequireMember(t, host_id, hsm_id, cluster_id));
     Appended done;
@@ -125,6 +127,11 @@ Task<Result<proto::Control>> LogServer::Append(std::string host_id, proto::Contr
     return done;
   };
   SR_CO_TRY(const Appended done, co_await database_.Run(std::move(append)));
+  if (done.outcome.appended) {
+    turns_.Won(asked.cluster_id(), hsm_id);
+  } else {
+    turns_.Lost(asked.cluster_id(), hsm_id);
+  }
   proto::Control answer;
   proto::LogAppend& body = *answer.mutable_log_append();
   body.set_cluster_id(asked.cluster_id());

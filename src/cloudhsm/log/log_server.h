@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/task.h"
+#include "cloudhsm/log/append_turns.h"
 #include "cloudhsm/log/reported_heads.h"
 #include "cloudhsm/nodes/steps.h"
 #include "control.pb.h"
@@ -16,6 +17,7 @@ namespace strongroom::cloudhsm {
 /// Promise   an HSM reaches the log of the cluster that the store says it belongs to, through the host that houses it,
 /// and
 ///           no other; an append that is answered as done is durable.
+///           HSMs that append at once take turns.
 ///           A log that was set back takes nothing new before the HSMs have given back what they have of it.
 /// Errors    kStale  as just said, nothing was written; kConflict  the row to be moved aside is another one by now;
 ///           kPermission  the HSM is not one of that host or cluster; kInvalidArgument  sizes and numbers;
@@ -47,6 +49,7 @@ class LogServer {
   Notice notice_;
   DeviceCertifier* certifier_;
   ReportedHeads heads_;
+  AppendTurns turns_;
 };
 
 }  // namespace strongroom::cloudhsm

@@ -95,21 +95,23 @@ void Replica::Core::Start() {
 
 Task<void> Replica::Core::Poll() {
   constexpr auto kToken = boost::asio::as_tuple(boost::asio::use_awaitable_t<LoopExecutor>{});
-  while (!Gone()) {
+  for (bool noticed = false; !Gone();) {
     if (!device_.cluster_id().empty()) {
-      const Status caught_up = co_await CatchUp(Reason::kPoll);
+      const Status caught_up = co_await CatchUp(noticed ? Reason::kNotice : Reason::kPoll);
       if (caught_up.ok()) co_await RaiseFeatureLevel();
     }
     if (Gone()) break;
-    if (!std::exchange(poll_now_, false)) {
-      poll_timer_.expires_after(options_.poll);
-      co_await poll_timer_.async_wait(kToken);
-    }
+    noticed = std::exchange(poll_now_, false);
+    if (noticed) continue;
+    poll_timer_.expires_after(options_.poll);
+    co_await poll_timer_.async_wait(kToken);
+    noticed = std::exchange(poll_now_, false);
   }
 }
 
 void Replica::Core::OnLogNotice(const proto::LogNotice& notice) {
   if (notice.cluster_id() != device_.cluster_id() || notice.head() <= head_.number) return;
+  noticed_head_ = notice.head();
   poll_now_ = true;
   poll_timer_.cancel();
 }
@@ -122,6 +124,7 @@ Status Replica::Core::BuildFromSnapshot() {
   SR_TRY(const SnapshotContent content, OpenSnapshot(envelope, *secret, device_.cluster_id()));
   SR_TRY(state_, State::FromSnapshot(content.body, content.segments, options_.feature_level));
   head_ = Head{envelope.number, envelope.link};
+  log_.ReleaseSnapshot();
   return {};
 }
 

@@ -112,7 +112,9 @@ class Replica::Core : public std::enable_shared_from_this<Replica::Core> {
   Status Prepare(const Verified& verified);
   /// Applies a record that is in the local log. After an error this HSM has stopped.
   Status Apply(const Verified& verified);
-  Status ApplyRows(const std::vector<StoredRecord>& rows);
+  Status ApplyRows(const std::vector<StoredRecord>& rows, Durable when = Durable::kNow);
+  /// What the last lost race left to the next sync.
+  void SyncRest();
   Status CommitPending();
   void RefreshPosition();
   void CompactIfDue();
@@ -188,6 +190,7 @@ class Replica::Core : public std::enable_shared_from_this<Replica::Core> {
   LoopTimer poll_timer_;
   std::deque<RequestPtr> waiting_;
   bool pumping_ = false, polling_ = false, poll_now_ = false;
+  std::uint64_t noticed_head_ = 0;  // the newest that the control link has told of
   bool store_away_ = false;
   std::optional<Error> contradiction_;  // the store's log is not ours
   bool forked_ = false;                 // and it has records that the store has not

@@ -12,6 +12,7 @@ constexpr std::size_t kMaxBatchRequests = 256;
 constexpr std::size_t kMaxBatchBytes = kMaxRecordBytes / 2;
 constexpr std::size_t kMaxOneChangeBytes = kMaxRecordBytes - 64 * 1024;
 constexpr int kMaxLostRaces = 64;
+constexpr std::chrono::seconds kRaceFor(10);  // even if more are lost; longer than clients wait
 constexpr int kOffersAtOnce = 3;
 
 Error NothingChanged() {
@@ -56,6 +57,7 @@ Task<void> Replica::Core::Pump() {
   while (!waiting_.empty() && !Gone()) {
     const Turns::Turn turn = co_await turns_.Take();
     co_await OneBatch();
+    SyncRest();
   }
   pumping_ = false;
 }
@@ -74,7 +76,8 @@ Task<Status> Replica::Core::ReadyToAppend() {
 }
 
 Task<void> Replica::Core::OneBatch() {
-  for (int lost = 0; lost < kMaxLostRaces;) {
+  const auto begun = std::chrono::steady_clock::now();
+  for (int lost = 0; lost < kMaxLostRaces || std::chrono::steady_clock::now() - begun < kRaceFor;) {
     if (const Status ready = co_await ReadyToAppend(); !ready.ok()) co_return FailWaiting(ready.error());
     Draft draft;
     MakeDraft(draft);
@@ -234,10 +237,11 @@ Replica::Core::Append Replica::Core::TakeOffer(Offer offer, bool offered_before)
   }
   if (offer.outcome == Outcome::kLost) {
     SetStoreAway(false);
-    if (const Status cut = log_.CutOff(); !cut.ok()) return {End::kOpen, cut.error()};
+    // The number is taken, so the record can never stand; all this is synced with the next one, or by SyncRest.
+    if (const Status cut = log_.CutOff(Durable::kLater); !cut.ok()) return {End::kOpen, cut.error()};
     pending_record_.clear();
     const std::uint64_t before = head_.number;
-    const Status applied = ApplyRows(offer.rows);
+    const Status applied = ApplyRows(offer.rows, Durable::kLater);
     if (!applied.ok()) return {End::kRefused, applied.error()};
     if (head_.number == before) return {End::kRefused, NothingChanged()};  // it says lost and does not say to what
     return {End::kLost, {}};
@@ -258,6 +262,7 @@ Task<Status> Replica::Core::Settle() {
   SR_CO_CHECK(Usable());
   const std::uint64_t number = head_.number + 1;
   const Append append = TakeOffer(std::move(offer), true);
+  SyncRest();
   SR_CO_CHECK(Usable());
   if (append.end == Append::End::kDone) spdlog::info("record {} was settled: it stands", number);
   if (append.end == Append::End::kLost) spdlog::info("record {} was settled: another one stands", number);

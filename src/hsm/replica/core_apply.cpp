@@ -6,7 +6,7 @@
 namespace strongroom::hsm::replica {
 namespace {
 constexpr std::uint64_t kRecordsBetweenAttempts = 256;
-}
+}  // namespace
 
 Result<Replica::Core::Verified> Replica::Core::Verify(ByteView record) const {
   Verified verified;
@@ -63,7 +63,7 @@ Status Replica::Core::Apply(const Verified& verified) {
   return {};
 }
 
-Status Replica::Core::ApplyRows(const std::vector<StoredRecord>& rows) {
+Status Replica::Core::ApplyRows(const std::vector<StoredRecord>& rows, Durable when) {
   Status end;
   bool wrote = false;
   for (const StoredRecord& row : rows) {
@@ -81,10 +81,15 @@ Status Replica::Core::ApplyRows(const std::vector<StoredRecord>& rows) {
     if (!end.ok() || stopped_) break;
   }
   if (wrote && !stopped_) {
-    if (const Status synced = log_.Sync(); !synced.ok()) LogError("syncing the local log", synced.error());
+    if (when == Durable::kNow) SyncRest();
     CompactIfDue();
   }
   return end;
+}
+
+void Replica::Core::SyncRest() {
+  if (stopped_ || !log_.unsynced()) return;
+  if (const Status synced = log_.Sync(); !synced.ok()) LogError("syncing the local log", synced.error());
 }
 
 Status Replica::Core::CommitPending() {
@@ -126,14 +131,17 @@ Result<Bytes> Replica::Core::SnapshotBytes() const {
 
 void Replica::Core::CompactIfDue() {
   if (log_.pending() || head_.number < compact_not_before_) return;
-  if (log_.records_since_snapshot() < options_.compact_after_records &&
-      (log_.size_bytes() < options_.compact_after_bytes || log_.records_since_snapshot() == 0))
+  // In proportion to a large snapshot, so that a large cluster does not write it all the time.
+  const std::size_t times = std::max<std::size_t>(log_.snapshot_bytes() / options_.compact_after_bytes, 1);
+  if (log_.records_since_snapshot() < times * options_.compact_after_records &&
+      (log_.size_bytes() < times * options_.compact_after_bytes || log_.records_since_snapshot() == 0))
     return;
   compact_not_before_ = head_.number + std::min<std::uint64_t>(kRecordsBetweenAttempts, options_.compact_after_records);
   auto snapshot = SnapshotBytes();
   const Status compacted =
       snapshot.ok() ? log_.Compact(std::move(*snapshot), head_.number, options_.history_records) : snapshot.error();
   if (!compacted.ok()) LogError("compacting the local log", compacted.error());
+  log_.ReleaseSnapshot();
 }
 
 Status Replica::Core::EnsureHsmCertificate() {

@@ -21,6 +21,7 @@ Task<Status> Replica::Core::CatchUp(Reason reason) {
   SR_CO_CHECK(Usable());
   if (device_.cluster_id().empty()) co_return Error(Errc::kInvalidState, "This HSM belongs to no cluster.");
   if (catch_ups_started_ > started_before) co_return last_catch_up_;  // one that began after this call has ended
+  if (reason == Reason::kNotice && head_.number >= noticed_head_ && changes_possible()) co_return Status{};
   co_return co_await CatchUpNow();
 }
 

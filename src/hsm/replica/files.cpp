@@ -104,10 +104,10 @@ Status SyncFile(const File& file, const std::filesystem::path& path) {
   return {};
 }
 
-Status CutFile(const File& file, const std::filesystem::path& path, std::uint64_t size) {
+Status CutFile(const File& file, const std::filesystem::path& path, std::uint64_t size, Durable when) {
   if (const int refused = Refused(FileStep::kCut, path)) return FileError("cutting", path, refused);
   if (::ftruncate(file.get(), static_cast<off_t>(size)) != 0) return FileError("cutting", path, errno);
-  return SyncFile(file, path);
+  return when == Durable::kNow ? SyncFile(file, path) : Status{};
 }
 
 Status SyncDirectory(const std::filesystem::path& directory) {

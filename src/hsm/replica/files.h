@@ -43,7 +43,9 @@ Result<std::optional<Bytes>> ReadFile(const std::filesystem::path& path, std::si
 /// All of it, or an error.
 Status WriteAll(const File& file, const std::filesystem::path& path, ByteView bytes);
 Status SyncFile(const File& file, const std::filesystem::path& path);
-Status CutFile(const File& file, const std::filesystem::path& path, std::uint64_t size);
+/// Later: with the next sync of the file.
+enum class Durable { kNow, kLater };
+Status CutFile(const File& file, const std::filesystem::path& path, std::uint64_t size, Durable when = Durable::kNow);
 Status SyncDirectory(const std::filesystem::path& directory);
 /// Temporary file beside it, synced, renamed, directory synced: a crash leaves the old content or the new.
 Status ReplaceFile(const std::filesystem::path& path, ByteView content);

@@ -6,7 +6,7 @@ namespace {
 
 using namespace testing;  // NOLINT: the test's own helpers
 
-constexpr std::uint32_t kNew = kFeatureLevel, kOld = kFeatureLevel - 1;
+constexpr std::uint32_t kNew = kFeatureLevel, kOld = kLevelOfAdmissionRules - 1;
 
 Decide Demand() {
   return [](const State& state) -> Result<Proposal> {

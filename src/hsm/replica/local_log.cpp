@@ -49,6 +49,7 @@ Result<LocalLog> LocalLog::Open(const std::filesystem::path& directory) {
     SR_TRY(const Envelope envelope, ParseSnapshot(*snapshot));
     log.snapshot_number_ = envelope.number;
     log.snapshot_ = std::move(*snapshot);
+    log.snapshot_bytes_ = log.snapshot_.size();
   }
   SR_TRY(const auto content, ReadFile(log.path(), kMaxLogBytes));
   if (content) {
@@ -154,7 +155,11 @@ std::size_t LocalLog::records_since_snapshot() const noexcept {
   return entries_.empty() ? 0 : static_cast<std::size_t>(last() - snapshot_number_);
 }
 
-Status LocalLog::TruncateTo(std::uint64_t size) { return CutFile(file_, path(), size); }
+Status LocalLog::TruncateTo(std::uint64_t size, Durable when) {
+  SR_CHECK(CutFile(file_, path(), size, when));
+  unsynced_ = when == Durable::kLater;
+  return {};
+}
 
 Status LocalLog::EnsureOpen() {
   if (file_.open()) return {};
@@ -174,6 +179,7 @@ Status LocalLog::AppendBytes(ByteView bytes, bool sync) {
   if (written.ok() && sync) written = SyncFile(file_, path());
   if (written.ok()) {
     end_ += bytes.size();
+    if (sync) unsynced_ = false;
     return written;
   }
   // Back to what was there. If even that fails, the next use opens the file anew and cuts it first.
@@ -205,11 +211,11 @@ Status LocalLog::Acknowledge() {
   return {};
 }
 
-Status LocalLog::CutOff() {
+Status LocalLog::CutOff(Durable when) {
   if (!pending()) return Error(Errc::kInternal, "No record is pending.");
   SR_CHECK(EnsureOpen());
   const std::uint64_t start = entries_.back().offset - kEntryHeadBytes;
-  SR_CHECK(TruncateTo(start));
+  SR_CHECK(TruncateTo(start, when));
   end_ = start;
   entries_.pop_back();
   return {};
@@ -223,13 +229,16 @@ Status LocalLog::AppendAcknowledged(std::uint64_t number, ByteView record) {
   PutEntry(content, kRecord, record);
   PutAcknowledgement(content, number);
   SR_CHECK(AppendBytes(content, false));
+  unsynced_ = true;
   entries_.push_back({number, offset, static_cast<std::uint32_t>(record.size()), true, HashOf(record)});
   return {};
 }
 
 Status LocalLog::Sync() {
   SR_CHECK(EnsureOpen());
-  return SyncFile(file_, path());
+  SR_CHECK(SyncFile(file_, path()));
+  unsynced_ = false;
+  return {};
 }
 
 Status LocalLog::Compact(Bytes snapshot, std::uint64_t number, std::size_t history) {
@@ -237,6 +246,7 @@ Status LocalLog::Compact(Bytes snapshot, std::uint64_t number, std::size_t histo
   // Snapshot first: with the old log beside it, the files still fit each other.
   SR_CHECK(ReplaceFile(directory_ / "snapshot", snapshot));
   snapshot_ = std::move(snapshot);
+  snapshot_bytes_ = snapshot_.size();
   snapshot_number_ = number;
   std::size_t keep = 0, kept_bytes = 0;
   for (auto entry = entries_.rbegin(); entry != entries_.rend() && keep < history; ++entry, ++keep) {
@@ -259,6 +269,7 @@ Status LocalLog::Compact(Bytes snapshot, std::uint64_t number, std::size_t histo
     return replaced;
   }
   end_ = content.size();
+  unsynced_ = false;
   entries_ = std::move(kept);
   return {};
 }
@@ -268,12 +279,14 @@ Status LocalLog::Reset(Bytes snapshot, std::uint64_t number) {
   SR_CHECK(RemoveFile(path()));
   entries_.clear();
   end_ = 0;
+  unsynced_ = false;
   if (snapshot.empty()) {
     SR_CHECK(RemoveFile(directory_ / "snapshot"));
   } else {
     SR_CHECK(ReplaceFile(directory_ / "snapshot", snapshot));
   }
   snapshot_ = std::move(snapshot);
+  snapshot_bytes_ = snapshot_.size();
   snapshot_number_ = number;
   return {};
 }

@@ -22,8 +22,11 @@ class LocalLog {
   /// Reads both files. A torn last entry is cut off the file at the first write, never before.
   static Result<LocalLog> Open(const std::filesystem::path& directory);
 
-  /// The snapshot from which the state is built; empty when it is built from record 1.
+  /// The snapshot from which the state is built; empty when it is built from record 1, or released.
   const Bytes& snapshot() const noexcept { return snapshot_; }
+  /// Gives up its memory: it is needed once.
+  void ReleaseSnapshot() { Bytes().swap(snapshot_); }
+  std::size_t snapshot_bytes() const noexcept { return snapshot_bytes_; }
   std::uint64_t snapshot_number() const noexcept { return snapshot_number_; }
   /// Numbers of the records in the file; first 0 when there is none. Those up to the snapshot's number are history,
   /// kept for a store that was set back.
@@ -45,11 +48,13 @@ class LocalLog {
   /// Marks the pending record. Not synced, and a mark that cannot be written is no error: the record is settled again
   /// at start.
   Status Acknowledge();
-  /// Removes the pending record.
-  Status CutOff();
-  /// A record that the store has. Not synced before Sync().
+  /// Removes the pending record. Not synced with kLater, which is for a record that can never stand.
+  Status CutOff(Durable when = Durable::kNow);
+  /// A record that the store has. Not synced before Sync() or the next WriteAhead().
   Status AppendAcknowledged(std::uint64_t number, ByteView record);
   Status Sync();
+  /// Whether anything but marks waits for a sync.
+  bool unsynced() const noexcept { return unsynced_; }
   /// Replaces the snapshot by one of the newest record and keeps at most `history` records before it.
   Status Compact(Bytes snapshot, std::uint64_t number, std::size_t history);
   /// Begins anew from a snapshot (which may be empty: then from record 1), without records.
@@ -73,13 +78,15 @@ class LocalLog {
   Status EnsureOpen();
   /// Appends bytes at end_, or restores the file's old size.
   Status AppendBytes(ByteView bytes, bool sync);
-  Status TruncateTo(std::uint64_t size);
+  Status TruncateTo(std::uint64_t size, Durable when = Durable::kNow);
   const Entry* Find(std::uint64_t number) const;
 
   std::filesystem::path directory_;
   File file_;
   std::uint64_t end_ = 0;
+  bool unsynced_ = false;
   Bytes snapshot_;
+  std::size_t snapshot_bytes_ = 0;
   std::uint64_t snapshot_number_ = 0;
   std::deque<Entry> entries_;
 };

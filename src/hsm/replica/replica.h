@@ -21,7 +21,8 @@ namespace strongroom::hsm::replica {
 
 /// Why somebody wants the newest state.
 enum class Reason {
-  kPoll,            // once a second, and when the control link says that there is more
+  kPoll,            // once a second
+  kNotice,          // the control link says that there is more; nothing to do if it has come meanwhile
   kNegativeAnswer,  // before "no such key", "no such user", "wrong password"; rate-limited
   kPosition,        // a client has seen more than this HSM
   kForced,

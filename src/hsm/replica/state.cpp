@@ -31,14 +31,31 @@ Result<SharedSecret> SegmentAt(const Segments& segments, std::uint32_t index) {
 
 Bytes Copy(const std::string& text) { return ToBytes(AsBytes(text)); }
 
+/// The key with one sharer more or less; sharers stay in the order of their ids.
+KeyPtr SharedAnew(const Key& key, std::uint32_t user_id, bool shared) {
+  auto changed = std::make_shared<Key>(key);
+  auto& sharers = *changed->info.mutable_shared_with();
+  const auto at = std::lower_bound(sharers.begin(), sharers.end(), user_id);
+  if (!shared) {
+    sharers.erase(at);
+  } else {
+    const auto index = at - sharers.begin();
+    sharers.Add(user_id);
+    std::rotate(sharers.begin() + index, sharers.end() - 1, sharers.end());
+  }
+  return changed;
+}
+
 }  // namespace
 
 Status State::BeginRecord(std::int64_t written_millis) {
   if (written_millis < written_millis_) return Contradiction("the record's time runs backwards");
   written_millis_ = written_millis;
-  while (!answers_by_age_.empty() && written_millis_ - answers_by_age_.begin()->first > kRememberedMillis) {
-    answers_.erase(answers_by_age_.begin()->second);
-    answers_by_age_.erase(answers_by_age_.begin());
+  while (!answers_by_age_.empty()) {
+    const auto oldest = answers_by_age_.begin()->first;
+    if (written_millis_ - oldest.first <= kRememberedMillis) break;
+    answers_.erase(oldest.second);
+    answers_by_age_.erase(oldest);
   }
   return {};
 }
@@ -51,8 +68,8 @@ Status State::ApplyBatch(const proto::LogBatch& batch, const Segments& segments)
 
 Status State::Apply(const proto::Change& change, const Segments& segments) {
   SR_CHECK(ApplyBody(change, segments));
-  Remember(change);
-  return {};
+  if (change.client_id().empty()) return {};
+  return Remember(change.client_id(), change.command(), written_millis_, change.answer());
 }
 
 Status State::ApplyBody(const proto::Change& change, const Segments& segments) {
@@ -77,6 +94,7 @@ Status State::ApplyBody(const proto::Change& change, const Segments& segments) {
     case proto::Change::kLoginFailures: return On(change.login_failures());
     case proto::Change::kKeyPut: return On(change.key_put(), segments);
     case proto::Change::kKeyRemoved: return On(change.key_removed());
+    case proto::Change::kKeyShared: return On(change.key_shared());
     case proto::Change::kFrontEndEnrolled: return On(change.front_end_enrolled());
     case proto::Change::kDomainKeyGeneration: return On(change.domain_key_generation(), segments);
     case proto::Change::kFrontEndRemoved: return On(change.front_end_removed());
@@ -97,25 +115,22 @@ std::uint32_t FeatureLevelOf(const proto::Change& change) noexcept {
     case proto::Change::kAdmissionRequested:
     case proto::Change::kAdmissionApproved:
     case proto::Change::kAdmissionWithdrawn: return kLevelOfAdmissionRules;
+    case proto::Change::kKeyShared: return kLevelOfSharing;
     case proto::Change::BODY_NOT_SET: return kFeatureLevel + 1;  // of a type that this software's schema does not have
     default: return 1;
   }
 }
 
-void State::Remember(const proto::Change& change) {
-  if (change.client_id().empty()) return;
-  RequestName name{Copy(change.client_id()), change.command()};
-  const auto [at, fresh] = answers_.try_emplace(name);
-  if (!fresh) {
-    auto [begin, end] = answers_by_age_.equal_range(at->second.at_millis);
-    for (auto each = begin; each != end; ++each)
-      if (each->second == name) {
-        answers_by_age_.erase(each);
-        break;
-      }
-  }
-  at->second = Remembrance{written_millis_, Copy(change.answer())};
-  answers_by_age_.emplace(written_millis_, std::move(name));
+Status State::Remember(const std::string& client_id, std::uint32_t command, std::int64_t at_millis,
+                       const std::string& answer) {
+  RequestName name{{}, command};
+  if (client_id.size() != name.first.size()) return Contradiction("a client id of another size");
+  std::ranges::copy(AsBytes(client_id), name.first.begin());
+  const auto before = answers_.find(name);
+  if (before != answers_.end()) answers_by_age_.erase({before->second.at_millis, name});
+  answers_.Put(name, Remembrance{at_millis, std::make_shared<const Bytes>(Copy(answer))});
+  answers_by_age_.Put({at_millis, name}, {});
+  return {};
 }
 
 Status State::On(const proto::Genesis& genesis, const Segments& segments) {
@@ -249,6 +264,9 @@ Status State::On(const proto::UserRemoved& removed) {
   if (known == users_.end()) return Contradiction("removal of user " + std::to_string(removed.id()));
   user_ids_.erase(Lower(known->second.info.name()));
   users_.erase(known);
+  const Keys before = keys_;
+  for (const auto& [handle, key] : before)
+    if (IsSharedWith(key->info, removed.id())) keys_.Put(handle, SharedAnew(*key, removed.id(), false));
   return {};
 }
 
@@ -276,12 +294,23 @@ Status State::On(const proto::KeyPut& put, const Segments& segments) {
     if (handle < next_handle_) return Contradiction("key handle " + std::to_string(handle) + " again");
     next_handle_ = handle + 1;
   }
-  keys_[handle] = std::move(key);
+  keys_.Put(handle, std::move(key));
   return {};
 }
 
 Status State::On(const proto::KeyRemoved& removed) {
   if (keys_.erase(removed.handle()) == 0) return Contradiction("removal of key " + std::to_string(removed.handle()));
+  return {};
+}
+
+Status State::On(const proto::KeyShared& shared) {
+  const auto found = keys_.find(shared.handle());
+  if (found == keys_.end()) return Contradiction("sharing of key " + std::to_string(shared.handle()));
+  const proto::KeyInfo& key = found->second->info;
+  if (key.key_class() == proto::PUBLIC || shared.user_id() == key.owner() || !users_.contains(shared.user_id()))
+    return Contradiction("sharing with user " + std::to_string(shared.user_id()));
+  if (IsSharedWith(key, shared.user_id()) == shared.shared()) return Contradiction("sharing that changes nothing");
+  keys_.Put(shared.handle(), SharedAnew(*found->second, shared.user_id(), shared.shared()));
   return {};
 }
 
@@ -329,8 +358,12 @@ std::uint32_t State::newest_domain_key() const noexcept {
 }
 
 const Bytes* State::Remembered(const wire::ClientId& client, std::uint32_t command) const {
-  const auto found = answers_.find(RequestName{Bytes(client.begin(), client.end()), command});
-  return found == answers_.end() ? nullptr : &found->second.answer;
+  const auto found = answers_.find(RequestName{client, command});
+  return found == answers_.end() ? nullptr : found->second.answer.get();
+}
+
+bool IsSharedWith(const proto::KeyInfo& key, std::uint32_t user_id) noexcept {
+  return std::ranges::binary_search(key.shared_with(), user_id);
 }
 
 Status RequireLevel(const State& state, std::uint32_t level) {

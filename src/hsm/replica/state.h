@@ -7,9 +7,11 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/bytes.h"
+#include "hsm/replica/shared_map.h"
 #include "hsm/vault_sealer.h"
 #include "log.pb.h"
 #include "wire/frame.h"
@@ -19,12 +21,13 @@ namespace strongroom::hsm::replica {
 using Segments = std::vector<SharedSecret>;
 
 /// The newest feature level that this software knows. A record of a higher one stops the HSM.
-inline constexpr std::uint32_t kFeatureLevel = 2;
+inline constexpr std::uint32_t kFeatureLevel = 3;
 /// The level from which on a change of this type may be in the log (docs/formats.md 2); above kFeatureLevel when its
 /// type is not known.
 std::uint32_t FeatureLevelOf(const proto::Change& change) noexcept;
 /// The levels at which changes of a type begin, by name.
 inline constexpr std::uint32_t kLevelOfAdmissionRules = 2;
+inline constexpr std::uint32_t kLevelOfSharing = 3;
 /// Wrong passwords in a row that lock a user (cloudhsm.md 5.3); an AU never locks.
 inline constexpr std::uint32_t kFailuresThatLock = 5;
 /// How long a client's command is remembered with its answer, by the records' own time.
@@ -38,6 +41,8 @@ struct Key {
   Bytes public_key;       // DER SubjectPublicKeyInfo; empty for secret keys
 };
 using KeyPtr = std::shared_ptr<const Key>;
+/// Whether the owner shares it with this user.
+bool IsSharedWith(const proto::KeyInfo& key, std::uint32_t user_id) noexcept;
 
 struct User {
   proto::UserInfo info;
@@ -73,7 +78,7 @@ struct Identity {
 };
 
 /// The cluster's state machine: the same changes in the same order give the same state in every HSM. It knows no clock,
-/// file or network; times come from the records. Copying is cheap per entry (secrets are shared, not copied).
+/// file or network; times come from the records. A copy shares keys, answers and secrets with what it was made from.
 ///
 /// Threads   one loop. References into a state do not survive the next change: hold KeyPtr or copies across co_await.
 class State {
@@ -114,7 +119,8 @@ class State {
   /// The id that the next new user must have.
   std::uint32_t next_user_id() const noexcept { return next_user_id_; }
 
-  const std::map<std::uint32_t, KeyPtr>& keys() const noexcept { return keys_; }
+  using Keys = SharedMap<std::uint32_t, KeyPtr>;
+  const Keys& keys() const noexcept { return keys_; }
   /// Null when there is none.
   KeyPtr FindKey(std::uint32_t handle) const;
   /// The handle that the next new key must have.
@@ -136,9 +142,9 @@ class State {
  private:
   struct Remembrance {
     std::int64_t at_millis = 0;
-    Bytes answer;
+    std::shared_ptr<const Bytes> answer;
   };
-  using RequestName = std::pair<Bytes, std::uint32_t>;
+  using RequestName = std::pair<wire::ClientId, std::uint32_t>;  // and the command
 
   Status ApplyBody(const proto::Change& change, const Segments& segments);
   Status On(const proto::Genesis& genesis, const Segments& segments);
@@ -156,11 +162,13 @@ class State {
   Status On(const proto::LoginFailures& failures);
   Status On(const proto::KeyPut& put, const Segments& segments);
   Status On(const proto::KeyRemoved& removed);
+  Status On(const proto::KeyShared& shared);
   Status On(const proto::FrontEndEnrolled& enrolled);
   Status On(const proto::FrontEndRemoved& removed);
   Status On(const proto::RecoveryKeyReplaced& replaced);
   Status On(const proto::DomainKeyGeneration& generation, const Segments& segments);
-  void Remember(const proto::Change& change);
+  Status Remember(const std::string& client_id, std::uint32_t command, std::int64_t at_millis,
+                  const std::string& answer);
 
   std::uint32_t supported_;
   Identity identity_;
@@ -171,15 +179,15 @@ class State {
   std::map<std::uint32_t, User> users_;
   std::map<std::string, std::uint32_t> user_ids_;  // by lower-case name
   std::uint32_t next_user_id_ = 1;
-  std::map<std::uint32_t, KeyPtr> keys_;
+  Keys keys_;
   std::uint32_t next_handle_ = 1;
   std::map<std::string, MemberEntry> members_;
   bool admission_needs_approval_ = false;
   std::map<std::string, Admission> admissions_;
   std::map<Bytes, std::string> front_ends_;
   std::map<std::uint32_t, SharedSecret> domain_keys_;
-  std::map<RequestName, Remembrance> answers_;
-  std::multimap<std::int64_t, RequestName> answers_by_age_;
+  SharedMap<RequestName, Remembrance> answers_;
+  SharedMap<std::pair<std::int64_t, RequestName>, std::monostate> answers_by_age_;
 };
 
 /// Whether changes that begin at this level may be proposed. Errors: kUnsupported while a member does not know them.

@@ -3,7 +3,7 @@
 namespace strongroom::hsm::replica {
 namespace {
 
-std::string Text(const Bytes& bytes) { return std::string(AsText(bytes)); }
+std::string Text(ByteView bytes) { return std::string(AsText(bytes)); }
 
 std::uint32_t AddSegment(Segments& segments, const SharedSecret& secret) {
   segments.push_back(secret);
@@ -83,7 +83,7 @@ std::pair<proto::SnapshotBody, Segments> State::ToSnapshot() const {
     answer->set_client_id(Text(name.first));
     answer->set_command(name.second);
     answer->set_at_millis(remembered.at_millis);
-    answer->set_answer(Text(remembered.answer));
+    answer->set_answer(Text(*remembered.answer));
   }
   return {std::move(body), std::move(segments)};
 }
@@ -108,11 +108,8 @@ Result<State> State::FromSnapshot(const proto::SnapshotBody& body, const Segment
   for (const proto::AdmissionState& waits : body.admissions())
     state.admissions_[waits.member().hsm_id()] =
         Admission{waits.member(), ToBytes(AsBytes(waits.device_certificate())), waits.approved_by()};
-  for (const proto::RememberedAnswer& answer : body.answers()) {
-    RequestName name{ToBytes(AsBytes(answer.client_id())), answer.command()};
-    state.answers_[name] = Remembrance{answer.at_millis(), ToBytes(AsBytes(answer.answer()))};
-    state.answers_by_age_.emplace(answer.at_millis(), std::move(name));
-  }
+  for (const proto::RememberedAnswer& answer : body.answers())
+    SR_CHECK(state.Remember(answer.client_id(), answer.command(), answer.at_millis(), answer.answer()));
   return state;
 }
 

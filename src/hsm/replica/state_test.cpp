@@ -52,6 +52,13 @@ proto::Change LevelChange(std::uint32_t level) {
   change.mutable_feature_level()->set_level(level);
   return change;
 }
+proto::Change SharingChange(std::uint32_t handle, std::uint32_t user, bool shared = true) {
+  proto::Change change;
+  change.mutable_key_shared()->set_handle(handle);
+  change.mutable_key_shared()->set_user_id(user);
+  change.mutable_key_shared()->set_shared(shared);
+  return change;
+}
 proto::Change UnknownChange() {
   // Field 99 of a later version: kept by protobuf as an unknown field, and no body that this version knows.
   proto::Change change;
@@ -77,6 +84,7 @@ struct Row {
 class ImpossibleChange : public testing::TestWithParam<Row> {};
 TEST_P(ImpossibleChange, StopsTheHsm) {
   State state = Fresh();
+  ASSERT_TRUE(state.Apply(LevelChange(kLevelOfSharing), {}).ok());
   ASSERT_TRUE(state.Apply(KeyChange(5), Three()).ok());
   const Status applied = state.Apply(GetParam().change, Three());
   ASSERT_FALSE(applied.ok());
@@ -91,6 +99,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Row{"UserRenamed", UserChange(1, "other")}, Row{"UserIdZero", UserChange(0, "zero")},
                     Row{"SegmentMissing", KeyChange(6, 3)}, Row{"HandleZero", KeyChange(0)},
                     Row{"HandleAgain", KeyChange(4)}, Row{"FailuresOfNobody", FailuresChange(9, 1)},
+                    Row{"SharingOfNothing", SharingChange(6, 2)}, Row{"SharingWithNobody", SharingChange(5, 9)},
+                    Row{"UnsharingOfWhatIsNotShared", SharingChange(5, 2, false)},
                     Row{"EpochSkipped", EpochChange(3, "hsm-a")}, Row{"RemovalOfNobody", EpochChange(2, "hsm-z")}),
     [](const auto& info) { return info.param.name; });
 
@@ -156,6 +166,13 @@ TEST(State, AnswersAreForgottenAfterTenMinutesOfTheRecordsTime) {
   EXPECT_EQ(state.Remembered(client, 32), nullptr);
 }
 
+TEST(State, AClientIdOfAnotherSizeStopsTheHsm) {
+  State state = Fresh();
+  proto::Change change = KeyChange(1);
+  change.set_client_id(std::string(15, 'c'));
+  EXPECT_EQ(state.Apply(change, Three()).error().code(), Errc::kCorrupted);
+}
+
 TEST(State, FiveFailuresLockAUserButNeverTheApplianceUser) {
   State state = Fresh();
   ASSERT_TRUE(state.Apply(FailuresChange(1, 4), {}).ok());
@@ -174,6 +191,34 @@ TEST(State, ThePrecosFirstPasswordMakesTheClusterActive) {
   EXPECT_EQ(state.lifecycle(), proto::UNINITIALIZED);
   ASSERT_TRUE(state.Apply(UserChange(1, "admin", proto::CO), {}).ok());
   EXPECT_EQ(state.lifecycle(), proto::ACTIVE);
+}
+
+TEST(State, SharersComeAndGoAndStayInOrder) {
+  State state = Fresh();
+  ASSERT_TRUE(state.Apply(KeyChange(5), Three()).ok());
+  EXPECT_FALSE(State(state).Apply(SharingChange(5, 2), {}).ok()) << "before its feature level";
+  ASSERT_TRUE(state.Apply(LevelChange(kLevelOfSharing), {}).ok());
+  ASSERT_TRUE(state.Apply(UserChange(3, "three"), {}).ok());
+  const auto sharers = [&state] {
+    const auto& ids = state.FindKey(5)->info.shared_with();
+    return std::vector<std::uint32_t>(ids.begin(), ids.end());
+  };
+  const KeyPtr held = state.FindKey(5);
+  for (const std::uint32_t user : {2U, 3U, 1U}) ASSERT_TRUE(state.Apply(SharingChange(5, user), {}).ok());
+  EXPECT_EQ(sharers(), (std::vector<std::uint32_t>{1, 2, 3}));
+  EXPECT_EQ(held->info.shared_with_size(), 0) << "who holds a key holds it as it was";
+  EXPECT_FALSE(State(state).Apply(SharingChange(5, 2), {}).ok()) << "twice";
+  const auto [body, segments] = state.ToSnapshot();
+  const auto rebuilt = State::FromSnapshot(body, segments);
+  ASSERT_TRUE(rebuilt.ok()) << rebuilt.error();
+  EXPECT_EQ(rebuilt->Digest(), state.Digest());
+  ASSERT_TRUE(state.Apply(SharingChange(5, 2, false), {}).ok());
+  EXPECT_EQ(sharers(), (std::vector<std::uint32_t>{1, 3}));
+  proto::Change removal;
+  removal.mutable_user_removed()->set_id(3);
+  ASSERT_TRUE(state.Apply(removal, {}).ok());
+  EXPECT_EQ(sharers(), (std::vector<std::uint32_t>{1}));
+  EXPECT_TRUE(state.FindKey(5)->material) << "the key is still one";
 }
 
 TEST(State, UserIdsAndHandlesAreNeverUsedAgain) {

@@ -83,7 +83,8 @@ struct Fake {
       co_return answer;
     }
     if (question.has_make_snapshot() && question.make_snapshot().kind() == "crash") ::_exit(3);
-    if (question.has_log_read()) {  // passed on upwards, so that the answer shows the way back
+    if (question.has_log_read() ||
+        question.has_log_append()) {  // passed on upwards, so that the answer shows the way back
       auto read = question;
       co_return co_await link->Ask(std::move(read), std::chrono::seconds(20));
     }

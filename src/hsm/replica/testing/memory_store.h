@@ -31,7 +31,7 @@ class MemoryLink final : public StoreLink {
   bool away = false;     // every question fails; an offer certainly did not arrive
   bool silent = false;   // the same, but nobody can tell whether an offer arrived (it did not)
   int lose_answers = 0;  // offers that are taken, and whose answer is lost
-  int offers = 0;
+  int offers = 0, reads = 0;
   std::string refusal;  // no plain append is taken, and this is why
 
   Task<Offer> Append(std::string cluster_id, std::uint64_t number, Bytes prev_hash, Bytes record) override {
@@ -68,6 +68,7 @@ class MemoryLink final : public StoreLink {
   }
 
   Task<Result<Rows>> Read(std::string cluster_id, std::uint64_t from) override {
+    ++reads;
     co_await Yield();
     if (away || silent) co_return Error(Errc::kUnavailable, "The store is away.");
     const auto& records = store_->clusters[cluster_id].records;
