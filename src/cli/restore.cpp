@@ -82,6 +82,11 @@ Result<Restored> RestoreDeployment(const RestorePlan& plan, const crypto::Privat
     return Error(Errc::kUntrusted, fmt::format("The backup is restored with recovery key {}, and this is {}.",
                                                header.recovery_key.substr(0, 16),
                                                recovery::Fingerprint(recovery_key.public_key()).substr(0, 16)));
+  if (reader->rows() == 0)
+    return Error(Errc::kInvalidArgument,
+                 plan.backup.string() +
+                     " has nothing in it: it was taken before the deployment was first started. "
+                     "Nothing was changed.");
   DataDirectory data{plan.data};
   Undo undo(data.root());
   InitOptions init;

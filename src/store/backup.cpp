@@ -118,19 +118,40 @@ Status ExportTable(Connection& connection, Config::Engine engine, const std::str
   }
 }
 
+Error NothingThere() {
+  return Error(Errc::kNotFound, "There is nothing in the deployment yet: start `strongroom serve` once.");
+}
+
+Result<std::int64_t> SchemaOf(Connection& connection, Config::Engine engine) {
+  SR_TRY(const Columns known, ColumnsOf(connection, engine, "schema_version"));
+  if (known.all.empty()) return NothingThere();
+  SR_TRY(const Reply versions, connection.Run("SELECT MAX(version) FROM schema_version", {}));
+  const std::int64_t schema = versions.rows.empty() ? 0 : versions.rows[0].Int(0);
+  if (schema < 1) return NothingThere();
+  if (schema > NewestSchemaVersion())
+    return Error(Errc::kUnsupported,
+                 "The database was made by a newer version of this program, which has to back it up.");
+  return schema;
+}
+
+/// Runs `look` in one read transaction of a database that is there.
+template <typename F>
+Status InOneView(const Config& config, F look) {
+  std::error_code ignored;
+  if (config.engine == Config::Engine::kSqlite && !std::filesystem::exists(config.sqlite_path, ignored))
+    return NothingThere().WithDetail(config.sqlite_path.string());
+  SR_TRY(const auto connection, Connect(config, Access::kRead));
+  SR_CHECK(connection->Begin(Access::kRead));
+  Status seen = look(*connection);
+  connection->Rollback();
+  return seen;
+}
+
 Status ExportAll(Connection& connection, Config::Engine engine, BackupSink& sink) {
   // A snapshot for reading never fails for another's write, as a serialisable one may after some minutes.
   if (engine == Config::Engine::kPostgres)
     SR_CHECK(connection.Run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", {}));
-  const auto known = ColumnsOf(connection, engine, "schema_version");
-  if (!known.ok() || known->all.empty())
-    return Error(Errc::kNotFound, "There is no database of Strongroom's there yet.");
-  SR_TRY(const Reply versions, connection.Run("SELECT MAX(version) FROM schema_version", {}));
-  const std::int64_t schema = versions.rows.empty() ? 0 : versions.rows[0].Int(0);
-  if (schema < 1) return Error(Errc::kNotFound, "There is no database of Strongroom's there yet.");
-  if (schema > NewestSchemaVersion())
-    return Error(Errc::kUnsupported,
-                 "The database was made by a newer version of this program, which has to back it up.");
+  SR_TRY(const std::int64_t schema, SchemaOf(connection, engine));
   SR_CHECK(sink.Begin(schema));
   for (const std::string& table : OurTables()) SR_CHECK(ExportTable(connection, engine, table, sink));
   return {};
@@ -171,16 +192,18 @@ Status ImportAll(Connection& connection, Config::Engine engine, BackupSource& so
 
 std::int64_t NewestSchemaVersion() { return static_cast<std::int64_t>(std::size(kSchemaFiles)); }
 
+Status RequireDeployment(const Config& config) {
+  return InOneView(config, [&](Connection& connection) -> Status {
+    SR_CHECK(SchemaOf(connection, config.engine));
+    SR_TRY(const Reply domain,
+           connection.Run("SELECT COUNT(*) FROM clusters WHERE kind = 'domain' AND state = 'ACTIVE'", {}));
+    if (domain.rows.empty() || domain.rows[0].Int(0) == 0) return NothingThere();
+    return {};
+  });
+}
+
 Status ExportTables(const Config& config, BackupSink& sink) {
-  std::error_code ignored;
-  if (config.engine == Config::Engine::kSqlite && !std::filesystem::exists(config.sqlite_path, ignored))
-    return Error(Errc::kNotFound, "There is no database of Strongroom's there yet.")
-        .WithDetail(config.sqlite_path.string());
-  SR_TRY(const auto connection, Connect(config, Access::kRead));
-  SR_CHECK(connection->Begin(Access::kRead));
-  Status exported = ExportAll(*connection, config.engine, sink);
-  connection->Rollback();
-  return exported;
+  return InOneView(config, [&](Connection& connection) { return ExportAll(connection, config.engine, sink); });
 }
 
 Status ImportTables(const Config& config, std::int64_t schema_version, BackupSource& source) {

@@ -37,6 +37,11 @@ class BackupSource {
 /// The newest schema version that this program knows.
 std::int64_t NewestSchemaVersion();
 
+/// Whether there is a deployment to back up, so one that was started; makes nothing where there is none.
+/// Errors    kNotFound  there is no database, no schema, or no domain cluster that was made; those of
+///           Database.
+Status RequireDeployment(const Config& config);
+
 /// Hands out every table but the change feed (whose entries only invalidate caches), as one transaction sees them,
 /// while others go on writing: SQLite's read transaction, PostgreSQL's repeatable read. Rows come in bounded pages.
 /// Errors    kNotFound  there is no database; the sink's own; those of Database.

@@ -149,6 +149,28 @@ TEST(Backup, AMissingDatabaseIsNotMade) {
   EXPECT_FALSE(std::filesystem::exists(config.sqlite_path));
 }
 
+TEST_P(BackupTest, ADeploymentIsThereOnceItsDomainClusterIsMade) {
+  const auto look = [this] {
+    const Status there = RequireDeployment(config_);
+    return there.ok() ? Errc::kCount_ : there.error().code();
+  };
+  EXPECT_EQ(look(), Errc::kNotFound) << "a schema is no deployment";
+  const auto set = [this](const char* sql) {
+    return database_->Transact([sql](Transaction& t) { return t.Execute(sql); }).ok();
+  };
+  ASSERT_TRUE(
+      set("INSERT INTO clusters (account_id, region, cluster_id, kind, hsm_type, mode, state, state_message, "
+          "vpc_id, security_group, created_at, retention_days, network_type, csr, hsm_certificate, "
+          "aws_hw_certificate, manufacturer_hw_certificate, cluster_certificate, trust_anchor) VALUES ('0', 'r', "
+          "'cluster-1', 'domain', 't', 'FIPS', 'UNINITIALIZED', '', '', '', 0, 90, 'IPV4', '', '', '', '', '', '')"));
+  EXPECT_EQ(look(), Errc::kNotFound) << "its first start was interrupted";
+  ASSERT_TRUE(set("UPDATE clusters SET state = 'ACTIVE'"));
+  EXPECT_EQ(look(), Errc::kCount_);
+  const Config none = Other("none.db");
+  EXPECT_EQ(RequireDeployment(none).error().code(), Errc::kNotFound);
+  EXPECT_FALSE(config_.engine == Config::Engine::kSqlite && std::filesystem::exists(none.sqlite_path));
+}
+
 INSTANTIATE_TEST_SUITE_P(Engines, BackupTest, testing::BothEngines(), testing::EngineName);
 
 }  // namespace

@@ -22,7 +22,7 @@ class MigrationsContract : public EngineTest {
   void SetUp() override {
     config_.engine = GetParam();
     if (GetParam() == Config::Engine::kPostgres) {
-      if (!testing::SharedPostgres()) GTEST_SKIP() << "no PostgreSQL here";
+      ASSERT_NE(testing::SharedPostgres(), nullptr) << testing::kNoPostgres;
       config_.conninfo = testing::SharedPostgres()->NewDatabase();
     } else {
       config_.sqlite_path = dir_.path() / "strongroom.db";

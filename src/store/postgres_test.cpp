@@ -11,7 +11,7 @@ using testing::SharedPostgres;
 class PostgresServer : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (!SharedPostgres()) GTEST_SKIP() << "no PostgreSQL here";
+    ASSERT_NE(SharedPostgres(), nullptr) << testing::kNoPostgres;
     config_.engine = Config::Engine::kPostgres;
   }
   Errc OpenError() {
@@ -93,7 +93,7 @@ TEST_F(PostgresServer, AnAnswerOverATerminatedConnectionIsFoundByTheNext) {
 TEST(PostgresCrash, IsUnavailableThenGoesOnWithAllThatWasAcknowledged) {
   // A server of its own: the others' tests go on with theirs.
   auto server = PostgresFixture::Start();
-  if (!server) GTEST_SKIP() << "no PostgreSQL here";
+  ASSERT_NE(server, nullptr) << testing::kNoPostgres;
   Config config;
   config.engine = Config::Engine::kPostgres;
   config.conninfo = server->NewDatabase();

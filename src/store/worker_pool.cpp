@@ -11,6 +11,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
+constexpr int kMostLost = 2;                  // connections that one job may lose
 constexpr milliseconds kReconnectPause{200};  // after a failed connection, jobs fail at once for this long
 thread_local const WorkerPool* t_pool = nullptr;
 
@@ -60,32 +61,34 @@ class WorkerPool::Worker {
   Status Connect() {
     if (connection_ && connection_->usable()) return {};
     connection_.reset();
-    if (Clock::now() < not_before_) return *connect_error_;
+    // Unless another worker has reached the database since: then it is back.
+    const auto reached = pool_.reached_.load(std::memory_order_relaxed);
+    if (Clock::now() < not_before_ && reached == reached_before_) return *connect_error_;
     auto opened = pool_.config_.engine == Config::Engine::kSqlite ? OpenSqlite(pool_.config_, access_)
                                                                   : OpenPostgres(pool_.config_);
     if (!opened.ok()) {
       if (!connect_error_) LogError("store: connecting", opened.error());
       connect_error_ = opened.error();
       not_before_ = Clock::now() + kReconnectPause;
+      reached_before_ = reached;
       return *connect_error_;
     }
     if (connect_error_) spdlog::info("store: connected again");
     connect_error_.reset();
+    pool_.reached_.fetch_add(1, std::memory_order_relaxed);
     connection_ = *std::move(opened);
     return {};
   }
 
   Status RunUntilSettled(const Job& job) {
     const auto begun = Clock::now();
-    bool reconnected = false;
+    int lost = 0;
     for (int attempt = 1;; ++attempt) {
       SR_CHECK(Connect());
       Attempt outcome = TryOnce(job);
-      if (outcome.lost && !reconnected) {
-        // Nothing was committed: a server that was restarted shows itself this way at the next use.
-        reconnected = true;
-        continue;
-      }
+      // Nothing was committed: a server that was restarted shows itself this way at the next use, and one that recovers
+      // from its crash may close the connection once more.
+      if (outcome.lost && ++lost <= kMostLost) continue;
       if (!outcome.again || attempt == Database::kMaxAttempts || Clock::now() - begun > pool_.config_.transaction_limit)
         return std::move(outcome.status);
       std::this_thread::sleep_for(Pause(attempt));
@@ -175,6 +178,7 @@ class WorkerPool::Worker {
   const Access access_;
   std::unique_ptr<Connection> connection_;
   Clock::time_point not_before_{};
+  std::uint64_t reached_before_ = 0;  // the pool's count at the failure
   std::optional<Error> connect_error_;
 };
 

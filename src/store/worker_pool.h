@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -57,6 +58,7 @@ class WorkerPool {
   std::mutex mutex_;
   std::array<Queue, 2> queues_;
   bool stopping_ = false;
+  std::atomic<std::uint64_t> reached_{0};  // connections that workers have made
   std::mutex hook_mutex_;
   std::function<void()> hook_;
   std::vector<std::thread> threads_;

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """Breaks a deployment at random, under load, and then looks whether anything that was acknowledged is gone or differs.
 
-Machines on one PostgreSQL, an HSM of the domain cluster on each; a cluster of three HSMs with a custom key store. While programs
-make keys, encrypt, decrypt, and change users, processes are killed, the store is stopped, the cluster's log is set
-back, HSMs are frozen, added and removed. When all is mended, every HSM is asked for what it has, and everything that was
-ever encrypted is decrypted. The order of faults comes from the seed; what the machine makes of it in time does not.
+Machines on one PostgreSQL, an HSM of the domain cluster on each; a cluster of three HSMs with a custom key store, and one of two
+whose owner shares keys. While programs make keys, encrypt, decrypt, share keys and change users, processes are killed, the store
+is stopped, a cluster's log is set back, HSMs are frozen, added and removed. When all is mended, every HSM is asked for what it
+has, and everything that was ever encrypted is decrypted. The order of faults comes from the seed; what the machine makes of it
+in time does not.
 """
 
 import argparse
 import base64
+import concurrent.futures
 import os
 import pathlib
 import random
@@ -23,9 +25,13 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 from client import Connection, Lost, Refused  # noqa: E402
 from deployment import Failure, wait_for  # noqa: E402
 from postgres_test import PostgreSql  # noqa: E402
+from sharing import Sharing  # noqa: E402
 from two_front_ends_test import domain_hsms, first_machine, kill_all, second_machine  # noqa: E402
 
 OFFICER = "Officer-pass-1"
+REPORT_EVERY = 10  # seconds
+# What is made, and so remembered and checked, at most: spread over the whole run, however long that takes.
+MOST_KEYS, MOST_SEALED, MOST_USERS = 2000, 20_000, 400
 
 
 class Pauses:
@@ -46,10 +52,12 @@ class Ledger:
     def __init__(self):
         self.lock = threading.Lock()
         self.keys = {}        # key id -> "domain" or "cluster"
+        self.names = []       # the same ids, to choose from
         self.sealed = []      # (key id, plaintext, blob)
         self.users = {}       # name -> (password, True) or (None, False) when deleted
         self.unsure = set()   # names of users of whom a change got no clear answer
-        self.counts = dict.fromkeys(("keys", "encryptions", "decryptions", "user changes", "refused", "lost"), 0)
+        self.counts = dict.fromkeys(("keys", "encryptions", "decryptions", "user changes", "sharings", "refused",
+                                     "lost"), 0)
         self.wrong = []       # a decryption that gave something else
 
     def count(self, what):
@@ -64,7 +72,6 @@ class World:
         self.machines = []
         self.ledger, self.reads, self.changes = Ledger(), Pauses(), Pauses()
         self.over = threading.Event()
-        self.frozen = {}
         self.events = []
 
     # -- making it ------------------------------------------------------------------------------------------------------
@@ -79,6 +86,8 @@ class World:
         self.cluster_id, self.zones = cluster["ClusterId"], sorted(cluster["SubnetMapping"])
         first.create_hsm(self.cluster_id, self.zones[0])
         first.cmu("listUsers", "quit")
+        # Each client package knows one cluster, so this one needs a machine of its own.
+        self.sharing = Sharing(self.machines[-1]) if machines > 1 else None
 
     # -- the load -------------------------------------------------------------------------------------------------------
 
@@ -95,6 +104,10 @@ class World:
             time.sleep(0.05)
         return None
 
+    def room(self, most, have):
+        """Whether the load may make one more of something by now."""
+        return have < most * min(1, 0.05 + (time.monotonic() - self.begun) / self.seconds)
+
     def program(self, number):
         """Makes keys of both stores, encrypts, decrypts."""
         randomness = random.Random(f"{number} {self.seed_text}")
@@ -103,9 +116,13 @@ class World:
             dice = randomness.random()
             known = None
             with self.ledger.lock:
-                if self.ledger.keys:
-                    known = randomness.choice(list(self.ledger.keys))
+                if self.ledger.names:
+                    known = randomness.choice(self.ledger.names)
                 earlier = randomness.choice(self.ledger.sealed) if self.ledger.sealed else None
+                if dice < 0.08 and not self.room(MOST_KEYS, len(self.ledger.names)):
+                    dice = 0.08
+                if dice >= 0.08 and not self.room(MOST_SEALED, len(self.ledger.sealed)):
+                    dice = 1
             if dice < 0.08 or known is None:
                 place = randomness.choice(("domain", "cluster"))
                 members = {"Origin": "AWS_CLOUDHSM", "CustomKeyStoreId": self.store} if place == "cluster" else {}
@@ -114,6 +131,7 @@ class World:
                     self.changes.success()
                     with self.ledger.lock:
                         self.ledger.keys[made["KeyMetadata"]["KeyId"]] = place
+                        self.ledger.names.append(made["KeyMetadata"]["KeyId"])
                         self.ledger.counts["keys"] += 1
             elif dice < 0.5 or earlier is None:
                 plaintext = randomness.randbytes(32)
@@ -138,18 +156,18 @@ class World:
     def officer(self):
         """Creates, changes and deletes users, one at a time, as their CO with the client tool."""
         randomness = random.Random(f"officer {self.seed_text}")
-        number = 0
+        number = later = 0
         while not self.over.is_set():
             with self.ledger.lock:
                 there = [n for n, (_, exists) in self.ledger.users.items() if exists and n not in self.ledger.unsure]
             dice = randomness.random()
-            if dice < 0.6 or not there:
+            if (dice < 0.6 and self.room(MOST_USERS, number)) or not there:
                 number += 1
                 name, password = f"user{number}", f"First-pass-{number}"
                 line, after = f"createUser CU {name} {password}", (password, True)
             elif dice < 0.85:
-                number += 1
-                name, password = randomness.choice(there), f"Later-pass-{number}"
+                later += 1
+                name, password = randomness.choice(there), f"Later-pass-{later}"
                 line, after = f"changePswd CU {name} {password}", (password, True)
             else:
                 name = randomness.choice(there)
@@ -169,6 +187,14 @@ class World:
             if done:
                 self.changes.success()
             time.sleep(0.1)
+
+    def owner(self):
+        def acknowledged():
+            self.ledger.count("sharings")
+            self.changes.success()
+
+        if self.sharing:
+            self.sharing.work(self.over, self.seed_text, acknowledged)
 
     # -- what goes wrong -------------------------------------------------------------------------------------------------
 
@@ -219,9 +245,10 @@ class World:
 
     def set_back_log(self):
         rows = self.random.randint(1, 3)
-        self.note(f"the cluster's log loses its last {rows} records")
-        self.sql(f"DELETE FROM cluster_log WHERE cluster_id = '{self.cluster_id}' AND number > (SELECT MAX(number) - {rows} "
-                 f"FROM cluster_log WHERE cluster_id = '{self.cluster_id}')")
+        cluster = self.random.choice([self.cluster_id] + ([self.sharing.cluster_id] if self.sharing else []))
+        self.note(f"the log of {cluster} loses its last {rows} records")
+        self.sql(f"DELETE FROM cluster_log WHERE cluster_id = '{cluster}' AND number > (SELECT MAX(number) - {rows} "
+                 f"FROM cluster_log WHERE cluster_id = '{cluster}')")
 
     def replace_hsm(self):
         d = self.machines[0]
@@ -246,10 +273,17 @@ class World:
 
     FAULTS = ((kill_one, 6), (freeze_hsm, 3), (stop_store, 2), (set_back_log, 1), (replace_hsm, 1), (kill_machine, 1))
 
+    def report(self):
+        """How far it is, now and then: a run may take long."""
+        while not self.over.wait(REPORT_EVERY):
+            with self.ledger.lock:
+                counts = ", ".join(f"{n} {what}" for what, n in self.ledger.counts.items())
+            print(f"  {time.monotonic() - self.begun:6.1f} s  {counts}", flush=True)
+
     def run(self, seconds, seed):
-        self.begun, self.seed_text = time.monotonic(), str(seed)
+        self.begun, self.seconds, self.seed_text = time.monotonic(), seconds, str(seed)
         threads = [threading.Thread(target=self.program, args=(n,), daemon=True) for n in range(3)]
-        threads.append(threading.Thread(target=self.officer, daemon=True))
+        threads += [threading.Thread(target=work, daemon=True) for work in (self.officer, self.owner, self.report)]
         self.reads.last = self.changes.last = time.monotonic()
         for thread in threads:
             thread.start()
@@ -274,8 +308,8 @@ class World:
                 machine.start()
         d = self.machines[0]
 
-        def whole():
-            answer = d.aws("cloudhsmv2", "describe-clusters", "--filters", f"clusterIds={self.cluster_id}")
+        def whole(cluster_id=self.cluster_id):
+            answer = d.aws("cloudhsmv2", "describe-clusters", "--filters", f"clusterIds={cluster_id}")
             if answer.status != 0:
                 return None
             [cluster] = answer.json["Clusters"]
@@ -283,33 +317,44 @@ class World:
             return len(hsms) >= 2 and all(h["State"] == "ACTIVE" for h in hsms) and hsms
 
         self.hsms = wait_for("every HSM is ACTIVE again", whole, 180)
+        if self.sharing:
+            wait_for("the owner's HSMs are ACTIVE again", lambda: whole(self.sharing.cluster_id), 180)
         wait_for("the key store is connected", lambda: d.store(self.store)["ConnectionState"] == "CONNECTED", 120)
         time.sleep(2)  # some load after all faults
 
     # -- the reckoning -----------------------------------------------------------------------------------------------------
 
-    def check(self):
+    def check_keys(self, machine):
+        """(checked, lost, differing) of KMS's keys and of all that was encrypted under them, as one machine has them."""
         checked, lost, differing = 0, [], []
-        for machine in self.machines:
-            connection = Connection(machine.environment, "kms")
-            described = set()
-            for key in self.ledger.keys:
-                checked += 1
-                try:
-                    if connection.call("DescribeKey", KeyId=key)["KeyMetadata"]["KeyState"] != "Enabled":
-                        lost.append(f"key {key} is not enabled")
-                    described.add(key)
-                except Refused as refused:
-                    lost.append(f"key {key}: {refused}")
-            for key, plaintext, blob in self.ledger.sealed:
-                checked += 1
-                try:
-                    opened = connection.call("Decrypt", CiphertextBlob=blob)
-                    if base64.b64decode(opened["Plaintext"]) != plaintext:
-                        differing.append(f"a ciphertext of {key}")
-                except Refused as refused:
-                    lost.append(f"a ciphertext of {key} ({self.ledger.keys.get(key)}): {refused}")
-        differing += [f"a decryption under {key} while faults went on" for key in self.ledger.wrong]
+        connection = Connection(machine.environment, "kms")
+        for key in self.ledger.names:
+            checked += 1
+            try:
+                if connection.call("DescribeKey", KeyId=key)["KeyMetadata"]["KeyState"] != "Enabled":
+                    lost.append(f"key {key} is not enabled")
+            except (Refused, Lost) as problem:
+                lost.append(f"key {key}: {problem}")
+        for number, (key, plaintext, blob) in enumerate(self.ledger.sealed):
+            checked += 1
+            if number % 5000 == 4999:
+                print(f"  {time.monotonic() - self.begun:6.1f} s  {number + 1} ciphertexts looked at", flush=True)
+            try:
+                opened = connection.call("Decrypt", CiphertextBlob=blob)
+                if base64.b64decode(opened["Plaintext"]) != plaintext:
+                    differing.append(f"a ciphertext of {key}")
+            except (Refused, Lost) as problem:
+                lost.append(f"a ciphertext of {key} ({self.ledger.keys.get(key)}): {problem}")
+        return checked, lost, differing
+
+    def check(self):
+        checked, lost, differing = 0, [], [f"a decryption under {key} while faults went on" for key in self.ledger.wrong]
+        with concurrent.futures.ThreadPoolExecutor(len(self.machines)) as pool:
+            for found in pool.map(self.check_keys, self.machines):
+                checked, lost, differing = checked + found[0], lost + found[1], differing + found[2]
+        if self.sharing:
+            found = self.sharing.check(2)
+            checked, lost, differing = checked + found[0], lost + found[1], differing + found[2]
         d = self.machines[0]
         address = self.hsms[0]["EniIp"]
         d.run(d.client_home / "bin" / "configure", "-a", address)
@@ -337,12 +382,13 @@ class World:
             differing.append(f"keys: {keys}")
         if counts and int(min(counts, key=int)) < in_cluster:
             lost.append(f"the cluster has {counts} keys, {in_cluster} were acknowledged")
-        for name, (password, exists) in list(self.ledger.users.items())[:20]:
-            if exists and name not in self.ledger.unsure:
-                checked += 1
-                session = d.cmu(f"loginHSM CU {name} {password}", "quit")
-                if session.out.count("loginHSM success") != len(self.hsms):
-                    lost.append(f"{name}'s password: {session.out[-300:]}")
+        there = [(name, password) for name, (password, exists) in self.ledger.users.items()
+                 if exists and name not in self.ledger.unsure]
+        for name, password in self.random.sample(there, min(20, len(there))):
+            checked += 1
+            session = d.cmu(f"loginHSM CU {name} {password}", "quit")
+            if session.out.count("loginHSM success") != len(self.hsms):
+                lost.append(f"{name}'s password: {session.out[-300:]}")
         return checked, lost, differing
 
     def close(self):
@@ -369,7 +415,7 @@ def main():
         checked, lost, differing = world.check()
         bad = bool(lost or differing or not checked)
         counts = world.ledger.counts
-        acknowledged = counts["keys"] + counts["encryptions"] + counts["user changes"]
+        acknowledged = sum(counts[what] for what in ("keys", "encryptions", "user changes", "sharings"))
         print(f"faults       {len(world.events) - 1}")
         print("load         " + ", ".join(f"{n} {what}" for what, n in counts.items()))
         print(f"acknowledged {acknowledged}\nchecked      {checked}\nlost         {len(lost)}\ndiffering    {len(differing)}")

@@ -1,24 +1,34 @@
-"""A cluster's log that was set back or holds what nobody can verify; new HSMs that an officer has to approve."""
+"""A cluster's log that was set back, holds what nobody can verify, or is forked; HSMs that an officer has to approve, and HSMs
+that are gone."""
 
+import base64
 import re
 import shutil
 import sqlite3
 import unittest
 
-from deployment import BIN, Deployment, wait_for
+from deployment import Deployment, wait_for
+from manual import Manual
 
 OFFICER = "Officer-pass-1"
+MANUAL = Manual("A record that cannot be verified", "A forked log", "Approval of new HSMs", "An HSM is gone")
 
 
-class ClusterLog(unittest.TestCase):
+class OneCluster(unittest.TestCase):
+    """A cluster of two HSMs, its officer, and its log in SQLite. Steps in order."""
+
     @classmethod
     def setUpClass(cls):
         cls.d = Deployment().start()
-        cls.cluster_id = cls.d.active_cluster(OFFICER, hsms=2)["ClusterId"]
 
     @classmethod
     def tearDownClass(cls):
         cls.d.close()
+
+    def tearDown(self):
+        for _, problem in self._outcome.result.errors + self._outcome.result.failures:
+            if problem:
+                self._outcome.result.shouldStop = True
 
     @property
     def database(self):
@@ -34,6 +44,12 @@ class ClusterLog(unittest.TestCase):
         out = self.d.cmu("getHSMInfo", "quit").out
         return out if out.count("Changes possible     :yes") == servers else None
 
+    def users(self):
+        """{server's address: names of its users}"""
+        out = self.d.cmu("listUsers", "quit").out
+        shown = re.findall(r"^Users on server \d+\(([^)]*)\):\n(.*?)(?=^Users on|^\S*success|\Z)", out, re.M | re.S)
+        return {server: set(re.findall(r"^ +\d+ +(?:CO|CU|AU) +(\S+)", text, re.M)) for server, text in shown}
+
     def rows(self, sql, *values):
         with sqlite3.connect(self.database) as store:
             return store.execute(sql, values).fetchall()
@@ -41,8 +57,15 @@ class ClusterLog(unittest.TestCase):
     def head(self):
         return self.rows("SELECT MAX(number) FROM cluster_log WHERE cluster_id = ?", self.cluster_id)[0][0]
 
-    def repair(self):
-        return self.d.run(BIN / "strongroom", "cluster", "repair-log", "--data", self.d.data, "--cluster", self.cluster_id)
+
+class ClusterLog(OneCluster):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.cluster_id = cls.d.active_cluster(OFFICER, hsms=2)["ClusterId"]
+
+    def repair(self, **how):
+        return MANUAL.run(self.d, "A record that cannot be verified", DIR=self.d.data, CLUSTER_ID=self.cluster_id, **how)
 
     def test_1_a_store_that_was_set_back_gets_the_tail_again(self):
         self.create_user("before")
@@ -69,7 +92,7 @@ class ClusterLog(unittest.TestCase):
             self.assertEqual(len(re.findall(rf"\b{name}\b", users)), 2, users)
 
     def test_2_a_row_that_nobody_can_verify_is_moved_aside(self):
-        self.assertIn("nothing to repair", self.repair().err)
+        self.assertIn("nothing to repair", self.repair(good=False).err)
         head = self.head()
         with sqlite3.connect(self.database, timeout=20) as store:
             store.execute("INSERT INTO cluster_log (cluster_id, number, prev_hash, record, appended_at) VALUES (?,?,?,?,0)",
@@ -79,16 +102,18 @@ class ClusterLog(unittest.TestCase):
         self.assertIn("failed", self.create_user("refused"))
         shown = wait_for("StateMessage", lambda: [h for h in self.d.cluster(self.cluster_id)["Hsms"] if "StateMessage" in h])
         self.assertIn("repair-log", shown[0]["StateMessage"])
-        repaired = self.repair()
-        self.assertEqual((repaired.status, repaired.out), (0, f"Record {head + 1} was moved aside.\n"), repaired.err)
+        self.assertEqual(self.repair().out, f"Record {head + 1} was moved aside.\n")
         wait_for("changes", self.changes_possible)
         self.assertIn("createUser success", self.create_user("again"))
         self.assertEqual(self.rows("SELECT number, record FROM cluster_log_aside"), [(head + 1, b"garbage")])
         wait_for("no StateMessage",
                  lambda: not [h for h in self.d.cluster(self.cluster_id)["Hsms"] if "StateMessage" in h])
 
+    def approval(self, number, **words):
+        return MANUAL.run(self.d, "Approval of new HSMs", number, PASSWORD=OFFICER, **words).out
+
     def test_3_an_officer_approves_a_new_hsm(self):
-        self.assertIn("setHSMApproval success", self.officer("setHSMApproval on", "y"))
+        self.assertIn("setHSMApproval success", self.approval(1))
         zone = self.d.cluster(self.cluster_id)["Hsms"][0]["AvailabilityZone"]
         made = self.d.ok("cloudhsmv2", "create-hsm", "--cluster-id", self.cluster_id, "--availability-zone", zone)["Hsm"]
 
@@ -99,13 +124,14 @@ class ClusterLog(unittest.TestCase):
             return None
 
         fingerprint = re.search(r"[0-9a-f]{64}", wait_for("an HSM that waits", waits)).group()
-        listed = self.officer("listHSMRequests")
+        listed = self.approval(2)
         self.assertIn(made["HsmId"], listed)
         self.assertIn(fingerprint, listed)
-        self.assertIn("failed", self.officer(f"approveHSM {'0' * 64}", "y"))
-        self.assertIn("approveHSM success", self.officer(f"approveHSM {fingerprint}", "y"))
+        self.assertIn("failed", self.approval(3, FINGERPRINT="0" * 64, good=False))
+        self.assertIn("approveHSM success", self.approval(3, FINGERPRINT=fingerprint))
         active = self.d.wait_hsm(self.cluster_id, made["HsmId"])
         self.assertNotIn("StateMessage", active)
+        self.assertIn("setHSMApproval success", self.officer("setHSMApproval off", "y"))
         ClusterLog.third = made["HsmId"]
 
     def test_4_after_a_removal_the_rest_starts_again(self):
@@ -118,6 +144,140 @@ class ClusterLog(unittest.TestCase):
         log = self.d.serve_log()
         for line in ("does not belong to", "of no cluster", "counts as compromised"):
             self.assertNotIn(line, log)
+
+    def test_5_an_hsm_whose_disk_is_lost_is_replaced(self):
+        lost = self.d.cluster(self.cluster_id)["Hsms"][0]
+        self.d.stop()
+        shutil.rmtree(self.d.data / "hsm" / lost["HsmId"])
+        self.d.start()
+        MANUAL.run(self.d, "An HSM is gone", CLUSTER_ID=self.cluster_id, HSM_ID=lost["HsmId"], ZONE=lost["AvailabilityZone"])
+
+        def replaced():
+            hsms = self.d.cluster(self.cluster_id)["Hsms"]
+            return len(hsms) == 2 and all(h["State"] == "ACTIVE" and h["HsmId"] != lost["HsmId"] for h in hsms) and hsms
+
+        hsms = wait_for("another HSM in its place", replaced)
+        message = self.d.cluster(self.cluster_id)["StateMessage"]
+        self.assertIn(lost["HsmId"], message)
+        self.assertIn("counts as compromised", message)
+        self.d.run(self.d.client_home / "bin" / "configure", "-a", hsms[0]["EniIp"])
+        wait_for("changes", self.changes_possible)
+        self.assertIn("createUser success", self.create_user("replaced"))
+        seen = self.users()
+        self.assertEqual(set(seen), {h["EniIp"] for h in hsms})
+        for names in seen.values():
+            self.assertLessEqual({"before", "lost3", "again", "replaced"}, names)
+
+
+class Fork(OneCluster):
+    """One of two HSMs and the store have gone different ways, as after putting back disk images of different days."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cluster, store = cls.d.connected_store(OFFICER)
+        cls.cluster_id, cls.addresses = cluster["ClusterId"], {h["HsmId"]: h["EniIp"] for h in cluster["Hsms"]}
+        cls.forked, cls.other = sorted(cls.addresses)
+        key = cls.d.ok("kms", "create-key", "--origin", "AWS_CLOUDHSM", "--custom-key-store-id", store)["KeyMetadata"]["KeyId"]
+        cls.blob = cls.d.ok("kms", "encrypt", "--key-id", key, "--plaintext", "Zm9ya2Vk")["CiphertextBlob"]
+
+    def image(self, name):
+        """Of the store and all HSMs, with the service stopped."""
+        (self.d.root / name).mkdir()
+        self.copy("service", "hsm", source=self.d.data, to=self.d.root / name)
+
+    def copy(self, *parts, source, to):
+        for part in parts:
+            shutil.rmtree(to / part, ignore_errors=True)
+            self.d.shell(f"cp -a {source / part} {(to / part).parent}/")  # owners and all
+
+    def server(self, hsm):
+        """Its number in the client tool."""
+        listed = re.findall(r"Connected to server '([^']*)'", self.d.cmu("listUsers", "quit").out)
+        return listed.index(self.addresses[hsm])
+
+    def choose(self, hsm, number, good=True):
+        return MANUAL.run(self.d, "A forked log", number, good=good, PASSWORD=OFFICER, N=self.server(hsm)).out
+
+    def decrypts(self):
+        answer = self.d.aws("kms", "decrypt", "--ciphertext-blob", self.blob)
+        return answer.status == 0 and base64.b64decode(answer.json["Plaintext"]) == b"forked"
+
+    def has(self, hsm):
+        return self.users().get(self.addresses[hsm], set()) & {"before", "left1", "left2", "right1", "after"}
+
+    def wait_whole(self, names):
+        wait_for("changes", self.changes_possible)
+        wait_for("no StateMessage", lambda: not [h for h in self.d.cluster(self.cluster_id)["Hsms"] if "StateMessage" in h])
+        self.assertIn("createUser success", self.create_user("after"))
+        for hsm in self.addresses:
+            self.assertEqual(self.has(hsm), names | {"after"})
+        wait_for("decryption", self.decrypts)
+
+    def test_1_two_histories(self):
+        self.assertIn("createUser success", self.create_user("before"))
+        self.d.stop()
+        self.image("common")
+        self.d.start()
+        wait_for("changes", self.changes_possible)
+        for name in ("left1", "left2"):
+            self.assertIn("createUser success", self.create_user(name))
+        self.d.stop()
+        self.image("left")
+        self.copy("service", "hsm", source=self.d.root / "common", to=self.d.data)
+        self.d.start()
+        wait_for("changes", self.changes_possible)
+        self.assertIn("createUser success", self.create_user("right1"))
+        self.d.stop()
+        self.copy(f"hsm/{self.forked}", source=self.d.root / "left", to=self.d.data)
+        self.image("forked")
+
+    def test_2_changes_stop_and_crypto_goes_on(self):
+        self.d.start()
+        shown = wait_for("the fork", lambda: (m := {h["HsmId"]: h["StateMessage"] for h in self.d.cluster(self.cluster_id)["Hsms"]
+                                                    if "StateMessage" in h}) and m)
+        self.assertEqual(list(shown), [self.forked])
+        self.assertIn("forked", shown[self.forked])
+        self.assertIn("chooseLog", shown[self.forked])
+        seen = MANUAL.run(self.d, "A forked log", 1, PASSWORD=OFFICER).out
+        self.assertEqual(seen.count("The cluster's log is forked"), 1, seen)
+        self.assertEqual(self.has(self.forked), {"before", "left1", "left2"})
+        self.assertEqual(self.has(self.other), {"before", "right1"})
+        refused = self.d.cmu(f"server {self.server(self.forked)}", f"loginHSM CO admin {OFFICER}",
+                             "createUser CU never Userpass-1", "y", "quit").out
+        self.assertIn("createUser failed", refused)
+        self.assertIn("forked", refused)
+        for _ in range(4):  # more than there are HSMs
+            self.assertTrue(self.decrypts())
+
+    def test_3_the_officer_chooses_the_store(self):
+        self.assertIn("chooseLog success", self.choose(self.forked, 2))
+        self.wait_whole({"before", "right1"})
+        self.assertIn("not forked", self.choose(self.forked, 2, good=False))
+
+    def test_4_the_officer_chooses_the_hsm(self):
+        self.d.stop()
+        self.copy("service", "hsm", source=self.d.root / "forked", to=self.d.data)
+        self.d.start()
+        wait_for("the fork", lambda: "forked" in self.d.cmu("getHSMInfo", "quit").out)
+        self.assertIn("chooseLog success", self.choose(self.forked, 3))
+        wait_for("the other one differs", lambda: any("forked" in h.get("StateMessage", "") and h["HsmId"] == self.other
+                                                      for h in self.d.cluster(self.cluster_id)["Hsms"]))
+        self.assertIn("chooseLog success", self.choose(self.other, 2))
+        self.wait_whole({"before", "left1", "left2"})
+        self.assertTrue(self.rows("SELECT number FROM cluster_log_aside WHERE cluster_id = ?", self.cluster_id))
+
+
+class Text(unittest.TestCase):
+    def test_all_of_it_was_executed(self):
+        self.assertEqual(MANUAL.left(), [])
+
+
+def load_tests(loader, standard, pattern):
+    suite = unittest.TestSuite()
+    for case in (ClusterLog, Fork, Text):
+        suite.addTests(loader.loadTestsFromTestCase(case))
+    return suite
 
 
 if __name__ == "__main__":

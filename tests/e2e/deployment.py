@@ -57,6 +57,7 @@ class Deployment:
         self.root.chmod(0o755)
         self.data = pathlib.Path(data) if data else self.root / "data"
         self.process = None
+        self.client_home = None
         self.environment = dict(os.environ)
 
     def start(self, *arguments):
@@ -124,8 +125,14 @@ class Deployment:
             raise Failure(f"aws {' '.join(map(str, arguments))}: exit {answer.status}\n{answer.err}\n{self.serve_log()}")
         return answer.json
 
+    def script(self, lines, stdin=None, strict="-euo"):
+        """Bash with Strongroom's programs and the client package's in PATH, and `aws` pointed here."""
+        path = f"{BIN}:{self.client_home}/bin" if self.client_home else str(BIN)
+        return self.run("bash", "-c", f"set {strict} pipefail; PATH={shlex.quote(path)}:$PATH\n"
+                        'aws() { /usr/bin/aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }\n' + lines, stdin=stdin)
+
     def shell(self, line):
-        done = self.run("bash", "-c", "set -o pipefail; aws() { /usr/bin/aws --endpoint-url \"$AWS_ENDPOINT_URL\" \"$@\"; }; " + line)
+        done = self.script(line, strict="-o")
         if done.status != 0:
             raise Failure(f"{line}: exit {done.status}\n{done.out}\n{done.err}")
         return done
@@ -205,13 +212,13 @@ class Deployment:
             self.create_hsm(cluster_id, zone)
         return self.cluster(cluster_id)
 
-    def connected_store(self, password="Officer-pass-1", kms_password="Kmsuserpass1"):
+    def connected_store(self, password="Officer-pass-1", kms_password="Kmsuserpass1", name="teststore"):
         """An active cluster of two HSMs with a connected custom key store: (cluster, store id)."""
         cluster = self.active_cluster(password, hsms=2)
         session = self.cmu(f"loginHSM CO admin {password}", f"createUser CU kmsuser {kms_password}", "y", "quit")
         if session.status != 0:
             raise Failure(session.out + session.err)
-        store = self.create_store(cluster["ClusterId"], kms_password)["CustomKeyStoreId"]
+        store = self.create_store(cluster["ClusterId"], kms_password, name)["CustomKeyStoreId"]
         self.ok("kms", "connect-custom-key-store", "--custom-key-store-id", store)
         self.wait_store(store, "CONNECTED")
         return cluster, store

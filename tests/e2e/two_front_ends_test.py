@@ -7,32 +7,31 @@ import signal
 import time
 import unittest
 
-import road_test
 from client import Connection, Refused
 from deployment import BIN, Deployment, wait_for
+from manual import Manual
 from postgres_test import PostgreSql
 
+MANUAL = Manual("A second machine", "A network for each machine", "A machine is gone for good")
 HEARD_OF = 5  # seconds: a change is in force on every front end after one, on a machine that is not busy
 
 
 def first_machine(pg):
     a = Deployment()
-    made = a.run(BIN / "strongroom", "init", "--data", a.data, "--development", "--postgresql", pg.conninfo)
-    assert made.status == 0, made.err
-    return a.start()
+    MANUAL.run(a, "A second machine", 1, DIR=a.data, SHARES=a.root / "shares", CONNINFO=pg.conninfo)
+    return a
 
 
 def invite(a, file):
-    return wait_for("an invitation", lambda: a.run(BIN / "strongroom", "invite", "--data", a.data, file).status == 0)
+    return wait_for("an invitation",
+                    lambda: MANUAL.run(a, "A second machine", 2, good=False, DIR=a.data, JOINFILE=file).status == 0)
 
 
 def second_machine(a):
     b = Deployment()
     invite(a, a.root / "join")
-    joined = b.run(BIN / "strongroom", "join", a.root / "join", "--data", b.data)
-    assert joined.status == 0, joined.err
+    joined = MANUAL.run(b, "A second machine", 3, JOINFILE=a.root / "join", DIR2=b.data)
     assert "has not let it in" not in joined.out, joined.out + a.serve_log()
-    b.start()
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         b.environment[name] = a.environment[name]
     return b
@@ -195,51 +194,35 @@ class Sharing(Pair):
             for blob in blobs.values():
                 wait_for("decryption by the one that is back", lambda: decrypt(dead, blob) == b"on two machines")
         self.assertEqual(a.cluster(cluster["ClusterId"])["State"], "ACTIVE")
+        Sharing.cluster, Sharing.blobs = cluster, blobs
+
+    def test_4_a_machine_that_is_gone_for_good_is_replaced_by_the_others(self):
+        a, cluster = self.a, self.cluster["ClusterId"]
+        on_b = {p["hsm"] for p in self.b.processes("strongroom-hsm")}
+        [lost] = [h for h in self.cluster["Hsms"] if h["HsmId"] in on_b]
+        kill_all(self.b)
+        MANUAL.run(a, "A machine is gone for good", CLUSTER_ID=cluster, HSM_ID=lost["HsmId"], ZONE=lost["AvailabilityZone"])
+        known = {h["HsmId"] for h in self.cluster["Hsms"]}
+        [fresh] = [h["HsmId"] for h in a.cluster(cluster)["Hsms"] if h["HsmId"] not in known]
+        a.wait_hsm(cluster, fresh)
+        self.assertIn(fresh, {p["hsm"] for p in a.processes("strongroom-hsm")})
+        message = wait_for("what became of the old one", lambda: next(
+            (h.get("StateMessage") for h in a.cluster(cluster)["Hsms"] if h["HsmId"] == lost["HsmId"]), None))
+        self.assertIn("counts as compromised", message)
+        for key, blob in self.blobs.items():
+            self.assertEqual(decrypt(a, blob), b"on two machines")
+            self.assertEqual(decrypt(a, encrypt(a, key)), b"on two machines")
 
 
-class Both(Deployment):
-    """The first machine's, but each call goes to the other front end than the one before."""
-
-    def __init__(self, a, b):  # nothing is made: both are there
-        self.__dict__.update(a.__dict__)
-        self.a, self.b, self.turn = a, b, 0
-
-    def run(self, *command, **keywords):
-        self.turn += 1
-        chosen = (self.a, self.b)[self.turn % 2].endpoint
-        self.environment = dict(self.a.environment, AWS_ENDPOINT_URL=chosen)
-        # What aws() was given may be the other's.
-        words = [chosen if str(word) in (self.a.endpoint, self.b.endpoint) else word for word in command]
-        return super().run(*words, **keywords)
-
-    def processes(self, name):
-        return self.a.processes(name) + self.b.processes(name)
-
-    def stop(self, how=signal.SIGTERM):
-        return self.a.stop(how)
-
-    def start(self):
-        self.a.start()
-        return self
-
-
-class RoadThroughBoth(road_test.Road):
-    """The whole road, its steps alternating between two front ends."""
-
-    @classmethod
-    def setUpClass(cls):
-        Pair.__dict__["setUpClass"].__func__(cls)
-        cls.d = Both(cls.a, cls.b)
-
-    @classmethod
-    def tearDownClass(cls):
-        Pair.__dict__["tearDownClass"].__func__(cls)
+class Text(unittest.TestCase):
+    def test_all_of_it_was_executed(self):
+        self.assertEqual(MANUAL.left(), [])
 
 
 def load_tests(loader, standard, pattern):
-    """The base of the cases is none itself, and the plain road has a file of its own."""
+    """The base of the cases is none itself; the text is looked at last."""
     suite = unittest.TestSuite()
-    for case in (Joining, Sharing, RoadThroughBoth):
+    for case in (Joining, Sharing, Text):
         suite.addTests(loader.loadTestsFromTestCase(case))
     return suite
 

@@ -60,6 +60,8 @@ Status Run(const Options& options) {
   std::error_code ignored;
   if (std::filesystem::exists(options.file, ignored))
     return Error(Errc::kAlreadyExists, options.file + " exists already and is not replaced.");
+  // Before the samples: opening the store for them would make one.
+  SR_CHECK(store::RequireDeployment(data.StoreOf(settings)));
   header.samples = MakeSamples(data, settings);
   const std::filesystem::path file = std::filesystem::absolute(options.file);
   SR_TRY(const auto writer, recovery::BackupWriter::Create(file, header));

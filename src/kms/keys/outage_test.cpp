@@ -1,38 +1,26 @@
 // What a front end serves from its caches while the database is away, and for how long.
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
-#include <optional>
+#include <boost/json/object.hpp>
 #include <thread>
 
 #include "aws/policy/basic_authorizer.h"
 #include "kms/background.h"
+#include "kms/grants/cache.h"
+#include "kms/grants/rows.h"
 #include "kms/keys/cache.h"
 #include "kms/keys/policy.h"
 #include "kms/keystore/custom_stores.h"
 #include "kms/testing/fake_parts.h"
-#include "store/testing/postgres_fixture.h"
+#include "kms/usage/last_usage.h"
+#include "store/testing/engines.h"
 
 namespace strongroom::kms {
 namespace {
 
 using std::chrono::seconds;
-
-template <typename T>
-Task<void> Keep(Task<T> task, std::optional<T>* result) {
-  result->emplace(co_await std::move(task));
-}
-
-template <typename T>
-T RunToEnd(Task<T> task) {
-  Loop loop;
-  std::optional<T> result;
-  boost::asio::co_spawn(loop, Keep(std::move(task), &result), boost::asio::detached);
-  loop.run();
-  return std::move(result).value();
-}
+using store::testing::RunToEnd;
 
 const std::string kAccount = "111122223333", kRegion = "us-east-1", kStoreId = "cks-1";
 
@@ -40,7 +28,7 @@ class Outage : public ::testing::Test {
  protected:
   void SetUp() override {
     server_ = store::testing::PostgresFixture::Start();
-    if (!server_) GTEST_SKIP() << "no PostgreSQL here";
+    ASSERT_NE(server_, nullptr) << store::testing::kNoPostgres;
     store::Config config;
     config.engine = store::Config::Engine::kPostgres;
     config.conninfo = server_->NewDatabase();
@@ -100,7 +88,8 @@ TEST_F(Outage, KeysAndAliasesServeUpToTheStaleLimit) {
   // The connections are made again by and by.
   const auto give_up = std::chrono::steady_clock::now() + seconds(30);
   while (Look(strict) != Errc::kCount_ && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
-  EXPECT_EQ(Look(strict), Errc::kCount_);
+  const auto last = RunToEnd(strict.Find(kAccount, kRegion, "key-1"));
+  EXPECT_TRUE(last.ok()) << last.error();
 }
 
 TEST_F(Outage, WhatIsKnownToHaveChangedIsNotServed) {
@@ -110,6 +99,63 @@ TEST_F(Outage, WhatIsKnownToHaveChangedIsNotServed) {
   cache.OnChanges(changed);
   server_->Kill();
   EXPECT_EQ(Look(cache), Errc::kUnavailable);
+}
+
+TEST_F(Outage, GrantsServeUpToTheStaleLimit) {
+  const std::string grantee = "arn:aws:iam::111122223333:user/alice";
+  Grant grant{.account = kAccount, .region = kRegion, .key_id = "key-1", .grant_id = std::string(64, 'a')};
+  grant.grantee = grantee;
+  grant.operations = {"Encrypt"};
+  grant.constraints.subset = EncryptionContext{{"a", "1"}};
+  const Status made = database_->Transact([&](store::Transaction& t) { return InsertGrant(t, grant, 1); });
+  ASSERT_TRUE(made.ok()) << made.error();
+  KeyCache keys = Keys(seconds(300));
+  const auto key = RunToEnd(keys.Find(kAccount, kRegion, "key-1"));
+  ASSERT_TRUE(key.ok());
+  EXPECT_EQ((*key)->row.grant_count, 1);
+  GrantCache patient(*database_, seconds(300), seconds(0)), strict(*database_, seconds(0), seconds(0)),
+      told(*database_, seconds(300), seconds(0));
+  const auto look = [&](GrantCache& cache) {
+    const auto grants = RunToEnd(cache.Find(*key, grantee));
+    if (!grants.ok()) return grants.error().code();
+    return (*grants)->Allows(OperationBit("Encrypt"), {{"a", "1"}}) ? Errc::kCount_ : Errc::kAccessDenied;
+  };
+  for (GrantCache* cache : {&patient, &strict, &told}) EXPECT_EQ(look(*cache), Errc::kCount_);
+  const store::FeedEntry changed[] = {{"kms-grant", kAccount, kRegion, GrantFeedId("key-1", grantee), 1}};
+  told.OnChanges(changed);
+  server_->Kill();
+  EXPECT_EQ(look(patient), Errc::kCount_);
+  EXPECT_EQ(look(strict), Errc::kUnavailable);
+  EXPECT_EQ(look(told), Errc::kUnavailable);
+}
+
+TEST_F(Outage, UsesOfKeysAreKeptUntilTheDatabaseIsBack) {
+  LastUsage usage(*database_);
+  const ports::Caller caller;
+  const boost::json::object body;
+  aws::Call call{.caller = caller,
+                 .region = kRegion,
+                 .request_id = "request-1",
+                 .operation = "Encrypt",
+                 .iam_action = "kms:Encrypt",
+                 .source_ip = "",
+                 .user_agent = "",
+                 .time = ports::WallTime(seconds(1'000)),
+                 .body = aws::Fields(body)};
+  call.AuditResource("arn:aws:kms:" + kRegion + ":" + kAccount + ":key/key-1");
+  usage.Record(call);
+  server_->Kill();
+  EXPECT_FALSE(RunToEnd(usage.Flush()).ok());
+  ASSERT_TRUE(server_->Restart());
+  const auto give_up = std::chrono::steady_clock::now() + seconds(30);
+  while (!RunToEnd(usage.Flush()).ok() && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
+  // Another front end knows it from the store alone.
+  LastUsage other(*database_);
+  const auto found = RunToEnd(other.Find(kAccount, kRegion, "key-1"));
+  ASSERT_TRUE(found.ok() && found->has_value());
+  EXPECT_EQ((*found)->operation, "Encrypt");
+  EXPECT_EQ((*found)->millis, 1'000'000);
+  EXPECT_EQ((*found)->request_id, "request-1");
 }
 
 TEST_F(Outage, CustomKeyStoresServeUpToTheStaleLimit) {

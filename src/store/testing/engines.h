@@ -21,7 +21,7 @@ class EngineTest : public ::testing::TestWithParam<Config::Engine> {
   void SetUp() override {
     config_.engine = GetParam();
     if (GetParam() == Config::Engine::kPostgres) {
-      if (!SharedPostgres()) GTEST_SKIP() << "no PostgreSQL here";
+      ASSERT_NE(SharedPostgres(), nullptr) << kNoPostgres;
       config_.conninfo = SharedPostgres()->NewDatabase();
     } else {
       config_.sqlite_path = dir_.path() / "strongroom.db";

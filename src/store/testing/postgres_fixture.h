@@ -46,6 +46,9 @@ class PostgresFixture {
   int databases_ = 0;
 };
 
+/// What a test that needs a server fails with where there is none.
+inline constexpr const char* kNoPostgres = "There is no PostgreSQL here: script/bootstrap installs it.";
+
 /// The server that the tests of one process share, started at first use and stopped at exit.
 PostgresFixture* SharedPostgres();
 
