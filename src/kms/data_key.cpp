@@ -18,7 +18,7 @@ Task<Result<aws::Reply>> MakeDataKey(Kms& kms, aws::Call& call, bool show_plaint
   SR_CO_TRY(std::string key_id, call.body.RequiredString("KeyId"));
   SR_CO_TRY(const CryptoOptions options, ParseCryptoOptions(call));
   SR_CO_TRY(const std::uint32_t size, ParseSize(call));
-  const KeyRules rules{.states = kOnlyEnabled, .symmetric = true};
+  const KeyRules rules{.states = kOnlyEnabled, .usage = "ENCRYPT_DECRYPT", .spec = "SYMMETRIC_DEFAULT"};
   SR_CO_TRY(const UsableKey usable, co_await UseKey(kms, call, std::move(key_id), rules, &options.context));
   SR_CO_CHECK(StopIfDryRun(options));
   SR_CO_TRY(SealedRandom made,
@@ -35,12 +35,13 @@ Task<Result<aws::Reply>> MakeDataKeyPair(Kms& kms, aws::Call& call, bool show_pl
   SR_CO_TRY(std::string key_id, call.body.RequiredString("KeyId"));
   SR_CO_TRY(const std::string spec, call.body.RequiredString("KeyPairSpec"));
   SR_CO_TRY(const CryptoOptions options, ParseCryptoOptions(call));
-  const KeyRules rules{.states = kOnlyEnabled, .symmetric = true};
+  const KeyRules rules{.states = kOnlyEnabled, .usage = "ENCRYPT_DECRYPT", .spec = "SYMMETRIC_DEFAULT"};
   SR_CO_TRY(const UsableKey usable, co_await UseKey(kms, call, std::move(key_id), rules, &options.context));
   if (usable.key->row.origin != Origin::kAwsKms)
     co_return Error(Errc::kUnsupported, usable.key->arn + " origin is " + std::string(Name(usable.key->row.origin)) +
                                             " which is not valid for this operation.");
-  if (spec == "SM2") co_return Error(Errc::kUnsupported, "KeyPairSpec SM2 is not supported in this Region.");
+  if (spec == "SM2" && !kms.sm2())
+    co_return Error(Errc::kUnsupported, "KeyPairSpec SM2 is not supported in this Region.");
   SR_CO_CHECK(StopIfDryRun(options));
   SR_CO_TRY(SealedKeyPair made,
             co_await usable.store(kms).KeyPair(*usable.key, options.canonical_context, spec, show_plaintext));

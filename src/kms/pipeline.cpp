@@ -1,5 +1,8 @@
 #include "kms/pipeline.h"
 
+#include "crypto/kms_algorithms.h"
+#include "kms/grants/access.h"
+
 namespace strongroom::kms {
 namespace {
 
@@ -9,18 +12,9 @@ ports::ConditionContext Conditions(const EncryptionContext& context) {
   return conditions;
 }
 
-/// A key of another account that is missing looks like one that the caller may not use (spec/kms.md 6.8).
-Error ForeignDenied(const aws::Call& call) {
-  return Error(Errc::kAccessDenied,
-               "User: " + call.caller.arn + " is not authorized to perform: " + std::string(call.iam_action) +
-                   " on this resource because the resource does not exist in this Region, no resource-based policies "
-                   "allow access, or a resource-based policy explicitly denies access");
-}
-
-}  // namespace
-
-Status AuthorizeCall(Kms& kms, const aws::Call& call, const Key* key, const EncryptionContext* context) {
-  ports::Question question{.caller = call.caller, .action = call.iam_action};
+ports::Decision Decide(Kms& kms, const aws::Call& call, std::string_view action, const Key* key,
+                       const EncryptionContext* context) {
+  ports::Question question{.caller = call.caller, .action = action};
   ports::ConditionContext conditions;
   if (context != nullptr && !context->empty()) {
     conditions = Conditions(*context);
@@ -28,14 +22,58 @@ Status AuthorizeCall(Kms& kms, const aws::Call& call, const Key* key, const Encr
   }
   if (key == nullptr) {
     question.resource_account = call.account();
-    return kms.authorizer().Authorize(question);
+    return kms.authorizer().Decide(question);
   }
   question.resource = key->arn;
   question.resource_account = key->row.account;
   question.policy = key->policy.get();
-  Status status = kms.authorizer().Authorize(question);
-  if (!status.ok() && key->row.account != call.account()) return ForeignDenied(call);
-  return status;
+  return kms.authorizer().Decide(question);
+}
+
+Error Denied(const aws::Call& call, const Key* key, const ports::Decision& decision) {
+  if (key != nullptr && key->row.account != call.account()) return ForeignDenied(call);
+  return Error(Errc::kAccessDenied, decision.message);
+}
+
+Error NotValidFor(const aws::Call& call, const Key& key, std::string_view what, std::string_view is) {
+  return Error(Errc::kWrongKeyUsage, key.arn + " " + std::string(what) + " is " + std::string(is) +
+                                         " which is not valid for " + std::string(call.operation) + ".");
+}
+
+/// Whether grants have a say: they may allow what the policy does not, and a wrong grant token is refused anyway.
+bool GrantsMatter(const aws::Call& call, std::string_view action, const ports::Decision& decision) {
+  return !decision.allowed || (call.body.Has("GrantTokens") && IsGrantable(action));
+}
+
+/// True when only a grant allows it.
+Task<Result<bool>> AskGrants(Kms& kms, const aws::Call& call, KeyPtr key, std::string_view action,
+                             const EncryptionContext* context, ports::Decision decision) {
+  GrantQuestion question{key, action, context, decision.allowed, decision.explicit_deny};
+  SR_CO_TRY(const bool allowed, co_await AllowedWithGrants(kms, call, std::move(question)));
+  if (!allowed) co_return Denied(call, key.get(), decision);
+  co_return !decision.allowed;
+}
+
+}  // namespace
+
+Error ForeignDenied(const aws::Call& call) {
+  return Error(Errc::kAccessDenied,
+               "User: " + call.caller.arn + " is not authorized to perform: " + std::string(call.iam_action) +
+                   " on this resource because the resource does not exist in this Region, no resource-based policies "
+                   "allow access, or a resource-based policy explicitly denies access");
+}
+
+Status AuthorizeCall(Kms& kms, const aws::Call& call, const Key* key, const EncryptionContext* context) {
+  const ports::Decision decision = Decide(kms, call, call.iam_action, key, context);
+  if (decision.allowed) return {};
+  return Denied(call, key, decision);
+}
+
+Task<Result<bool>> AuthorizeOnKey(Kms& kms, const aws::Call& call, KeyPtr key, std::string_view action,
+                                  const EncryptionContext* context) {
+  ports::Decision decision = Decide(kms, call, action, key.get(), context);
+  if (!GrantsMatter(call, action, decision)) co_return false;
+  co_return co_await AskGrants(kms, call, std::move(key), action, context, std::move(decision));
 }
 
 Task<Result<Resolved>> ResolveKey(Kms& kms, const aws::Call& call, std::string key_id, IdForms forms) {
@@ -62,9 +100,14 @@ Task<Result<Resolved>> ResolveKey(Kms& kms, const aws::Call& call, std::string k
 
 Task<Result<UsableKey>> UseKnownKey(Kms& kms, aws::Call& call, KeyPtr key, KeyRules rules,
                                     const EncryptionContext* context) {
-  SR_CO_CHECK(AuthorizeCall(kms, call, key.get(), context));
-  call.AuditResource(key->arn);
   UsableKey usable;
+  const std::string_view action = rules.action.empty() ? call.iam_action : rules.action;
+  SR_CO_CHECK(kms.rates().AdmitOnKey(call, action, key->row));
+  ports::Decision decision = Decide(kms, call, action, key.get(), context);
+  if (GrantsMatter(call, action, decision)) {
+    SR_CO_TRY(usable.by_grant, co_await AskGrants(kms, call, key, action, context, std::move(decision)));
+  }
+  call.AuditResource(key->arn);
   const KeyRow& row = key->row;
   CustomStores::ViewPtr view;
   bool connected = true;
@@ -82,10 +125,11 @@ Task<Result<UsableKey>> UseKnownKey(Kms& kms, aws::Call& call, KeyPtr key, KeyRu
   }
   usable.state = StateOf(row, connected);
   SR_CO_CHECK(RequireState(key->arn, usable.state, rules.states));
-  if (rules.symmetric && row.usage != "ENCRYPT_DECRYPT")
-    co_return Error(Errc::kWrongKeyUsage, key->arn + " key usage is " + row.usage + " which is not valid for " +
-                                              std::string(call.operation) + ".");
-  if (rules.symmetric && view && usable.custom == nullptr) co_return view->Unusable();
+  if (!rules.usage.empty()) {
+    if (row.usage != rules.usage) co_return NotValidFor(call, *key, "key usage", row.usage);
+    if (!rules.spec.empty() && row.spec != rules.spec) co_return NotValidFor(call, *key, "key spec", row.spec);
+    if (view && usable.custom == nullptr) co_return view->Unusable();
+  }
   usable.key = std::move(key);
   co_return usable;
 }
@@ -113,7 +157,10 @@ Task<Result<KeyRow>> ChangeKey(Kms& kms, KeyPtr key, StateSet states, ChangeRow 
 }
 
 Status RequireAlgorithm(const Key& key, const std::string& algorithm) {
-  if (algorithm == "SYMMETRIC_DEFAULT") return {};
+  if (key.symmetric() && algorithm == "SYMMETRIC_DEFAULT") return {};
+  const crypto::KmsSpec* spec = crypto::FindKmsSpec(key.row.spec);
+  const crypto::KmsAlgorithm* known = crypto::FindKmsAlgorithm(algorithm);
+  if (spec != nullptr && known != nullptr && spec->Has(*known)) return {};
   return Error(Errc::kWrongKeyUsage, "Algorithm " + algorithm + " is incompatible with key spec " + key.row.spec + ".");
 }
 
@@ -122,15 +169,14 @@ Result<CryptoOptions> ParseCryptoOptions(const aws::Call& call) {
   SR_TRY(options.context, call.body.StringMap("EncryptionContext"));
   SR_TRY(options.canonical_context, CanonicalContext(options.context));
   SR_TRY(options.dry_run, call.body.BoolOr("DryRun", false));
-  SR_TRY(const auto grant_tokens, call.body.StringList("GrantTokens"));
-  if (!grant_tokens.empty())
-    return Error(Errc::kInvalidArgument, "The grant tokens belong to no grant of this deployment.");
   if (call.body.Has("Recipient")) return Error(Errc::kUnsupported, "This deployment answers no attested recipients.");
   return options;
 }
 
+Error DryRunPassed() { return Error(Errc::kDryRun, "The request would have succeeded, but the DryRun option is set."); }
+
 Status StopIfDryRun(const CryptoOptions& options) {
-  if (options.dry_run) return Error(Errc::kDryRun, "The request would have succeeded, but the DryRun option is set.");
+  if (options.dry_run) return DryRunPassed();
   return {};
 }
 

@@ -20,13 +20,16 @@ namespace strongroom::kms {
 struct KeyRules {
   IdForms forms = IdForms::kAll;
   StateSet states = kAnyState;
-  bool symmetric = false;  // needs usage ENCRYPT_DECRYPT and spec SYMMETRIC_DEFAULT
+  std::string_view usage = {};   // KeyUsage that the key must have; any unless said
+  std::string_view spec = {};    // KeySpec, likewise
+  std::string_view action = {};  // what the caller must be allowed; the operation's own unless said
 };
 
 struct UsableKey {
   KeyPtr key;
   KeyState state = KeyState::kEnabled;
-  /// Set for keys of a custom key store that is connected and can be used. Rules with `symmetric` require it.
+  bool by_grant = false;  // not the key's policy but a grant allows it
+  /// Set for keys of a custom key store that is connected and can be used. Rules with a usage require it.
   std::shared_ptr<HsmKeyStore> custom;
   // cppcheck-suppress returnTempReference
   KeyStore& store(Kms& kms) const noexcept { return custom ? static_cast<KeyStore&>(*custom) : kms.domain(); }
@@ -47,10 +50,18 @@ struct Resolved {
 };
 Task<Result<Resolved>> ResolveKey(Kms& kms, const aws::Call& call, std::string key_id, IdForms forms);
 
-/// May the caller do this operation's action on a key, or (null) on no key in particular? Errors: kAccessDenied.
+/// May the caller do this operation's action on a key by its policy, or (null) on no key in particular?
+/// Errors: kAccessDenied.
 Status AuthorizeCall(Kms& kms, const aws::Call& call, const Key* key, const EncryptionContext* context = nullptr);
+/// May the caller do `action` on a key, by its policy or by a grant, with the request's GrantTokens? True when only a
+/// grant allows it. Errors: kAccessDenied, kInvalidGrantToken; the store's.
+Task<Result<bool>> AuthorizeOnKey(Kms& kms, const aws::Call& call, KeyPtr key, std::string_view action,
+                                  const EncryptionContext* context);
 
-/// The key's spec has this EncryptionAlgorithm. Errors: kWrongKeyUsage.
+/// kAccessDenied for a key of another account: missing and not allowed look alike (spec/kms.md 6.8).
+Error ForeignDenied(const aws::Call& call);
+
+/// The key's spec has this algorithm. Errors: kWrongKeyUsage.
 Status RequireAlgorithm(const Key& key, const std::string& algorithm);
 
 /// A change of the key's row: read in a transaction, its state checked again there, changed, written.
@@ -58,13 +69,15 @@ using ChangeRow = std::function<Status(store::Transaction&, KeyRow&)>;
 Task<Result<KeyRow>> ChangeKey(Kms& kms, KeyPtr key, StateSet states, ChangeRow change);
 
 /// The members that many cryptographic operations share. Errors: those of Fields, kUnsupported for what this deployment
-/// does not have (Recipient, grant tokens).
+/// does not have (Recipient).
 struct CryptoOptions {
   EncryptionContext context;
   Bytes canonical_context;
   bool dry_run = false;
 };
 Result<CryptoOptions> ParseCryptoOptions(const aws::Call& call);
+/// The answer of a DryRun that has passed all checks.
+Error DryRunPassed();
 /// kDryRun when asked for: the last check before the operation itself.
 Status StopIfDryRun(const CryptoOptions& options);
 

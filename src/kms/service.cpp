@@ -11,6 +11,7 @@ namespace strongroom::kms {
 namespace {
 
 constexpr std::chrono::seconds kHousekeepingInterval{30};
+constexpr std::chrono::seconds kUsageInterval{5};
 /// For giving up. With the patience before it, less than what a process is given to stop.
 constexpr std::chrono::milliseconds kGiveUpPatience{5000};
 constexpr std::string_view kMarkerKeyName = "kms-marker-key";
@@ -26,16 +27,21 @@ CustomStores::Parts CustomStoreParts(const Kms::Parts& parts, Background& backgr
 
 }  // namespace
 
-Kms::Kms(Parts parts, SecretBuffer marker_key)
+Kms::Kms(Parts parts, SecretBuffer marker_key, SecretBuffer token_key)
     : parts_(std::move(parts)),
       background_(*parts_.loops[0]),
       keys_(parts_.database, parts_.authorizer, parts_.stale_limit),
+      grants_(parts_.database, parts_.stale_limit),
       custom_stores_(CustomStoreParts(parts_, background_)),
       domain_(StoreKind::kDomain, parts_.domain),
-      markers_(std::move(marker_key)) {}
+      markers_(std::move(marker_key)),
+      grant_tokens_(std::move(token_key)),
+      last_usage_(parts_.database),
+      rates_(parts_.throttling) {}
 
 Result<std::unique_ptr<Kms>> Kms::Make(Parts parts) {
-  // Shared by all front ends. It protects markers from being made up, not data, so it may lie in the database.
+  // Shared by all front ends. It protects markers and grant tokens from being made up, not data, so it may lie in the
+  // database.
   Bytes fresh(32);
   SR_CHECK(crypto::Random(fresh));
   SR_TRY(const Bytes key, parts.database.Transact([&](store::Transaction& t) -> Result<Bytes> {
@@ -46,12 +52,14 @@ Result<std::unique_ptr<Kms>> Kms::Make(Parts parts) {
     return row->Blob(0);
   }));
   SR_TRY(SecretBuffer marker_key, SecretBuffer::CopyOf(key));
-  return std::unique_ptr<Kms>(new Kms(std::move(parts), std::move(marker_key)));
+  SR_TRY(SecretBuffer token_key, SecretBuffer::CopyOf(key));
+  return std::unique_ptr<Kms>(new Kms(std::move(parts), std::move(marker_key), std::move(token_key)));
 }
 
 void Kms::Start() {
   custom_stores_.Start();
   background_.Spawn("housekeeping", Housekeeping());
+  background_.Spawn("writing when keys were used", WriteUsage());
 }
 
 void Kms::Stop() {
@@ -65,6 +73,7 @@ Kms::~Kms() { Stop(); }
 
 void Kms::OnChanges(std::span<const store::FeedEntry> entries) {
   keys_.OnChanges(entries);
+  grants_.OnChanges(entries);
   custom_stores_.OnChanges(entries);
 }
 
@@ -73,6 +82,16 @@ Task<void> Kms::Housekeeping() {
     co_await DeleteDueKeys(*this);
     co_await RemoveHalfMadeKeys(*this);
     go_on = co_await background_.Sleep(kHousekeepingInterval);
+  }
+}
+
+Task<void> Kms::WriteUsage() {
+  // The last round, once stopping has begun, writes what the others left.
+  for (bool go_on = true; go_on;) {
+    go_on = co_await background_.Sleep(kUsageInterval);
+    const Status written = co_await last_usage_.Flush();
+    if (!written.ok() && written.error().code() != Errc::kUnavailable)
+      LogError("writing when keys were used", written.error());
   }
 }
 
@@ -85,7 +104,9 @@ aws::Service Describe(Kms& service) {
           .operations = kAllRows,
           .instance = &service,
           .errors = &kWireErrors,
-          .overrides = kOverrides};
+          .overrides = kOverrides,
+          .admit = [](void* kms, const aws::Call& call) { return static_cast<Kms*>(kms)->rates().Admit(call); },
+          .succeeded = [](void* kms, const aws::Call& call) { static_cast<Kms*>(kms)->last_usage().Record(call); }};
 }
 
 }  // namespace strongroom::kms

@@ -9,10 +9,14 @@
 #include "aws/dispatch/service.h"
 #include "hsm_client/cluster_client.h"
 #include "kms/background.h"
+#include "kms/grants/cache.h"
+#include "kms/grants/token.h"
 #include "kms/keys/cache.h"
 #include "kms/keystore/custom_stores.h"
 #include "kms/keystore/hsm_key_store.h"
 #include "kms/markers.h"
+#include "kms/rates/rates.h"
+#include "kms/usage/last_usage.h"
 #include "ports/authorizer.h"
 #include "ports/cluster_directory.h"
 #include "ports/sealer.h"
@@ -25,6 +29,7 @@ namespace strongroom::kms {
 struct Limits {
   std::int64_t keys = 100'000;  // per account and region
   std::int64_t aliases_per_key = 50;
+  std::int64_t grants_per_key = 50'000;
   std::int64_t custom_key_stores = 10;  // per account and region
 };
 
@@ -44,6 +49,9 @@ class Kms {
     std::function<Result<hsm_client::ClientTrust>(const crypto::Certificate& owner)> cluster_trust;
     std::chrono::seconds stale_limit{300};
     Limits limits{};
+    Throttling throttling = Throttling::kOff;
+    /// Key spec SM2, which AWS has in its China Regions only.
+    bool sm2 = false;
     /// How long Stop waits for what is under way before that is told to give up.
     std::chrono::milliseconds stop_patience{5000};
   };
@@ -66,22 +74,32 @@ class Kms {
   ports::ClusterDirectory& clusters() noexcept { return parts_.clusters; }
   ports::Sealer& sealer() noexcept { return parts_.sealer; }
   KeyCache& keys() noexcept { return keys_; }
+  GrantCache& grants() noexcept { return grants_; }
+  const GrantTokens& grant_tokens() const noexcept { return grant_tokens_; }
   CustomStores& custom_stores() noexcept { return custom_stores_; }
   HsmKeyStore& domain() noexcept { return domain_; }
   Background& background() noexcept { return background_; }
   const Markers& markers() const noexcept { return markers_; }
+  LastUsage& last_usage() noexcept { return last_usage_; }
+  RequestRates& rates() noexcept { return rates_; }
   const Limits& limits() const noexcept { return parts_.limits; }
+  bool sm2() const noexcept { return parts_.sm2; }
 
  private:
-  Kms(Parts parts, SecretBuffer marker_key);
+  Kms(Parts parts, SecretBuffer marker_key, SecretBuffer token_key);
   Task<void> Housekeeping();
+  Task<void> WriteUsage();
 
   Parts parts_;
   Background background_;
   KeyCache keys_;
+  GrantCache grants_;
   CustomStores custom_stores_;
   HsmKeyStore domain_;
   Markers markers_;
+  GrantTokens grant_tokens_;
+  LastUsage last_usage_;
+  RequestRates rates_;
 };
 
 /// The service's table for the dispatcher; `service` outlives it.

@@ -36,6 +36,8 @@ struct Decision {
   bool allowed = false;
   /// When refused: the whole text for the caller, in AWS's words ("User: … is not authorized to perform: …").
   std::string message;
+  /// When refused: a statement denies it, so that nothing else (a grant) can allow it.
+  bool explicit_deny = false;
 
   /// Errors: kAccessDenied with `message` when refused.
   Status ToStatus() const {

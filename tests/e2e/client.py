@@ -32,22 +32,24 @@ class Connection:
         self.http = None
 
     def call(self, operation, **members):
-        body = json.dumps(members).encode()
+        status, text = self.exchange(operation, json.dumps(members).encode())
+        value = json.loads(text) if text else {}
+        if status != 200:
+            raise Refused(value.get("__type", str(status)).split("#")[-1], value.get("message") or value.get("Message", ""))
+        return value
+
+    def exchange(self, operation, body):
+        """Sends any bytes as the body; the answer's status and body as they are."""
         try:
             if self.http is None:
                 self.http = http.client.HTTPSConnection(self.url.hostname, self.url.port, timeout=self.timeout,
                                                         context=self.context)
             self.http.request("POST", "/", body, self.headers(operation, body))
             answer = self.http.getresponse()
-            text = answer.read()
+            return answer.status, answer.read()
         except (OSError, http.client.HTTPException) as failure:
             self.close()
             raise Lost(repr(failure)) from failure
-        value = json.loads(text) if text else {}
-        if answer.status != 200:
-            raise Refused(value.get("__type", str(answer.status)).split("#")[-1],
-                          value.get("message") or value.get("Message", ""))
-        return value
 
     def headers(self, operation, body):
         now = datetime.datetime.now(datetime.timezone.utc)

@@ -129,6 +129,15 @@ Status ReadLimits(Reader& in, Config& c) {
   SR_CHECK(in.Number("hsms", c.limits.hsms, 1, 1'000'000));
   return in.Number("hsms_per_cluster", c.limits.hsms_per_cluster, 1, 28);
 }
+Status ReadKms(Reader& in, Config& c) {
+  constexpr std::int64_t kMost = 1'000'000'000;
+  SR_CHECK(in.Number("keys", c.kms.keys, 1, kMost));
+  SR_CHECK(in.Number("aliases_per_key", c.kms.aliases_per_key, 1, kMost));
+  SR_CHECK(in.Number("grants_per_key", c.kms.grants_per_key, 1, kMost));
+  SR_CHECK(in.Number("custom_key_stores", c.kms.custom_key_stores, 1, kMost));
+  SR_CHECK(in.Text("sm2", c.kms.sm2));
+  return in.Text("throttling", c.kms.throttling);
+}
 Status ReadLog(Reader& in, Config& c) { return in.Text("level", c.log_level); }
 
 struct Section {
@@ -143,6 +152,7 @@ constexpr auto kSections = std::to_array<Section>({{"https", &ReadHttps},
                                                    {"recovery", &ReadRecovery},
                                                    {"account", &ReadAccount},
                                                    {"limits", &ReadLimits},
+                                                   {"kms", &ReadKms},
                                                    {"log", &ReadLog}});
 
 Status ReadHosts(const fs::path& file, const toml::node& node, Reader& root, Config& c) {
@@ -184,6 +194,8 @@ Status Check(const fs::path& file, const Config& c) {
   if (std::find(kLevels.begin(), kLevels.end(), c.log_level) == kLevels.end()) {
     return bad("'log.level' must be one of trace, debug, info, warn, error, off");
   }
+  if (c.kms.throttling != "off" && c.kms.throttling != "aws") return bad("'kms.throttling' must be \"off\" or \"aws\"");
+  if (c.kms.sm2 != "off" && c.kms.sm2 != "on") return bad("'kms.sm2' must be \"off\" or \"on\"");
   return {};
 }
 

@@ -30,6 +30,9 @@ struct HostEntry {
 ///   [recovery]   public_key                  PEM SubjectPublicKeyInfo
 ///   [account]    id, name, regions, root_access_key (file that is written when the account is made)
 ///   [limits]     clusters, hsms, hsms_per_cluster
+///   [kms]        keys, aliases_per_key, grants_per_key, custom_key_stores: resource quotas, AWS's unless said;
+///                throttling = "off" (default) or "aws": AWS's request rates of each account and region;
+///                sm2 = "off" (default) or "on": key spec SM2, which AWS has in China only
 ///   [log]        level
 struct Config {
   struct {
@@ -61,6 +64,10 @@ struct Config {
   struct {
     std::int64_t clusters = 4, hsms = 6, hsms_per_cluster = 28;
   } limits;
+  struct {
+    std::int64_t keys = 100'000, aliases_per_key = 50, grants_per_key = 50'000, custom_key_stores = 10;
+    std::string throttling = "off", sm2 = "off";
+  } kms;
   std::string log_level = "info";
 };
 

@@ -42,6 +42,9 @@ TEST(Config, FillsInWhatIsNotSaid) {
   EXPECT_EQ(config->hosts.at(0).port, 2224);
   EXPECT_EQ(config->hosts.at(0).certificate, "/data/host/control.crt");
   EXPECT_EQ(config->limits.hsms, 6);
+  EXPECT_EQ(config->kms.grants_per_key, 50'000);
+  EXPECT_EQ(config->kms.throttling, "off");
+  EXPECT_EQ(config->kms.sm2, "off");
   EXPECT_EQ(config->log_level, "info");
 }
 
@@ -74,6 +77,10 @@ const Row kRows[] = {
     {"NoAccountId", "[account]\nname = \"x\"\n", "FILE:1: 'account.id' is missing"},
     {"NoHost", "[account]\nid = \"111122223333\"\n", "FILE: at least one [[host]] is needed"},
     {"ShortAccount", "[account]\nid = \"1\"\n", "FILE: 'account.id' must be 12 digits"},
+    {"QuotaOfNothing", With("[kms]\ngrants_per_key = 0\n"),
+     "FILE:14: 'kms.grants_per_key' must be a whole number from 1 to 1000000000"},
+    {"BadThrottling", With("[kms]\nthrottling = \"some\"\n"), "FILE: 'kms.throttling' must be \"off\" or \"aws\""},
+    {"BadSm2", With("[kms]\nsm2 = \"yes\"\n"), "FILE: 'kms.sm2' must be \"off\" or \"on\""},
     {"BadLevel", With("[log]\nlevel = \"loud\"\n"),
      "FILE: 'log.level' must be one of trace, debug, info, warn, error, off"},
 };

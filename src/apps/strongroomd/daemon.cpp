@@ -235,13 +235,20 @@ Status Daemon::Parts::MakeServices() {
   if (options.regions.empty()) options.regions.assign(std::begin(kRegions), std::end(kRegions));
   options.services = {cloudhsm::Describe(*cloudhsm), sts.Service()};
 #if defined(STRONGROOM_HAS_KMS)
-  SR_TRY(kms, kms::Kms::Make({.database = *database,
-                              .authorizer = authorizer,
-                              .clusters = *cloudhsm,
-                              .sealer = *domain,
-                              .domain = domain->client(),
-                              .loops = AllLoops(),
-                              .cluster_trust = [this](const crypto::Certificate& owner) { return TrustFor(owner); }}));
+  SR_TRY(kms,
+         kms::Kms::Make({.database = *database,
+                         .authorizer = authorizer,
+                         .clusters = *cloudhsm,
+                         .sealer = *domain,
+                         .domain = domain->client(),
+                         .loops = AllLoops(),
+                         .cluster_trust = [this](const crypto::Certificate& owner) { return TrustFor(owner); },
+                         .limits = {.keys = config.kms.keys,
+                                    .aliases_per_key = config.kms.aliases_per_key,
+                                    .grants_per_key = config.kms.grants_per_key,
+                                    .custom_key_stores = config.kms.custom_key_stores},
+                         .throttling = config.kms.throttling == "aws" ? kms::Throttling::kAws : kms::Throttling::kOff,
+                         .sm2 = config.kms.sm2 == "on"}));
   feed.Subscribe([this](std::span<const store::FeedEntry> entries) { kms->OnChanges(entries); });
   options.services.push_back(kms::Describe(*kms));
 #endif

@@ -145,6 +145,7 @@ Result<Call*> Dispatcher::State::Prepare(Exchange& exchange) {
                              .user_agent = exchange.request.Get("user-agent"),
                              .time = exchange.time,
                              .body = Fields(exchange.body->get_object())});
+  if (exchange.service->admit) SR_CHECK(exchange.service->admit(exchange.service->instance, *exchange.call));
   return &*exchange.call;
 }
 
@@ -260,6 +261,7 @@ Task<void> Dispatcher::Handle(const HttpRequest& request, HttpResponse& response
       Result<Reply> reply = co_await exchange.route->operation->handler(exchange.service->instance, **prepared);
       if (reply) {
         state_->Answer(exchange, *reply);
+        if (exchange.service->succeeded) exchange.service->succeeded(exchange.service->instance, **prepared);
       } else {
         failure.emplace(std::move(reply).error());
       }

@@ -35,6 +35,10 @@ struct Service {
   void* instance = nullptr;  // handed to every handler
   const WireErrors* errors = nullptr;
   std::span<const ConstraintOverride> overrides = {};
+  /// Asked when a call's shape and limits are right, before its handler runs: for request rates. Must not block.
+  Status (*admit)(void* instance, const Call& call) = nullptr;
+  /// Told of each call that has succeeded. Must not block.
+  void (*succeeded)(void* instance, const Call& call) = nullptr;
 };
 
 }  // namespace strongroom::aws

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "aws/http/text.h"
+#include "aws/policy/condition_syntax.h"
 
 namespace strongroom::aws {
 namespace {
@@ -108,6 +109,7 @@ Result<Statement> ReadStatement(const json::value& value, std::size_t number) {
       statement.not_resource = element == "NotResource";
     } else if (element == "Condition") {
       if (!one.is_object()) return Malformed(where + " must be an object.");
+      SR_CHECK(CheckConditionSyntax(one.get_object(), where));
       statement.conditional = !one.get_object().empty();
     } else {
       return Malformed(where + " is not an element of a statement.");
@@ -209,17 +211,20 @@ ports::Decision BasicAuthorizer::Decide(const ports::Question& question) const {
   const ports::Caller& caller = question.caller;
   const std::string_view owner = question.resource_account.empty() ? caller.account : question.resource_account;
   const bool foreign = owner != caller.account;
-  const auto refuse = [&](std::string_view because) {
+  const auto refuse = [&](std::string_view because, bool explicit_deny = false) {
     if (foreign) {
       return ports::Decision{
           false,
           fmt::format("User: {} is not authorized to perform: {} on this resource because the resource does not "
                       "exist in this Region, no resource-based policies allow access, or a resource-based policy "
                       "explicitly denies access",
-                      caller.arn, question.action)};
+                      caller.arn, question.action),
+          explicit_deny};
     }
-    return ports::Decision{false, fmt::format("User: {} is not authorized to perform: {} on resource: {} {}",
-                                              caller.arn, question.action, question.resource, because)};
+    return ports::Decision{false,
+                           fmt::format("User: {} is not authorized to perform: {} on resource: {} {}", caller.arn,
+                                       question.action, question.resource, because),
+                           explicit_deny};
   };
   if (question.policy == nullptr) {
     if (caller.is_root() && !foreign) return {true, {}};
@@ -230,7 +235,7 @@ ports::Decision BasicAuthorizer::Decide(const ports::Question& question) const {
   bool allowed = false;
   for (const Statement& statement : compiled->statements) {
     if (!Matches(statement, question)) continue;
-    if (!statement.allow) return refuse("with an explicit deny in a resource-based policy");
+    if (!statement.allow) return refuse("with an explicit deny in a resource-based policy", true);
     allowed = allowed || !statement.conditional;
   }
   if (!allowed) return refuse(fmt::format("because no resource-based policy allows the {} action", question.action));

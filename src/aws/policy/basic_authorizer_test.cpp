@@ -70,6 +70,21 @@ TEST_P(Decisions, AreAsTheRowSays) {
 }
 INSTANTIATE_TEST_SUITE_P(Policy, Decisions, testing::ValuesIn(kRows), [](const auto& row) { return row.param.name; });
 
+std::string Conditional(const std::string& condition) {
+  return R"({"Effect":"Allow","Principal":"*","Action":"kms:*","Resource":"*","Condition":)" + condition + "}";
+}
+TEST(Policy, KeepsEveryConditionOperator) {
+  for (const char* const condition :
+       {R"({"StringEqualsIfExists":{"kms:ViaService":["a","b"]}})",
+        R"({"ForAnyValue:StringLike":{"kms:EncryptionContextKeys":"a"}})",
+        R"({"ForAllValues:ArnLikeIfExists":{"aws:PrincipalArn":"arn:*"}})",
+        R"({"Bool":{"kms:GrantIsForAWSResource":true}})",
+        R"({"NumericLessThan":{"kms:RotationPeriodInDays":400},"Null":{"aws:username":"true"}})", "{}"}) {
+    const auto policy = BasicAuthorizer().Compile(Policy(Conditional(condition)), "111122223333", kArn);
+    EXPECT_TRUE(policy.ok()) << condition;
+  }
+}
+
 struct BadRow {
   std::string name, policy, text;
 };
@@ -85,6 +100,21 @@ const BadRow kBadRows[] = {
      "Statement 1: Actions is not an element of a statement."},
     {"MalformedPrincipal", Policy(Allow(R"({"AWS":"arn:aws:iam::1:root"})", "\"*\"")),
      "Policy contains a statement with one or more invalid principals."},
+    {"UnknownOperator", Policy(Conditional(R"({"StringIs":{"aws:username":"x"}})")),
+     "Statement 1: Condition: StringIs is not a condition operator."},
+    {"IfExistsOfNull", Policy(Conditional(R"({"NullIfExists":{"aws:username":"true"}})")),
+     "Statement 1: Condition: NullIfExists is not a condition operator."},
+    {"OperatorWithoutKeys", Policy(Conditional(R"({"Bool":{}})")),
+     "Statement 1: Condition: Bool must be an object of condition keys."},
+    {"KeyWithoutPrefix", Policy(Conditional(R"({"Bool":{"username":"true"}})")),
+     "Statement 1: Condition: username is not a condition key."},
+    {"NoValues", Policy(Conditional(R"({"StringLike":{"aws:username":[]}})")),
+     "Statement 1: Condition: aws:username must be a value or a list of values."},
+    {"NullValue", Policy(Conditional(R"({"StringLike":{"aws:username":null}})")),
+     "Statement 1: Condition: aws:username must be a value or a list of values."},
+    {"ForAllValuesOfOne", Policy(Conditional(R"({"ForAllValues:StringEquals":{"kms:encryptioncontext:a":"1"}})")),
+     "OverlyPermissiveCondition: Statement 1: Condition: ForAllValues with kms:encryptioncontext:a, which has a single "
+     "value, also matches requests without it. Remove the set operator."},
     {"Federated", Policy(Allow(R"({"Federated":"x"})", "\"*\"")),
      "Policy contains a statement with one or more invalid principals."},
 };

@@ -49,7 +49,9 @@ Result<fs::path> WriteServiceConfig(const DataDirectory& data, const Settings& s
       "[front_end]\nname = \"front-end\"\ncertificate = {}\nkey = {}\ninvitations = {}\n\n"
       "[client]\ncertificate = {}\nkey = {}\nhosts = {}\n\n"
       "[recovery]\npublic_key = {}\n\n"
-      "[account]\nid = {}\nname = \"default\"\nroot_access_key = {}\n\n[log]\nlevel = {}\n",
+      "[account]\nid = {}\nname = \"default\"\nroot_access_key = {}\n\n"
+      "[kms]\nkeys = {}\ncustom_key_stores = {}\naliases_per_key = {}\ngrants_per_key = {}\nthrottling = "
+      "{}\nsm2 = {}\n\n[log]\nlevel = {}\n",
       Quoted(settings.https_address), settings.https_port, settings.threads,
       Quoted((data.tls() / "server.crt").string()), Quoted((data.tls() / "server.key").string()), store,
       Quoted(settings.network_prefix), Quoted(host_id), Quoted(settings.network_prefix + ".1"),
@@ -58,7 +60,9 @@ Result<fs::path> WriteServiceConfig(const DataDirectory& data, const Settings& s
       Quoted((service / "invitations").string()), Quoted((service / "client.crt").string()),
       Quoted((service / "client.key").string()), Quoted((data.client() / "etc" / "certs").string()),
       Quoted((data.root() / "recovery-key.pub.pem").string()), Quoted(settings.account_id),
-      Quoted((service / "root-access-key.json").string()), Quoted(settings.log_level));
+      Quoted((service / "root-access-key.json").string()), settings.kms.keys, settings.kms.custom_key_stores,
+      settings.kms.aliases_per_key, settings.kms.grants_per_key, Quoted(settings.kms.throttling),
+      Quoted(settings.kms.sm2), Quoted(settings.log_level));
   const fs::path file = data.run() / "strongroomd.toml";
   SR_CHECK(WriteFileAtomically(file, text, 0600));
   SR_CHECK(GiveTo(file, kServiceUser));

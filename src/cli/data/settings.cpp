@@ -29,7 +29,7 @@ Result<Settings> LoadSettings(const std::filesystem::path& file) {
     return Bad(file, error.source(), error.description());
   }
   Settings settings;
-  std::int64_t port = settings.https_port, threads = 0;
+  std::int64_t port = settings.https_port, threads = 0, max_keys = settings.max_keys;
   const struct {
     std::string_view section, key;
     std::string* text;
@@ -42,6 +42,13 @@ Result<Settings> LoadSettings(const std::filesystem::path& file) {
       {"account", "id", &settings.account_id, nullptr},
       {"account", "region", &settings.region, nullptr},
       {"store", "postgresql", &settings.store, nullptr},
+      {"hsm", "max_keys", nullptr, &max_keys},
+      {"kms", "keys", nullptr, &settings.kms.keys},
+      {"kms", "aliases_per_key", nullptr, &settings.kms.aliases_per_key},
+      {"kms", "grants_per_key", nullptr, &settings.kms.grants_per_key},
+      {"kms", "custom_key_stores", nullptr, &settings.kms.custom_key_stores},
+      {"kms", "throttling", &settings.kms.throttling, nullptr},
+      {"kms", "sm2", &settings.kms.sm2, nullptr},
       {"log", "level", &settings.log_level, nullptr},
   };
   for (const auto& [section, node] : table) {
@@ -66,6 +73,15 @@ Result<Settings> LoadSettings(const std::filesystem::path& file) {
   }
   if (port < 1 || port > 65535) return Bad(file, table.source(), "https.port must be between 1 and 65535");
   if (threads < 0 || threads > 256) return Bad(file, table.source(), "https.threads must be between 0 and 256");
+  if (max_keys < 1 || max_keys > 100000) return Bad(file, table.source(), "hsm.max_keys must be between 1 and 100000");
+  for (const std::int64_t quota :
+       {settings.kms.keys, settings.kms.aliases_per_key, settings.kms.grants_per_key, settings.kms.custom_key_stores})
+    if (quota < 1 || quota > 1'000'000'000)
+      return Bad(file, table.source(), "quotas of [kms] must be between 1 and 1000000000");
+  if (settings.kms.throttling != "off" && settings.kms.throttling != "aws")
+    return Bad(file, table.source(), "kms.throttling must be \"off\" or \"aws\"");
+  if (settings.kms.sm2 != "off" && settings.kms.sm2 != "on")
+    return Bad(file, table.source(), "kms.sm2 must be \"off\" or \"on\"");
   if (!IsTwelveDigits(settings.account_id)) return Bad(file, table.source(), "account.id must be 12 digits");
   boost::system::error_code failed;
   boost::asio::ip::make_address(settings.https_address, failed);
@@ -74,6 +90,7 @@ Result<Settings> LoadSettings(const std::filesystem::path& file) {
   if (failed) return Bad(file, table.source(), "network.prefix must be like 127.20.30");
   settings.https_port = static_cast<std::uint16_t>(port);
   settings.threads = static_cast<unsigned>(threads);
+  settings.max_keys = static_cast<unsigned>(max_keys);
   return settings;
 }
 
@@ -86,9 +103,16 @@ Status SaveSettings(const std::filesystem::path& file, const Settings& settings)
       "[https]\naddress = \"{}\"\nport = {}\n# Event loops; 0 is one per core.\nthreads = {}\n\n"
       "[account]\nid = \"{}\"\n# The region that `strongroom env` exports; any region is served.\nregion = \"{}\"\n\n"
       "[store]\n# A libpq connection string; empty is SQLite in this directory.\npostgresql = \"{}\"\n\n"
+      "[hsm]\n# Keys that a cluster holds at most; up to 100000.\nmax_keys = {}\n\n"
+      "[kms]\n# Quotas: of each account and region, and of each key.\nkeys = {}\ncustom_key_stores = {}\n"
+      "aliases_per_key = {}\ngrants_per_key = {}\n"
+      "# \"aws\" limits the request rates of each account and region as AWS does.\nthrottling = \"{}\"\n"
+      "# \"on\" has keys of spec SM2, as AWS has them in China.\nsm2 = \"{}\"\n\n"
       "[log]\nlevel = \"{}\"\n",
       settings.network_prefix, settings.https_address, settings.https_port, settings.threads, settings.account_id,
-      settings.region, settings.store, settings.log_level);
+      settings.region, settings.store, settings.max_keys, settings.kms.keys, settings.kms.custom_key_stores,
+      settings.kms.aliases_per_key, settings.kms.grants_per_key, settings.kms.throttling, settings.kms.sm2,
+      settings.log_level);
   return WriteFileAtomically(file, text, 0600);
 }
 

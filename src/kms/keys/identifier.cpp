@@ -61,7 +61,7 @@ Result<KeyIdentifier> ParseKeyIdentifier(std::string_view text, IdForms forms, s
     if (!name.starts_with("alias/")) return Error(Errc::kInvalidArn, "Invalid arn '" + std::string(text) + "'");
   }
   if (name.starts_with("alias/") && name.size() > 6) {
-    if (forms == IdForms::kKeyOnly) return InvalidKeyId(text);
+    if (forms != IdForms::kAll) return InvalidKeyId(text);
     id.form = KeyIdentifier::Form::kAlias;
     id.name = name;
     return id;

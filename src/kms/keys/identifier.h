@@ -21,8 +21,8 @@ struct KeyIdentifier {
   }
 };
 
-/// Which forms an operation takes.
-enum class IdForms : std::uint8_t { kAll, kKeyOnly };
+/// Which forms an operation takes: all four, or key ids and key ARNs; of the caller's own account, or of any.
+enum class IdForms : std::uint8_t { kAll, kKeyOnly, kKeyOfAnyAccount };
 
 /// Errors: kNotFound `Invalid keyId '<x>'` and `Invalid arn <region>`; kInvalidArn.
 Result<KeyIdentifier> ParseKeyIdentifier(std::string_view text, IdForms forms, std::string_view caller_account,

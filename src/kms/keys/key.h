@@ -34,6 +34,7 @@ struct KeyRow {
   Bytes token;                             // domain store
   std::optional<std::int64_t> hsm_handle;  // CloudHSM store
   std::int64_t version = 1;
+  std::int64_t grant_count = 0;  // as LoadKey saw it
 
   std::string Arn() const { return "arn:aws:kms:" + region + ":" + account + ":key/" + key_id; }
 };
@@ -46,6 +47,7 @@ struct Key {
   Bytes binding;      // what its token is bound to (docs/formats.md 5)
   std::shared_ptr<const ports::ResourcePolicy> policy;
 
+  bool symmetric() const noexcept { return row.spec == "SYMMETRIC_DEFAULT"; }
   StoreKind store() const noexcept { return row.origin == Origin::kAwsKms ? StoreKind::kDomain : StoreKind::kCloudHsm; }
 };
 using KeyPtr = std::shared_ptr<const Key>;

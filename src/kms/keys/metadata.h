@@ -5,6 +5,9 @@
 
 namespace strongroom::kms {
 
+/// EncryptionAlgorithms, SigningAlgorithms, MacAlgorithms or KeyAgreementAlgorithms: the one that the usage selects.
+void AddAlgorithms(aws::Reply& reply, const KeyRow& row);
+
 /// KeyMetadata as CreateKey and DescribeKey show it (spec/kms.md 2.3).
 aws::Reply Metadata(const KeyRow& row, KeyState state);
 

@@ -1,5 +1,7 @@
 #include "kms/keys/rows.h"
 
+#include "kms/grants/rows.h"
+
 namespace strongroom::kms {
 namespace {
 
@@ -59,11 +61,13 @@ Result<std::int64_t> Count(store::Transaction& t, std::string_view sql, std::ini
 Result<std::optional<KeyRow>> LoadKey(store::Transaction& t, const std::string& account, const std::string& region,
                                       const std::string& key_id) {
   SR_TRY(const auto row,
-         t.QueryOne("SELECT " SR_KEY_COLUMNS " FROM kms_keys WHERE account_id = $1 AND region = $2 AND key_id = $3 "
-                    "AND " SR_WHOLE,
+         t.QueryOne("SELECT " SR_KEY_COLUMNS ", grant_count FROM kms_keys WHERE account_id = $1 AND region = $2 AND "
+                    "key_id = $3 AND " SR_WHOLE,
                     {account, region, key_id}));
   if (!row) return std::optional<KeyRow>();
-  return std::optional<KeyRow>(ReadKey(*row));
+  std::optional<KeyRow> key(ReadKey(*row));
+  key->grant_count = row->Int(row->size() - 1);
+  return key;
 }
 
 Status InsertKey(store::Transaction& t, const KeyRow& k) {
@@ -107,9 +111,15 @@ Status UpdateKey(store::Transaction& t, const KeyRow& k) {
 }
 
 Status DeleteKey(store::Transaction& t, const KeyRow& k) {
-  SR_TRY(const auto aliases, ListAliasRows(t, k.account, k.region, k.key_id, "", 1000));
-  for (const AliasRow& alias : aliases) SR_CHECK(DeleteAliasRow(t, alias));
+  for (bool more = true; more;) {
+    SR_TRY(const auto aliases, ListAliasRows(t, k.account, k.region, k.key_id, "", 1000));
+    for (const AliasRow& alias : aliases) SR_CHECK(DeleteAliasRow(t, alias));
+    more = !aliases.empty();
+  }
   SR_CHECK(t.Execute("DELETE FROM kms_tags WHERE account_id = $1 AND region = $2 AND key_id = $3",
+                     {k.account, k.region, k.key_id}));
+  SR_CHECK(DeleteGrantsOfKey(t, k));
+  SR_CHECK(t.Execute("DELETE FROM kms_last_usage WHERE account_id = $1 AND region = $2 AND key_id = $3",
                      {k.account, k.region, k.key_id}));
   SR_CHECK(t.Execute("DELETE FROM kms_keys WHERE account_id = $1 AND region = $2 AND key_id = $3",
                      {k.account, k.region, k.key_id}));

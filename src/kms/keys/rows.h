@@ -21,7 +21,7 @@ Result<std::vector<KeyRow>> HalfMadeKeys(store::Transaction& t, std::int64_t bef
 /// Writes enabled, deletion_millis, description and policy, and counts the version up.
 /// Errors: kConflict when the row has another version by now, so that a stale decision changes nothing.
 Status UpdateKey(store::Transaction& t, const KeyRow& row);
-/// Removes the key with its aliases and tags.
+/// Removes the key with its aliases, tags and grants.
 Status DeleteKey(store::Transaction& t, const KeyRow& row);
 /// Ids in order, after `after`.
 Result<std::vector<std::string>> ListKeyIds(store::Transaction& t, const std::string& account,

@@ -18,6 +18,7 @@ KeyState StateOf(const KeyRow& row, bool store_connected) noexcept;
 using StateSet = std::uint8_t;
 inline constexpr StateSet kAnyState = 15;
 inline constexpr StateSet kOnlyEnabled = 1;
+inline constexpr StateSet kEnabledOrUnavailable = 1 | 8;
 inline constexpr StateSet kNotPendingDeletion = 1 | 2 | 8;
 inline constexpr StateSet kOnlyPendingDeletion = 4;
 

@@ -1,6 +1,6 @@
 #include "kms/keystore/hsm_key_store.h"
 
-#include "keys.pb.h"
+#include "kms/keystore/hsm_messages.h"
 #include "messages.pb.h"
 
 namespace strongroom::kms {
@@ -44,22 +44,15 @@ class KeptMessage {
 
 std::string ToString(ByteView bytes) { return std::string(AsText(bytes)); }
 
-void SetKey(proto::KeyRef& ref, const Key& key) {
-  ref.Clear();  // of a KeptMessage
-  if (key.store() == StoreKind::kCloudHsm) {
-    ref.set_handle(static_cast<std::uint32_t>(key.row.hsm_handle.value_or(0)));
-  } else {
-    ref.set_token(key.row.token.data(), key.row.token.size());
-    ref.set_binding(key.binding.data(), key.binding.size());
-  }
-}
-
 template <typename Request>
 void Fill(Request& request, const Key& key, ByteView header, const Bytes& context) {
   SetKey(*request.mutable_key(), key);
   request.set_header(header.data(), header.size());
   request.set_context(context.data(), context.size());
 }
+
+/// Key pairs can take seconds when the pool of ready ones is empty.
+hsm_client::Clock::time_point KeyPairDeadline() { return hsm_client::Clock::now() + std::chrono::seconds(60); }
 
 Bytes WithHeader(const Key& key, const std::string& sealed) {
   Bytes blob;
@@ -69,16 +62,26 @@ Bytes WithHeader(const Key& key, const std::string& sealed) {
   return blob;
 }
 
+}  // namespace
+
+void SetKey(proto::KeyRef& ref, const Key& key) {
+  ref.Clear();  // it may be of a KeptMessage
+  if (key.store() == StoreKind::kCloudHsm) {
+    ref.set_handle(static_cast<std::uint32_t>(key.row.hsm_handle.value_or(0)));
+  } else {
+    ref.set_token(key.row.token.data(), key.row.token.size());
+    ref.set_binding(key.binding.data(), key.binding.size());
+  }
+}
+
 Result<SecretBuffer> TakeSegment(std::vector<SecretBuffer>& segments) {
   if (segments.size() != 1) return Error(Errc::kInternal, "An HSM's answer lacks what was asked for.");
   return std::move(segments[0]);
 }
 
-}  // namespace
-
 Error HsmKeyStore::Translate(Error error) const {
   const Errc code = error.code();
-  if (code == Errc::kBadCiphertext) return Error(Errc::kBadCiphertext, "");
+  if (code == Errc::kBadCiphertext || code == Errc::kBadSignature) return Error(code, "");
   if (kind_ == StoreKind::kDomain) {
     if (code == Errc::kUntrusted || code == Errc::kCancelled)
       return Error(Errc::kUnavailable, "The key store is not reachable.").WithDetail(error.ForLog());
@@ -110,7 +113,9 @@ Task<Result<NewMaterial>> HsmKeyStore::Create(const KeyRow& row) {
     proto::CreateTokenRequest request;
     request.set_binding(ToString(TokenBinding(row)));
     request.set_spec(row.spec);
-    auto answer = co_await cluster_->Call<proto::CreateTokenReply>(Command::kCreateToken, request);
+    std::vector<SecretBuffer> none;
+    auto answer = co_await cluster_->Call<proto::CreateTokenReply>(Command::kCreateToken, request, std::move(none),
+                                                                   KeyPairDeadline());
     if (!answer.ok()) co_return Translate(std::move(answer).error());
     made.token = ToBytes(AsBytes(answer->reply.token()));
     co_return made;
@@ -169,11 +174,9 @@ Task<Result<SealedKeyPair>> HsmKeyStore::KeyPair(const Key& key, const Bytes& co
   Fill(request, key, key.blob_header, context);
   request.set_spec(spec);
   request.set_return_plaintext(plaintext);
-  // Key pairs can take seconds when the pool of ready ones is empty.
-  const auto deadline = hsm_client::Clock::now() + std::chrono::seconds(60);
   std::vector<SecretBuffer> none;
-  auto answer =
-      co_await cluster_->Call<proto::SealKeyPairReply>(Command::kSealKeyPair, request, std::move(none), deadline);
+  auto answer = co_await cluster_->Call<proto::SealKeyPairReply>(Command::kSealKeyPair, request, std::move(none),
+                                                                 KeyPairDeadline());
   if (!answer.ok()) co_return Translate(std::move(answer).error());
   SealedKeyPair made;
   made.sealed = WithHeader(key, answer->reply.sealed());

@@ -20,6 +20,16 @@ class HsmKeyStore final : public KeyStore {
   Task<Result<SealedRandom>> Random(const Key& key, const Bytes& context, std::uint32_t bytes, bool plaintext) override;
   Task<Result<SealedKeyPair>> KeyPair(const Key& key, const Bytes& context, const std::string& spec,
                                       bool plaintext) override;
+  Task<Result<Bytes>> ReSeal(SealSide source, ByteView sealed, SealSide destination) override;
+  Task<Result<Bytes>> Encrypt(const Key& key, const std::string& algorithm, SecretBuffer plaintext) override;
+  Task<Result<SecretBuffer>> Decrypt(const Key& key, const std::string& algorithm, ByteView ciphertext) override;
+  Task<Result<Bytes>> Sign(const Key& key, SignedMessage message) override;
+  Task<Status> Verify(const Key& key, SignedMessage message, const Bytes& signature) override;
+  Task<Result<Bytes>> GenerateMac(const Key& key, const std::string& algorithm, SecretBuffer message) override;
+  Task<Status> VerifyMac(const Key& key, const std::string& algorithm, SecretBuffer message, const Bytes& mac) override;
+  Task<Result<SecretBuffer>> DeriveSharedSecret(const Key& key, const std::string& algorithm,
+                                                const Bytes& peer) override;
+  Task<Result<Bytes>> PublicKey(const Key& key) override;
   Task<Result<SecretBuffer>> GenerateRandom(std::uint32_t bytes) override;
   Task<Status> Destroy(const KeyRow& row) override;
 

@@ -78,11 +78,28 @@ TEST(Aliases, StopAtTheQuotaOfTheirKey) {
   for (const char* name : {"alias/1", "alias/2"})
     EXPECT_TRUE(service.Call("CreateAlias", {{"AliasName", name}, {"TargetKeyId", key}}).ok());
   EXPECT_EQ(service.Call("CreateAlias", {{"AliasName", "alias/3"}, {"TargetKeyId", key}}).message,
-            "The key has reached its quota of 2 aliases.");
+            kPrefix + "key/" + key + " has reached its quota of 2 aliases.");
   service.Call("CreateAlias", {{"AliasName", "alias/3"}, {"TargetKeyId", other}});
   EXPECT_EQ(service.Call("UpdateAlias", {{"AliasName", "alias/3"}, {"TargetKeyId", key}}).type,
             "LimitExceededException");
   EXPECT_TRUE(service.Call("UpdateAlias", {{"AliasName", "alias/2"}, {"TargetKeyId", key}}).ok());
+}
+
+TEST(Aliases, StayWithKeysOfOneTypeAndUsage) {
+  FakeService service;
+  const std::string symmetric = service.NewKey(),
+                    rsa = service.NewKey({{"KeySpec", "RSA_2048"}, {"KeyUsage", "ENCRYPT_DECRYPT"}}),
+                    signing = service.NewKey({{"KeySpec", "ECC_NIST_P256"}, {"KeyUsage", "SIGN_VERIFY"}}),
+                    other_signing = service.NewKey({{"KeySpec", "ECC_NIST_P384"}, {"KeyUsage", "SIGN_VERIFY"}});
+  const auto move = [&](const std::string& from, const std::string& to) {
+    service.Call("DeleteAlias", {{"AliasName", "alias/a"}});
+    EXPECT_TRUE(service.Call("CreateAlias", {{"AliasName", "alias/a"}, {"TargetKeyId", from}}).ok());
+    return service.Call("UpdateAlias", {{"AliasName", "alias/a"}, {"TargetKeyId", to}}).type;
+  };
+  EXPECT_EQ(move(symmetric, rsa), "ValidationException");
+  EXPECT_EQ(move(rsa, symmetric), "ValidationException");
+  EXPECT_EQ(move(symmetric, signing), "ValidationException");
+  EXPECT_EQ(move(signing, other_signing), "");
 }
 
 TEST(Aliases, NeverReachIntoAnotherAccount) {

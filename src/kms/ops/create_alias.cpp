@@ -15,12 +15,12 @@ Task<Result<aws::Reply>> CreateAlias(Kms& kms, aws::Call& call) {
   SR_CO_TRY(const UsableKey usable, co_await UseKey(kms, call, std::move(target), rules));
   AliasRow alias{std::string(call.account()), std::string(call.region), name, usable.key->row.key_id};
   const std::int64_t limit = kms.limits().aliases_per_key;
-  auto insert = [alias, limit](store::Transaction& t) mutable -> Status {
+  auto insert = [alias, limit, key_arn = usable.key->arn](store::Transaction& t) mutable -> Status {
     SR_TRY(const std::int64_t now, t.NowMillis());
     alias.created_millis = alias.updated_millis = now;
     SR_TRY(const std::int64_t count, CountAliases(t, alias.account, alias.region, alias.key_id));
     if (count >= limit)
-      return Error(Errc::kLimitExceeded, "The key has reached its quota of " + std::to_string(limit) + " aliases.");
+      return Error(Errc::kLimitExceeded, key_arn + " has reached its quota of " + std::to_string(limit) + " aliases.");
     SR_TRY(const bool inserted, InsertAlias(t, alias));
     if (!inserted) return Error(Errc::kAlreadyExists, "An alias with the name " + alias.Arn() + " already exists");
     return {};

@@ -2,6 +2,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "crypto/hash.h"
+#include "crypto/kms_algorithms.h"
 #include "crypto/random.h"
 #include "kms/keys/metadata.h"
 #include "kms/keys/policy.h"
@@ -31,10 +32,10 @@ Status ParseSpec(const aws::Call& call, KeyRow& row) {
     return Error(Errc::kInvalidArgument,
                  "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.");
   row.usage = usage.value_or("ENCRYPT_DECRYPT");
-  if (row.spec == "SYMMETRIC_DEFAULT" && row.usage != "ENCRYPT_DECRYPT")
+  const crypto::KmsSpec* known = crypto::FindKmsSpec(row.spec);
+  const auto known_usage = crypto::FindKmsUsage(row.usage);
+  if (known == nullptr || !known_usage || !known->Allows(*known_usage))
     return Error(Errc::kInvalidArgument, "KeyUsage " + row.usage + " is not valid for KeySpec " + row.spec + ".");
-  if (row.spec != "SYMMETRIC_DEFAULT")
-    return Error(Errc::kUnsupported, "KeySpec " + row.spec + " is not supported by this version of Strongroom.");
   return {};
 }
 
@@ -47,6 +48,8 @@ Status ParseOrigin(const aws::Call& call, KeyRow& row) {
     if (!row.custom_key_store_id)
       return Error(Errc::kInvalidArgument, "CustomKeyStoreId is required when Origin is AWS_CLOUDHSM.");
     if (row.multi_region) return Error(Errc::kUnsupported, "Multi-Region keys are not supported in custom key stores.");
+    if (row.spec != "SYMMETRIC_DEFAULT")
+      return Error(Errc::kUnsupported, "KeySpec " + row.spec + " is not supported in custom key stores.");
     if (call.body.Has("XksKeyId"))
       return Error(Errc::kInvalidArgument, "XksKeyId is valid only when Origin is EXTERNAL_KEY_STORE.");
     return {};
@@ -93,8 +96,13 @@ Status Insert(store::Transaction& t, KeyRow& row, const std::vector<Tag>& tags, 
 
 Task<Result<KeyRow>> CreateInDomain(Kms& kms, Request r) {
   SR_CO_TRY(r.row.material_id, NewMaterialId(r.row));
-  SR_CO_TRY(NewMaterial made, co_await kms.domain().Create(r.row));
-  r.row.token = std::move(made.token);
+  auto made = co_await kms.domain().Create(r.row);
+  if (!made.ok() && made.error().code() == Errc::kUnsupported)
+    co_return Error(Errc::kUnsupported,
+                    "KeySpec " + r.row.spec + " with KeyUsage " + r.row.usage +
+                        " is not supported by the cryptographic library of this deployment's HSMs.");
+  if (!made.ok()) co_return std::move(made).error();
+  r.row.token = std::move(made->token);
   const std::int64_t limit = kms.limits().keys;
   auto insert = [row = r.row, tags = r.tags, limit](store::Transaction& t) mutable -> Result<KeyRow> {
     SR_CHECK(Insert(t, row, tags, limit));
@@ -153,6 +161,8 @@ Task<Result<KeyRow>> CreateInCluster(Kms& kms, Request r, CustomStores::ViewPtr 
 Task<Result<aws::Reply>> CreateKey(Kms& kms, aws::Call& call) {
   SR_CO_TRY(Request r, Parse(call));
   SR_CO_CHECK(AuthorizeCall(kms, call, nullptr));
+  if (r.row.spec == "SM2" && !kms.sm2())
+    co_return Error(Errc::kUnsupported, "KeySpec SM2 is not supported in this Region.");
   CustomStores::ViewPtr view;
   if (r.row.origin == Origin::kCloudHsm) {
     SR_CO_TRY(view, co_await RequireStore(kms, r.row));

@@ -1,80 +1,62 @@
-// Source: AWS KMS API Reference, "Decrypt"; spec/kms.md 3.1.
+// Source: AWS KMS API Reference, "Decrypt"; spec/kms.md 3.1, 3.9.
+#include "kms/ciphertext.h"
 #include "kms/ops/all.h"
-#include "kms/pipeline.h"
 
 namespace strongroom::kms {
 namespace {
 
 struct Request {
-  Bytes blob;
-  std::optional<std::string> key_id;
-  CryptoOptions options;
+  Ciphertext from;
+  bool dry_run = false, ignore_ciphertext = false;
 };
 
 Result<Request> Parse(const aws::Call& call) {
   Request r;
-  if (!call.body.Has("CiphertextBlob"))
-    return Error(Errc::kInvalidArgument,
-                 "1 validation error detected: Value null at 'ciphertextBlob' failed to satisfy "
-                 "constraint: Member must not be null");
-  if (call.body.Has("DryRunModifiers")) return Error(Errc::kUnsupported, "This deployment knows no DryRunModifiers.");
-  SR_TRY(r.blob, call.body.RequiredBlob("CiphertextBlob"));
-  SR_TRY(r.key_id, call.body.OptionalString("KeyId"));
-  SR_TRY(r.options, ParseCryptoOptions(call));
+  SR_TRY(r.from.key_id, call.body.OptionalString("KeyId"));
+  SR_TRY(CryptoOptions options, ParseCryptoOptions(call));
+  r.dry_run = options.dry_run;
+  SR_TRY(r.ignore_ciphertext, IgnoresCiphertext(call, r.dry_run, r.from.key_id.has_value(), "keyId"));
+  if (!r.ignore_ciphertext) {
+    SR_TRY(r.from.blob, call.body.RequiredBlob("CiphertextBlob"));
+  }
+  SR_TRY(r.from.algorithm, call.body.StringOr("EncryptionAlgorithm", "SYMMETRIC_DEFAULT"));
+  r.from.context = std::move(options.context);
+  r.from.canonical_context = std::move(options.canonical_context);
   return r;
 }
 
-Error NotYours() {
-  return Error(Errc::kAccessDenied,
-               "The ciphertext refers to a customer master key that does not exist, does not exist in "
-               "this region, or you are not allowed to access.");
-}
-
-/// The key that made the blob: named by it, and by the request if that names one.
-Task<Result<KeyPtr>> FindKey(Kms& kms, const aws::Call& call, const Request& r, const ParsedBlob* blob) {
-  if (!r.key_id) {
-    if (blob == nullptr) co_return Error(Errc::kBadCiphertext, "");
-    KeyPtr key = kms.keys().Warm(blob->header.account, call.region, blob->header.key_id);
-    if (key == nullptr) {
-      SR_CO_TRY(key, co_await kms.keys().Find(blob->header.account, std::string(call.region), blob->header.key_id));
-    }
-    if (key == nullptr) co_return NotYours();
-    co_return key;
-  }
-  SR_CO_TRY(Resolved resolved, co_await ResolveKey(kms, call, *r.key_id, IdForms::kAll));
+/// DryRun that ignores the ciphertext: permission is all that is judged.
+Task<Result<aws::Reply>> JudgePermission(Kms& kms, const aws::Call& call, const Ciphertext& from) {
+  SR_CO_TRY(Resolved resolved, co_await ResolveKey(kms, call, *from.key_id, IdForms::kAll));
   if (resolved.key == nullptr) co_return std::move(resolved.missing);
-  const KeyRow& row = resolved.key->row;
-  if (blob != nullptr && row.account == blob->header.account && row.key_id == blob->header.key_id)
-    co_return std::move(resolved.key);
-  // Who may not use the key does not learn what it fits.
-  SR_CO_CHECK(AuthorizeCall(kms, call, resolved.key.get(), &r.options.context));
-  if (blob == nullptr) co_return Error(Errc::kBadCiphertext, "");
-  co_return Error(Errc::kIncorrectKey,
-                  "The key ID in the request does not identify a CMK that can perform this operation.");
+  SR_CO_CHECK(co_await AuthorizeOnKey(kms, call, resolved.key, call.iam_action, &from.context));
+  co_return DryRunPassed();
 }
 
 Task<Result<aws::Reply>> Decrypt(Kms& kms, aws::Call& call) {
-  SR_CO_TRY(const Request r, Parse(call));
-  const auto blob = ParseBlob(r.blob);
+  SR_CO_TRY(Request r, Parse(call));
+  if (r.ignore_ciphertext) co_return co_await JudgePermission(kms, call, r.from);
+  const auto blob = ParseBlob(r.from.blob);
   const ParsedBlob* const parsed = blob.ok() ? &*blob : nullptr;
-  SR_CO_TRY(KeyPtr key, co_await FindKey(kms, call, r, parsed));
-  const KeyRules rules{.states = kOnlyEnabled, .symmetric = true};
-  auto used = co_await UseKnownKey(kms, call, std::move(key), rules, &r.options.context);
-  if (!used.ok()) {
-    // Without a KeyId, "exists but not yours" and "does not exist" look alike.
-    if (!r.key_id && used.error().code() == Errc::kAccessDenied) co_return NotYours();
-    co_return std::move(used).error();
-  }
+  SR_CO_TRY(KeyPtr found, co_await FindSourceKey(kms, call, r.from, parsed));
+  const auto used = co_await UseKnownKey(kms, call, std::move(found), kSourceRules, &r.from.context);
+  if (!used.ok()) co_return SourceRefused(r.from, used.error());
   const UsableKey& usable = *used;
-  SR_CO_TRY(const std::string algorithm, call.body.StringOr("EncryptionAlgorithm", "SYMMETRIC_DEFAULT"));
-  SR_CO_CHECK(RequireAlgorithm(*usable.key, algorithm));
-  if (blob->header.store != usable.key->store()) co_return Error(Errc::kBadCiphertext, "");
-  SR_CO_TRY(SecretBuffer plaintext, co_await usable.store(kms).Open(*usable.key, blob->header_bytes,
-                                                                    r.options.canonical_context, blob->sealed));
-  SR_CO_CHECK(StopIfDryRun(r.options));
+  const Key& key = *usable.key;
+  SR_CO_CHECK(CheckSource(r.from, key, parsed));
+  SecretBuffer plaintext;
+  if (key.symmetric()) {
+    SR_CO_TRY(plaintext,
+              co_await usable.store(kms).Open(key, blob->header_bytes, r.from.canonical_context, blob->sealed));
+  } else {
+    SR_CO_TRY(plaintext, co_await usable.store(kms).Decrypt(key, r.from.algorithm, r.from.blob));
+  }
+  if (r.dry_run) co_return DryRunPassed();
   aws::Reply reply;
-  reply.Text("KeyId", usable.key->arn).Secret("Plaintext", std::move(plaintext)).Text("EncryptionAlgorithm", algorithm);
-  if (!usable.key->row.material_id.empty()) reply.Text("KeyMaterialId", usable.key->row.material_id);
+  reply.Text("KeyId", key.arn)
+      .Secret("Plaintext", std::move(plaintext))
+      .Text("EncryptionAlgorithm", std::move(r.from.algorithm));
+  if (key.symmetric() && !key.row.material_id.empty()) reply.Text("KeyMaterialId", key.row.material_id);
   co_return reply;
 }
 

@@ -1,6 +1,6 @@
 // Source: AWS KMS API Reference, "Encrypt".
+#include "kms/ciphertext.h"
 #include "kms/ops/all.h"
-#include "kms/pipeline.h"
 
 namespace strongroom::kms {
 namespace {
@@ -21,15 +21,22 @@ Result<Request> Parse(const aws::Call& call) {
 
 Task<Result<aws::Reply>> Encrypt(Kms& kms, aws::Call& call) {
   SR_CO_TRY(Request r, Parse(call));
-  const KeyRules rules{.states = kOnlyEnabled, .symmetric = true};
+  const KeyRules rules{.states = kOnlyEnabled, .usage = "ENCRYPT_DECRYPT"};
   SR_CO_TRY(const UsableKey usable, co_await UseKey(kms, call, std::move(r.key_id), rules, &r.options.context));
   SR_CO_TRY(const std::string algorithm, call.body.StringOr("EncryptionAlgorithm", "SYMMETRIC_DEFAULT"));
   SR_CO_CHECK(RequireAlgorithm(*usable.key, algorithm));
+  const Key& key = *usable.key;
+  SR_CO_CHECK(RequireNoContext(key, r.options.context));
+  SR_CO_CHECK(RequirePlaintextFits(key, algorithm, r.plaintext.size()));
   SR_CO_CHECK(StopIfDryRun(r.options));
-  SR_CO_TRY(Bytes blob,
-            co_await usable.store(kms).Seal(*usable.key, r.options.canonical_context, std::move(r.plaintext)));
+  Bytes blob;
+  if (key.symmetric()) {
+    SR_CO_TRY(blob, co_await usable.store(kms).Seal(key, r.options.canonical_context, std::move(r.plaintext)));
+  } else {
+    SR_CO_TRY(blob, co_await usable.store(kms).Encrypt(key, algorithm, std::move(r.plaintext)));
+  }
   aws::Reply reply;
-  reply.Blob("CiphertextBlob", std::move(blob)).Text("KeyId", usable.key->arn).Text("EncryptionAlgorithm", algorithm);
+  reply.Blob("CiphertextBlob", std::move(blob)).Text("KeyId", key.arn).Text("EncryptionAlgorithm", algorithm);
   co_return reply;
 }
 

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
-#include <map>
 
 #include "kms/keys/policy.h"
 #include "kms/testing/fake_service.h"
@@ -61,8 +60,17 @@ const CreateRow kCreateRows[] = {
      "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys."},
     {"SymmetricForSigning", R"({"KeyUsage":"SIGN_VERIFY"})", "ValidationException",
      "KeyUsage SIGN_VERIFY is not valid for KeySpec SYMMETRIC_DEFAULT."},
-    {"Rsa", R"({"KeySpec":"RSA_2048","KeyUsage":"SIGN_VERIFY"})", "UnsupportedOperationException",
-     "KeySpec RSA_2048 is not supported by this version of Strongroom."},
+    {"UnknownSpec", R"({"KeySpec":"HMAC_random"})", "ValidationException",
+     "1 validation error detected: Value 'HMAC_random' at 'keySpec' failed to satisfy constraint: Member must satisfy "
+     "enum value set: [RSA_2048, RSA_3072, RSA_4096, ECC_NIST_P256, ECC_NIST_P384, ECC_NIST_P521, ECC_SECG_P256K1, "
+     "SYMMETRIC_DEFAULT, HMAC_224, HMAC_256, HMAC_384, HMAC_512, SM2, ML_DSA_44, ML_DSA_65, ML_DSA_87, "
+     "ECC_NIST_EDWARDS25519]"},
+    {"OldSpecForEcc", R"({"CustomerMasterKeySpec":"ECC_NIST_P256","KeyUsage":"SIGN_VERIFY"})", "", ""},
+    {"Sm2OutsideChina", R"({"KeySpec":"SM2","KeyUsage":"SIGN_VERIFY"})", "UnsupportedOperationException",
+     "KeySpec SM2 is not supported in this Region."},
+    {"EccInStore",
+     R"({"KeySpec":"ECC_NIST_P256","KeyUsage":"SIGN_VERIFY","Origin":"AWS_CLOUDHSM","CustomKeyStoreId":"cks-1"})",
+     "UnsupportedOperationException", "KeySpec ECC_NIST_P256 is not supported in custom key stores."},
     {"External", R"({"Origin":"EXTERNAL"})", "UnsupportedOperationException",
      "Origin EXTERNAL is not supported by this version of Strongroom."},
     {"StoreWithoutOrigin", R"({"CustomKeyStoreId":"cks-1"})", "ValidationException",
@@ -110,71 +118,6 @@ TEST(Keys, OfOneRegionAreNotInAnother) {
   const Answer elsewhere = service.Call("DescribeKey", {{"KeyId", key}}, kAccount, kOtherRegion);
   EXPECT_EQ(elsewhere.message, "Key 'arn:aws:kms:us-east-1:111122223333:key/" + key + "' does not exist");
 }
-
-/// Table 2.6 for the states that keys of the domain can be in.
-struct StateRow {
-  std::string operation, enabled, disabled, pending;  // error code of table 2.5, or "ok"
-};
-const StateRow kStateRows[] = {
-    {"CancelKeyDeletion", "S4", "S4", "ok"},
-    {"CreateAlias", "ok", "ok", "S3"},
-    {"Encrypt", "ok", "S1", "S3"},
-    {"Decrypt", "ok", "S1", "S3"},
-    {"GenerateDataKey", "ok", "S1", "S3"},
-    {"GenerateDataKeyWithoutPlaintext", "ok", "S1", "S3"},
-    {"GenerateDataKeyPair", "ok", "S1", "S3"},
-    {"GenerateDataKeyPairWithoutPlaintext", "ok", "S1", "S3"},
-    {"DeleteAlias", "ok", "ok", "ok"},
-    {"UpdateAlias", "ok", "ok", "S3"},
-    {"DescribeKey", "ok", "ok", "ok"},
-    {"GetKeyPolicy", "ok", "ok", "ok"},
-    {"PutKeyPolicy", "ok", "ok", "ok"},
-    {"ListAliases", "ok", "ok", "ok"},
-    {"ListResourceTags", "ok", "ok", "ok"},
-    {"EnableKey", "ok", "ok", "S3"},
-    {"DisableKey", "ok", "ok", "S3"},
-    {"ScheduleKeyDeletion", "ok", "ok", "S3"},
-    {"TagResource", "ok", "ok", "S3"},
-    {"UntagResource", "ok", "ok", "S3"},
-};
-class StateTable : public ::testing::TestWithParam<StateRow> {};
-TEST_P(StateTable, AnswersAsTheRowSays) {
-  for (const auto& [state, want] : {std::pair{"Enabled", GetParam().enabled},
-                                    {"Disabled", GetParam().disabled},
-                                    {"PendingDeletion", GetParam().pending}}) {
-    FakeService service;
-    const std::string key = service.NewKey(), other = service.NewKey();
-    const Bytes blob = service.Encrypted(key, "hi");
-    ASSERT_TRUE(service.Call("CreateAlias", {{"AliasName", "alias/mine"}, {"TargetKeyId", key}}).ok());
-    ASSERT_TRUE(service.Call("CreateAlias", {{"AliasName", "alias/other"}, {"TargetKeyId", other}}).ok());
-    if (state == std::string("Disabled")) service.Call("DisableKey", {{"KeyId", key}});
-    if (state == std::string("PendingDeletion")) service.Call("ScheduleKeyDeletion", {{"KeyId", key}});
-    ASSERT_EQ(service.Call("DescribeKey", {{"KeyId", key}}).Text("KeyMetadata.KeyState"), state);
-    const std::string& op = GetParam().operation;
-    json::object body{{"KeyId", key}};
-    if (op == "Encrypt") body["Plaintext"] = B64("hi");
-    if (op == "Decrypt") body["CiphertextBlob"] = Base64(blob);
-    if (op.starts_with("GenerateDataKeyPair"))
-      body["KeyPairSpec"] = "ECC_NIST_P256";
-    else if (op.starts_with("GenerateDataKey"))
-      body["KeySpec"] = "AES_256";
-    if (op == "CreateAlias") body = {{"AliasName", "alias/new"}, {"TargetKeyId", key}};
-    if (op == "UpdateAlias") body = {{"AliasName", "alias/other"}, {"TargetKeyId", key}};
-    if (op == "DeleteAlias") body = {{"AliasName", "alias/mine"}};
-    if (op == "PutKeyPolicy") body["Policy"] = DefaultPolicy(kAccount);
-    if (op == "TagResource") body["Tags"] = Tags({{"a", "b"}});
-    if (op == "UntagResource") body["TagKeys"] = json::array{"a"};
-    const Answer answer = service.Call(op, body);
-    const std::map<std::string, std::string> texts{
-        {"ok", " "},
-        {"S1", "DisabledException " + Arn(key) + " is disabled."},
-        {"S3", "KMSInvalidStateException " + Arn(key) + " is pending deletion."},
-        {"S4", "KMSInvalidStateException " + Arn(key) + " is not pending deletion."}};
-    EXPECT_EQ(answer.type + " " + answer.message, texts.at(want)) << state;
-  }
-}
-INSTANTIATE_TEST_SUITE_P(States, StateTable, ::testing::ValuesIn(kStateRows),
-                         [](const auto& row) { return row.param.operation; });
 
 TEST(Deletion, IsScheduledShownAndCancelled) {
   FakeService service;

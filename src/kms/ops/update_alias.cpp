@@ -6,6 +6,12 @@
 namespace strongroom::kms {
 namespace {
 
+/// Both symmetric, both asymmetric or both HMAC, with one usage. HMAC keys have a usage of their own.
+bool SameType(const KeyRow& one, const KeyRow& other) {
+  constexpr std::string_view kSymmetric = "SYMMETRIC_DEFAULT";
+  return one.usage == other.usage && (one.spec == kSymmetric) == (other.spec == kSymmetric);
+}
+
 Task<Result<aws::Reply>> UpdateAlias(Kms& kms, aws::Call& call) {
   SR_CO_TRY(const std::string name, call.body.RequiredString("AliasName"));
   SR_CO_TRY(std::string target, call.body.RequiredString("TargetKeyId"));
@@ -17,17 +23,19 @@ Task<Result<aws::Reply>> UpdateAlias(Kms& kms, aws::Call& call) {
   }
   const KeyRules rules{.forms = IdForms::kKeyOnly, .states = kNotPendingDeletion};
   SR_CO_TRY(const UsableKey usable, co_await UseKey(kms, call, std::move(target), rules));
-  if (old != nullptr && old->row.usage != usable.key->row.usage)
-    co_return Error(Errc::kInvalidArgument,
-                    "The new key must have the same key usage as the key that the alias has now.");
+  if (old != nullptr && !SameType(old->row, usable.key->row))
+    co_return Error(
+        Errc::kInvalidArgument,
+        "The new key must be of the same type and have the same key usage as the key that the alias has now.");
   AliasRow alias{std::string(call.account()), std::string(call.region), name, usable.key->row.key_id};
   const std::int64_t limit = kms.limits().aliases_per_key;
-  auto update = [alias, limit](store::Transaction& t) mutable -> Status {
+  auto update = [alias, limit, target_arn = usable.key->arn](store::Transaction& t) mutable -> Status {
     SR_TRY(auto row, LoadAlias(t, alias.account, alias.region, alias.name));
     if (!row) return Error(Errc::kNotFound, "Alias " + alias.Arn() + " is not found.");
     SR_TRY(const std::int64_t count, CountAliases(t, alias.account, alias.region, alias.key_id));
     if (row->key_id != alias.key_id && count >= limit)
-      return Error(Errc::kLimitExceeded, "The key has reached its quota of " + std::to_string(limit) + " aliases.");
+      return Error(Errc::kLimitExceeded,
+                   target_arn + " has reached its quota of " + std::to_string(limit) + " aliases.");
     row->key_id = alias.key_id;
     SR_TRY(row->updated_millis, t.NowMillis());
     return UpdateAliasTarget(t, *row);

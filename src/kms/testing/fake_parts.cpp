@@ -60,9 +60,22 @@ Task<Result<SecretBuffer>> FakeSealer::Open(std::string purpose, std::string nam
 
 std::shared_ptr<const ports::Credential> FakeCredentials::Find(std::string_view access_key_id) const {
   auto found = std::make_shared<ports::Credential>();
-  found->caller.account = access_key_id.substr(4);
-  found->caller.arn = "arn:aws:iam::" + found->caller.account + ":root";
-  found->caller.principal_id = found->caller.account;
+  ports::Caller& caller = found->caller;
+  caller.account = access_key_id.substr(4, 12);
+  const std::string name(access_key_id.substr(std::min<std::size_t>(17, access_key_id.size())));
+  const std::size_t dot = name.find('.');
+  caller.principal_id = caller.account;
+  if (name.empty()) {
+    caller.arn = "arn:aws:iam::" + caller.account + ":root";
+  } else if (dot == std::string::npos) {
+    caller.kind = ports::PrincipalKind::kUser;
+    caller.arn = "arn:aws:iam::" + caller.account + ":user/" + name;
+    caller.user_name = name;
+  } else {
+    caller.kind = ports::PrincipalKind::kAssumedRole;
+    caller.role_arn = "arn:aws:iam::" + caller.account + ":role/" + name.substr(0, dot);
+    caller.arn = "arn:aws:sts::" + caller.account + ":assumed-role/" + name.substr(0, dot) + "/" + name.substr(dot + 1);
+  }
   found->caller.access_key_id = access_key_id;
   found->secret = Must(SecretBuffer::CopyOf(AsBytes(kSecret)));
   return found;

@@ -42,7 +42,8 @@ class FakeSealer final : public ports::Sealer {
   std::atomic<int> failures_{0};
 };
 
-/// The root user's access key of any account: access key id "AKIA" and the account, one secret for all.
+/// Access keys of any principal, one secret for all: "AKIA" and an account's id for its root user, a user's with
+/// ".<name>" after it, a role's session's with ".<role>.<session>".
 class FakeCredentials final : public ports::Credentials {
  public:
   static constexpr std::string_view kSecret = "fake/secret/access/key";

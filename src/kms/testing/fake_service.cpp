@@ -166,6 +166,7 @@ void FakeService::StartProcess(bool start) {
                             return hsm_client::ClientTrust{pki_.OuterClientContext(), std::move(context)};
                           },
                           .limits = limits_,
+                          .sm2 = sm2_,
                           .stop_patience = stop_patience_}));
   aws::DispatcherConfig config;
   config.regions = {std::string(kRegion), std::string(kOtherRegion)};
@@ -174,6 +175,10 @@ void FakeService::StartProcess(bool start) {
   p.dispatcher = Must(aws::Dispatcher::Create(std::move(config)));
   p.thread = std::thread([&p] { p.loop.run(); });
   if (start) p.kms->Start();
+}
+void FakeService::RestartWithSm2() {
+  sm2_ = true;
+  Restart(false);
 }
 void FakeService::Restart(bool start) {
   process_.reset();

@@ -36,6 +36,7 @@ class FakeService {
   FakeService(const FakeService&) = delete;
   FakeService& operator=(const FakeService&) = delete;
 
+  /// `account` names the caller as FakeCredentials does: the account's root, or "111122223333.alice".
   Answer Call(std::string_view operation, const boost::json::value& body, std::string_view account = kAccount,
               std::string_view region = kRegion);
   /// CreateKey; the id.
@@ -70,6 +71,8 @@ class FakeService {
   /// Runs a task on the service's loop.
   void RunTask(Task<void> task);
 
+  /// Starts another process that has SM2, which is off unless said.
+  void RestartWithSm2();
   /// How long the processes started from now on wait at their end for what is under way.
   void SetStopPatience(std::chrono::milliseconds patience) { stop_patience_ = patience; }
 
@@ -83,6 +86,7 @@ class FakeService {
   void StartProcess(bool start);
 
   Limits limits_;
+  bool sm2_ = false;
   std::chrono::milliseconds stop_patience_{20'000};
   channel::testing::TestPki pki_;
   TemporaryDirectory directory_of_files_;

@@ -1,0 +1,77 @@
+#include "kms/ciphertext.h"
+
+#include "crypto/kms_algorithms.h"
+
+namespace strongroom::kms {
+namespace {
+
+Error MissingMember(std::string_view member) {
+  return Error(Errc::kInvalidArgument, "1 validation error detected: Value null at '" + std::string(member) +
+                                           "' failed to satisfy constraint: Member must not be null");
+}
+
+Error NotYours() {
+  return Error(Errc::kAccessDenied,
+               "The ciphertext refers to a customer master key that does not exist, does not exist in "
+               "this region, or you are not allowed to access.");
+}
+
+}  // namespace
+
+Result<bool> IgnoresCiphertext(const aws::Call& call, bool dry_run, bool has_key_id, std::string_view key_member) {
+  bool ignores = false;
+  if (call.body.Has("DryRunModifiers")) {
+    SR_TRY(const auto modifiers, call.body.StringList("DryRunModifiers"));
+    ignores = !modifiers.empty();  // the model knows one
+    if (ignores && !dry_run) return Error(Errc::kInvalidArgument, "DryRunModifiers is valid only when DryRun is true.");
+  }
+  if (ignores ? has_key_id : call.body.Has("CiphertextBlob")) return ignores;
+  return MissingMember(ignores ? key_member : "ciphertextBlob");
+}
+
+Task<Result<KeyPtr>> FindSourceKey(Kms& kms, const aws::Call& call, const Ciphertext& from, const ParsedBlob* blob) {
+  if (!from.key_id) {
+    if (blob == nullptr) co_return Error(Errc::kBadCiphertext, "");
+    KeyPtr key = kms.keys().Warm(blob->header.account, call.region, blob->header.key_id);
+    if (key == nullptr) {
+      SR_CO_TRY(key, co_await kms.keys().Find(blob->header.account, std::string(call.region), blob->header.key_id));
+    }
+    if (key == nullptr) co_return NotYours();
+    co_return key;
+  }
+  SR_CO_TRY(Resolved resolved, co_await ResolveKey(kms, call, *from.key_id, IdForms::kAll));
+  if (resolved.key == nullptr) co_return std::move(resolved.missing);
+  const KeyRow& row = resolved.key->row;
+  const bool made_it = blob != nullptr && row.account == blob->header.account && row.key_id == blob->header.key_id;
+  if (made_it || (blob == nullptr && !resolved.key->symmetric())) co_return std::move(resolved.key);
+  // Who may not use the key does not learn what it fits.
+  SR_CO_CHECK(co_await AuthorizeOnKey(kms, call, resolved.key, call.iam_action, &from.context));
+  if (blob == nullptr) co_return Error(Errc::kBadCiphertext, "");
+  co_return Error(Errc::kIncorrectKey,
+                  "The key ID in the request does not identify a CMK that can perform this operation.");
+}
+
+Error SourceRefused(const Ciphertext& from, Error why) {
+  return !from.key_id && why.code() == Errc::kAccessDenied ? NotYours() : why;
+}
+
+Status CheckSource(const Ciphertext& from, const Key& key, const ParsedBlob* blob) {
+  SR_CHECK(RequireAlgorithm(key, from.algorithm));
+  SR_CHECK(RequireNoContext(key, from.context));
+  if (key.symmetric() && (blob == nullptr || blob->header.store != key.store())) return Error(Errc::kBadCiphertext, "");
+  return {};
+}
+
+Status RequireNoContext(const Key& key, const EncryptionContext& context) {
+  if (key.symmetric() || context.empty()) return {};
+  return Error(Errc::kInvalidArgument, "An encryption context is valid with symmetric encryption keys only.");
+}
+
+Status RequirePlaintextFits(const Key& key, const std::string& algorithm, std::size_t bytes) {
+  const crypto::KmsSpec* spec = crypto::FindKmsSpec(key.row.spec);
+  const crypto::KmsAlgorithm* known = crypto::FindKmsAlgorithm(algorithm);
+  if (key.symmetric() || spec == nullptr || known == nullptr) return {};
+  return RequirePlaintextSize(*spec, *known, bytes);
+}
+
+}  // namespace strongroom::kms

@@ -1,0 +1,137 @@
+#include "kms/grants/access.h"
+
+#include "kms/grants/principal.h"
+#include "kms/grants/rows.h"
+
+namespace strongroom::kms {
+namespace {
+
+OperationSet BitOf(std::string_view action) noexcept {
+  constexpr std::string_view kPrefix = "kms:";
+  return action.starts_with(kPrefix) ? OperationBit(action.substr(kPrefix.size())) : 0;
+}
+
+/// Principals whose grants are grants to this caller.
+std::vector<std::string> Grantees(const ports::Caller& caller) {
+  std::vector<std::string> all{caller.arn};
+  if (!caller.role_arn.empty()) all.push_back(caller.role_arn);
+  if (!caller.is_root()) all.push_back(RootArn(caller.account));
+  return all;
+}
+
+/// The ids in tokens of this key's grants. Errors: kInvalidGrantToken.
+Result<std::vector<std::string>> TokensOfKey(Kms& kms, const aws::Call& call, const Key& key) {
+  std::vector<std::string> ids;
+  if (!call.body.Has("GrantTokens")) return ids;
+  SR_TRY(const auto tokens, call.body.StringList("GrantTokens"));
+  for (const std::string& token : tokens) {
+    SR_TRY(const GrantName name, kms.grant_tokens().Read(token));
+    const KeyRow& row = key.row;
+    if (name.account == row.account && name.region == row.region && name.key_id == row.key_id)
+      ids.push_back(name.grant_id);
+  }
+  return ids;
+}
+
+/// A grant that a token names, unless it is in memory already. Errors: kInvalidGrantToken it is gone.
+Task<Result<std::optional<Grant>>> ReadThrough(Kms& kms, const aws::Call& call, KeyPtr key, std::string grant_id) {
+  for (const std::string& grantee : Grantees(call.caller)) {
+    const GrantIndexPtr known = kms.grants().Warm(key->row, grantee);
+    if (known && known->Has(grant_id)) co_return std::optional<Grant>();
+  }
+  auto load = [key, grant_id](store::Transaction& t) {
+    return LoadGrant(t, key->row.account, key->row.region, key->row.key_id, grant_id);
+  };
+  auto grant = co_await kms.database().RunRead(std::move(load));
+  if (grant.ok() && !*grant) co_return InvalidGrantToken();
+  // Without the database, what is in memory decides.
+  if (!grant.ok() && grant.error().code() == Errc::kUnavailable) co_return std::optional<Grant>();
+  co_return std::move(grant);
+}
+
+}  // namespace
+
+bool IsGrantable(std::string_view action) noexcept { return BitOf(action) != 0; }
+
+bool SpeaksFor(Kms& kms, const aws::Call& call, std::string_view principal, const Key& key, std::string_view action) {
+  switch (WhoIs(principal, call.caller)) {
+    case Names::kNobody: return false;
+    case Names::kCaller: return true;
+    case Names::kItsAccount: break;
+  }
+  const ports::Question question{
+      .caller = call.caller, .action = action, .resource = key.arn, .resource_account = call.caller.account};
+  return kms.authorizer().Decide(question).allowed;
+}
+
+Task<Result<bool>> AllowedWithGrants(Kms& kms, const aws::Call& call, GrantQuestion question) {
+  const KeyPtr& key = question.key;
+  const OperationSet operation = BitOf(question.action);
+  if (operation == 0) co_return question.allowed_by_policy;
+  SR_CO_TRY(const auto tokens, TokensOfKey(kms, call, *key));
+  std::vector<Grant> fresh;
+  for (const std::string& id : tokens) {
+    SR_CO_TRY(auto grant, co_await ReadThrough(kms, call, key, id));
+    if (grant) fresh.push_back(std::move(*grant));
+  }
+  if (question.allowed_by_policy || question.explicit_deny) co_return question.allowed_by_policy;
+  static const EncryptionContext kNone;
+  const EncryptionContext& context = question.context == nullptr ? kNone : *question.context;
+  for (const Grant& grant : fresh)
+    if (grant.Allows(operation, context) && SpeaksFor(kms, call, grant.grantee, *key, question.action)) co_return true;
+  if (key->row.grant_count == 0) co_return false;
+  for (const std::string& grantee : Grantees(call.caller)) {
+    GrantIndexPtr grants = kms.grants().Warm(key->row, grantee);
+    if (grants == nullptr) {
+      SR_CO_TRY(grants, co_await kms.grants().Find(key, grantee));
+    }
+    if (grants->Allows(operation, context) && SpeaksFor(kms, call, grantee, *key, question.action)) co_return true;
+  }
+  co_return false;
+}
+
+bool DeniedByPolicy(Kms& kms, const aws::Call& call, const Key& key) {
+  const ports::Question question{.caller = call.caller,
+                                 .action = call.iam_action,
+                                 .resource = key.arn,
+                                 .resource_account = key.row.account,
+                                 .policy = key.policy.get()};
+  return kms.authorizer().Decide(question).explicit_deny;
+}
+
+Error NoSuchGrant(std::string_view grant_id) {
+  return Error(Errc::kNotFound, "Grant ID " + std::string(grant_id) + " not found");
+}
+Error InvalidGrantId(std::string_view grant_id) {
+  return Error(Errc::kInvalidGrantId, "Invalid grant ID " + std::string(grant_id));
+}
+
+Task<Result<std::optional<Grant>>> FindGrant(Kms& kms, KeyPtr key, std::string grant_id) {
+  auto load = [key, grant_id](store::Transaction& t) {
+    return LoadGrant(t, key->row.account, key->row.region, key->row.key_id, grant_id);
+  };
+  co_return co_await kms.database().RunRead(std::move(load));
+}
+
+Task<Status> RemoveGrant(Kms& kms, Grant grant) {
+  auto remove = [grant](store::Transaction& t) { return DeleteGrant(t, grant); };
+  auto removed = co_await kms.database().Run(std::move(remove));
+  kms.grants().Forget(grant);
+  if (!removed.ok()) co_return std::move(removed).error();
+  if (!*removed) co_return NoSuchGrant(grant.grant_id);
+  co_return Status();
+}
+
+Task<Result<std::vector<Grant>>> GrantsOfCaller(Kms& kms, const aws::Call& call, KeyPtr key) {
+  auto load = [key, grantees = Grantees(call.caller)](store::Transaction& t) -> Result<std::vector<Grant>> {
+    std::vector<Grant> all;
+    for (const std::string& grantee : grantees) {
+      SR_TRY(auto grants, GrantsOfGrantee(t, key->row.account, key->row.region, key->row.key_id, grantee));
+      std::move(grants.begin(), grants.end(), std::back_inserter(all));
+    }
+    return all;
+  };
+  co_return co_await kms.database().RunRead(std::move(load));
+}
+
+}  // namespace strongroom::kms

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <string_view>
+
+#include "kms/service.h"
+
+namespace strongroom::kms {
+
+/// What a caller may do to a key by grants, once its policy has been asked.
+struct GrantQuestion {
+  KeyPtr key;
+  std::string_view action;                     // "kms:Encrypt"
+  const EncryptionContext* context = nullptr;  // null: none
+  bool allowed_by_policy = false;
+  bool explicit_deny = false;
+};
+/// Whether the operation can be allowed by grants at all, so that its GrantTokens count.
+bool IsGrantable(std::string_view action) noexcept;
+
+/// True when a grant allows it, or the policy does. Reads the GrantTokens of the request: one of this key makes its
+/// grant known here at once, one of another key is ignored. Errors: kInvalidGrantToken nonsense, or the grant is gone;
+/// the store's.
+Task<Result<bool>> AllowedWithGrants(Kms& kms, const aws::Call& call, GrantQuestion question);
+
+/// The caller's own grants on a key, for what they may pass on. Errors: the store's.
+Task<Result<std::vector<Grant>>> GrantsOfCaller(Kms& kms, const aws::Call& call, KeyPtr key);
+
+/// A principal that somebody wrote into a grant is the caller; or it is its account, and the caller's identity policies
+/// allow the action.
+bool SpeaksFor(Kms& kms, const aws::Call& call, std::string_view principal, const Key& key, std::string_view action);
+
+/// An explicit deny for the call's action, which no grant overrides.
+bool DeniedByPolicy(Kms& kms, const aws::Call& call, const Key& key);
+
+/// The grant as the store has it now; none when there is none of that id.
+Task<Result<std::optional<Grant>>> FindGrant(Kms& kms, KeyPtr key, std::string grant_id);
+/// Takes it away, for this front end at once. Errors: kNotFound it is gone already; the store's.
+Task<Status> RemoveGrant(Kms& kms, Grant grant);
+/// kNotFound and kInvalidGrantId with their texts.
+Error NoSuchGrant(std::string_view grant_id);
+Error InvalidGrantId(std::string_view grant_id);
+
+}  // namespace strongroom::kms

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <vector>
+
+#include "keys.pb.h"
+#include "kms/keys/key.h"
+#include "secret/secret_buffer.h"
+
+namespace strongroom::kms {
+
+/// How an HSM is told which key: by handle in a customer's cluster, by token in the domain's.
+void SetKey(proto::KeyRef& ref, const Key& key);
+/// The one secret field of an answer. Errors: kInternal when there is another number of them.
+Result<SecretBuffer> TakeSegment(std::vector<SecretBuffer>& segments);
+
+}  // namespace strongroom::kms

@@ -1,0 +1,132 @@
+// Source: AWS KMS API Reference, "ReEncrypt"; spec/kms.md 3.2, 3.9. The plaintext stays in the HSM when both keys are
+// in one cluster. Otherwise no HSM has both: it passes through this process, in locked memory.
+#include "kms/ciphertext.h"
+#include "kms/ops/all.h"
+
+namespace strongroom::kms {
+namespace {
+
+constexpr std::string_view kTo = "kms:ReEncryptTo";
+constexpr std::string_view kSymmetric = "SYMMETRIC_DEFAULT";
+
+struct Destination {
+  std::string key_id, algorithm;
+  EncryptionContext context;
+  Bytes canonical_context;
+};
+struct Request {
+  Ciphertext from;
+  Destination to;
+  bool dry_run = false, ignore_ciphertext = false;
+};
+
+Result<Request> Parse(const aws::Call& call) {
+  Request r;
+  SR_TRY(r.to.key_id, call.body.RequiredString("DestinationKeyId"));
+  SR_TRY(r.from.key_id, call.body.OptionalString("SourceKeyId"));
+  SR_TRY(r.dry_run, call.body.BoolOr("DryRun", false));
+  SR_TRY(r.ignore_ciphertext, IgnoresCiphertext(call, r.dry_run, r.from.key_id.has_value(), "sourceKeyId"));
+  if (!r.ignore_ciphertext) {
+    SR_TRY(r.from.blob, call.body.RequiredBlob("CiphertextBlob"));
+  }
+  SR_TRY(r.from.algorithm, call.body.StringOr("SourceEncryptionAlgorithm", kSymmetric));
+  SR_TRY(r.to.algorithm, call.body.StringOr("DestinationEncryptionAlgorithm", kSymmetric));
+  SR_TRY(r.from.context, call.body.StringMap("SourceEncryptionContext"));
+  SR_TRY(r.to.context, call.body.StringMap("DestinationEncryptionContext"));
+  SR_TRY(r.from.canonical_context, CanonicalContext(r.from.context));
+  SR_TRY(r.to.canonical_context, CanonicalContext(r.to.context));
+  return r;
+}
+
+/// DryRun that ignores the ciphertext: permission on both keys is all that is judged.
+Task<Result<aws::Reply>> JudgePermission(Kms& kms, const aws::Call& call, const Request& r) {
+  SR_CO_TRY(Resolved source, co_await ResolveKey(kms, call, *r.from.key_id, IdForms::kAll));
+  if (source.key == nullptr) co_return std::move(source.missing);
+  SR_CO_CHECK(co_await AuthorizeOnKey(kms, call, source.key, call.iam_action, &r.from.context));
+  SR_CO_TRY(Resolved destination, co_await ResolveKey(kms, call, r.to.key_id, IdForms::kAll));
+  if (destination.key == nullptr) co_return std::move(destination.missing);
+  SR_CO_CHECK(co_await AuthorizeOnKey(kms, call, destination.key, kTo, &r.to.context));
+  co_return DryRunPassed();
+}
+
+Task<Result<UsableKey>> UseSource(Kms& kms, aws::Call& call, const Ciphertext& from, const ParsedBlob* blob) {
+  SR_CO_TRY(KeyPtr key, co_await FindSourceKey(kms, call, from, blob));
+  auto used = co_await UseKnownKey(kms, call, std::move(key), kSourceRules, &from.context);
+  if (!used.ok()) co_return SourceRefused(from, std::move(used).error());
+  SR_CO_CHECK(CheckSource(from, *used->key, blob));
+  co_return used;
+}
+
+/// The destination's checks, once those of the source have passed.
+Task<Result<UsableKey>> UseDestination(Kms& kms, aws::Call& call, const Destination& to) {
+  const KeyRules rules{.states = kOnlyEnabled, .usage = "ENCRYPT_DECRYPT", .action = kTo};
+  SR_CO_TRY(UsableKey usable, co_await UseKey(kms, call, to.key_id, rules, &to.context));
+  SR_CO_CHECK(RequireAlgorithm(*usable.key, to.algorithm));
+  SR_CO_CHECK(RequireNoContext(*usable.key, to.context));
+  co_return usable;
+}
+
+/// Through this process, for keys in two clusters.
+Task<Result<Bytes>> AcrossStores(Kms& kms, const Request& r, const ParsedBlob* blob, const UsableKey& source,
+                                 const UsableKey& destination) {
+  SecretBuffer plaintext;
+  KeyStore& from = source.store(kms);
+  KeyStore& to = destination.store(kms);
+  if (source.key->symmetric()) {
+    SR_CO_TRY(plaintext, co_await from.Open(*source.key, blob->header_bytes, r.from.canonical_context, blob->sealed));
+  } else {
+    SR_CO_TRY(plaintext, co_await from.Decrypt(*source.key, r.from.algorithm, r.from.blob));
+  }
+  SR_CO_CHECK(RequirePlaintextFits(*destination.key, r.to.algorithm, plaintext.size()));
+  if (r.dry_run) co_return DryRunPassed();
+  if (destination.key->symmetric())
+    co_return co_await to.Seal(*destination.key, r.to.canonical_context, std::move(plaintext));
+  co_return co_await to.Encrypt(*destination.key, r.to.algorithm, std::move(plaintext));
+}
+
+Task<Result<Bytes>> InOneStore(Kms& kms, const Request& r, const ParsedBlob* blob, const UsableKey& source,
+                               const UsableKey& destination) {
+  SealSide from{source.key.get(), r.from.algorithm, {}, r.from.canonical_context};
+  ByteView sealed = r.from.blob;
+  if (source.key->symmetric()) {
+    from.header = blob->header_bytes;
+    sealed = blob->sealed;
+  }
+  const SealSide to{destination.key.get(), r.to.algorithm, destination.key->blob_header, r.to.canonical_context};
+  co_return co_await source.store(kms).ReSeal(from, sealed, to);
+}
+
+Task<Result<aws::Reply>> ReEncrypt(Kms& kms, aws::Call& call) {
+  SR_CO_TRY(const Request r, Parse(call));
+  if (r.ignore_ciphertext) co_return co_await JudgePermission(kms, call, r);
+  const auto parsed = ParseBlob(r.from.blob);
+  const ParsedBlob* const blob = parsed.ok() ? &*parsed : nullptr;
+  SR_CO_TRY(const UsableKey source, co_await UseSource(kms, call, r.from, blob));
+  SR_CO_TRY(const UsableKey destination, co_await UseDestination(kms, call, r.to));
+  Bytes made;
+  if (&source.store(kms) == &destination.store(kms)) {
+    SR_CO_TRY(made, co_await InOneStore(kms, r, blob, source, destination));
+  } else {
+    SR_CO_TRY(made, co_await AcrossStores(kms, r, blob, source, destination));
+  }
+  if (r.dry_run) co_return DryRunPassed();
+  aws::Reply reply;
+  reply.Blob("CiphertextBlob", std::move(made))
+      .Text("SourceKeyId", source.key->arn)
+      .Text("KeyId", destination.key->arn)
+      .Text("SourceEncryptionAlgorithm", r.from.algorithm)
+      .Text("DestinationEncryptionAlgorithm", r.to.algorithm);
+  const auto material = [&reply](std::string_view name, const Key& key) {
+    if (key.symmetric() && !key.row.material_id.empty()) reply.Text(name, key.row.material_id);
+  };
+  material("SourceKeyMaterialId", *source.key);
+  material("DestinationKeyMaterialId", *destination.key);
+  co_return reply;
+}
+
+}  // namespace
+
+constinit const aws::Operation op::re_encrypt = {
+    .target = "TrentService.ReEncrypt", .iam_action = "kms:ReEncryptFrom", .handler = aws::Bind<Kms, &ReEncrypt>};
+
+}  // namespace strongroom::kms
