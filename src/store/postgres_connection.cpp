@@ -50,7 +50,7 @@ class PostgresConnection final : public Connection {
       if (warned_) return Error(Errc::kTimeout, "Whether the change was made is not known.").WithDetail(warning_);
       return {};
     }
-    Error error = PostgresError(result.get(), connection_.get());
+    Error error = Failed(result);
     if (error.code() == Errc::kConflict || error.code() == Errc::kAlreadyExists ||
         error.code() == Errc::kInvalidArgument)
       return error;
@@ -83,7 +83,7 @@ class PostgresConnection final : public Connection {
     return reply.rows.at(0).Int(0);
   }
 
-  bool usable() const noexcept override { return PQstatus(connection_.get()) == CONNECTION_OK; }
+  bool usable() const noexcept override { return !cut_ && PQstatus(connection_.get()) == CONNECTION_OK; }
   bool in_transaction() const noexcept override {
     const auto status = PQtransactionStatus(connection_.get());
     return status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
@@ -111,6 +111,9 @@ class PostgresConnection final : public Connection {
   Error Failed(const ResultHandle& result) {
     const char* state = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
     if (state && (std::string_view(state) == "26000" || std::string_view(state) == "0A000")) forget_prepared_ = true;
+    // An error without a state is libpq's own, and 57P0x is the server's farewell. libpq can call the connection good
+    // after either, until it next reads from it.
+    if (!state || std::string_view(state).starts_with("57P0")) cut_ = true;
     return PostgresError(result.get(), connection_.get());
   }
 
@@ -150,6 +153,7 @@ class PostgresConnection final : public Connection {
   std::map<std::string, std::string, std::less<>> prepared_;
   std::uint64_t next_name_ = 0;
   bool forget_prepared_ = false;
+  bool cut_ = false;
   bool warned_ = false;
   std::string warning_;
 };
