@@ -29,8 +29,11 @@ std::string Hex(ByteView bytes);
 /// Errors: kInvalidArgument when not an even number of hex digits (either case).
 Result<Bytes> FromHex(std::string_view text);
 
-/// Standard base64 with padding (RFC 4648, section 4).
+/// Standard base64 with padding (RFC 4648, section 4). Constant time.
 std::string Base64(ByteView bytes);
+/// As Base64, but into `out` (at least Base64Size(bytes.size()) characters), for memory that is wiped.
+void Base64Into(ByteView bytes, char* out) noexcept;
+inline constexpr std::size_t Base64Size(std::size_t bytes) noexcept { return (bytes + 2) / 3 * 4; }
 /// Strict: standard alphabet, padded, no white space. Errors: kInvalidArgument.
 Result<Bytes> FromBase64(std::string_view text);
 /// As FromBase64, but into `out` (at least Base64DecodedMax(text.size()) bytes), for secret memory; returns the count.

@@ -1,6 +1,7 @@
 #include "base/bytes.h"
 
 #include <gtest/gtest.h>
+#include <sodium.h>
 
 #include <utility>
 
@@ -35,6 +36,10 @@ TEST(Base64, EveryLengthRoundTripsAndAForeignCharacterIsSeenAtEveryPlace) {
   Bytes bytes;
   for (std::size_t size = 0; size < 70; ++size) {
     std::string text = Base64(bytes);
+    std::string by_sodium(sodium_base64_ENCODED_LEN(size, sodium_base64_VARIANT_ORIGINAL), '\0');
+    sodium_bin2base64(by_sodium.data(), by_sodium.size(), bytes.data(), size, sodium_base64_VARIANT_ORIGINAL);
+    by_sodium.pop_back();
+    EXPECT_EQ(text, by_sodium);
     const auto decoded = FromBase64(text);
     ASSERT_TRUE(decoded.ok()) << text;
     EXPECT_EQ(*decoded, bytes);

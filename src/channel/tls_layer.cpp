@@ -29,6 +29,11 @@ bool IsCertificateAlert(int alert) noexcept {
   }
 }
 
+/// What others have left in this thread's queue would be taken for ours. Looking costs a tenth of clearing.
+void ForgetErrors() noexcept {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
 }  // namespace
 
 TlsLayer* TlsLayer::Of(BIO* bio) noexcept { return static_cast<TlsLayer*>(BIO_get_data(bio)); }
@@ -80,7 +85,7 @@ TlsLayer::TlsLayer(SSL_CTX* context, Side side, std::string peer_name)
 }
 
 Result<bool> TlsLayer::Handshake() {
-  ERR_clear_error();
+  ForgetErrors();
   const int done = SSL_do_handshake(ssl_.get());
   if (done == 1) return true;
   const int error = SSL_get_error(ssl_.get(), done);
@@ -89,7 +94,7 @@ Result<bool> TlsLayer::Handshake() {
 }
 
 Result<std::size_t> TlsLayer::Read(std::span<std::uint8_t> into) {
-  ERR_clear_error();
+  ForgetErrors();
   std::size_t got = 0;
   const int done = SSL_read_ex(ssl_.get(), into.data(), into.size(), &got);
   if (done == 1) return got;
@@ -99,7 +104,7 @@ Result<std::size_t> TlsLayer::Read(std::span<std::uint8_t> into) {
 }
 
 Status TlsLayer::Write(ByteView plaintext) {
-  ERR_clear_error();
+  ForgetErrors();
   std::size_t written = 0;
   const int done = SSL_write_ex(ssl_.get(), plaintext.data(), plaintext.size(), &written);
   if (done == 1) return {};

@@ -124,11 +124,14 @@ Result<Statement> ReadStatement(const json::value& value, std::size_t number) {
 }
 
 bool MatchesPrincipal(const Statement& statement, const ports::Caller& caller) {
-  const std::string root = "arn:" + caller.partition + ":iam::" + caller.account + ":root";
-  const bool named = std::ranges::any_of(statement.principals, [&](const std::string& one) {
-    return one == "*" || one == caller.account || one == root || one == caller.arn ||
+  bool named = std::ranges::any_of(statement.principals, [&](const std::string& one) {
+    return one == "*" || one == caller.account || one == caller.arn ||
            (!caller.role_arn.empty() && one == caller.role_arn);
   });
+  if (!named) {
+    const std::string root = "arn:" + caller.partition + ":iam::" + caller.account + ":root";
+    named = std::ranges::find(statement.principals, root) != statement.principals.end();
+  }
   return named != statement.not_principal;
 }
 
@@ -155,6 +158,7 @@ bool WildcardMatches(std::string_view pattern, std::string_view text, Case lette
   while (t < text.size()) {
     if (p < pattern.size() && pattern[p] == '*') {
       star = p++;
+      if (p == pattern.size()) return true;
       resume = t;
     } else if (p < pattern.size() && (pattern[p] == '?' || same(pattern[p], text[t]))) {
       ++p;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
+#include <vector>
 
 #include "aws/http/text.h"
 
@@ -139,7 +141,7 @@ void AppendCanonicalQuery(std::string_view query, std::string_view leave_out, st
   }
 }
 
-void AppendCanonicalHeaders(const HttpRequest& request, const std::vector<std::string_view>& signed_names,
+void AppendCanonicalHeaders(const HttpRequest& request, std::span<const std::string_view> signed_names,
                             std::string& out) {
   for (const std::string_view name : signed_names) {
     out.append(name).append(":");

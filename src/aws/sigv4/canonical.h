@@ -1,9 +1,9 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "aws/http/handler.h"
 #include "ports/clock.h"
@@ -19,7 +19,7 @@ void AppendCanonicalPath(std::string_view path, PathForm form, std::string& out)
 /// Sorted by name, then value; `leave_out` (X-Amz-Signature of a presigned request) is dropped.
 void AppendCanonicalQuery(std::string_view query, std::string_view leave_out, std::string& out);
 /// One line per name: values trimmed, inner runs of spaces collapsed, repeated headers joined by commas.
-void AppendCanonicalHeaders(const HttpRequest& request, const std::vector<std::string_view>& signed_names,
+void AppendCanonicalHeaders(const HttpRequest& request, std::span<const std::string_view> signed_names,
                             std::string& out);
 
 /// Percent-decodes; '+' stays as it is. Malformed escapes are taken literally.

@@ -69,13 +69,14 @@ Status ReadHeaderForm(const HttpRequest& request, std::string_view header, Signa
 Status ReadQueryForm(const HttpRequest& request, SignatureClaim& claim) {
   claim.presigned = true;
   std::string missing;
-  const auto take = [&](std::string_view name, std::string& to) {
+  claim.decoded = std::make_unique<std::array<std::string, 7>>();
+  auto kept = claim.decoded->begin();
+  const auto take = [&](std::string_view name, std::string_view& to) {
     auto value = QueryParameter(request.query(), name);
     if (!value || value->empty()) missing += fmt::format("AWS query-string parameters must include '{}'. ", name);
-    if (value) to = std::move(*value);
+    if (value) to = *kept++ = std::move(*value);
   };
-  std::string expires;
-  std::string algorithm;
+  std::string_view algorithm, expires;
   take("X-Amz-Algorithm", algorithm);
   take("X-Amz-Credential", claim.credential);
   take("X-Amz-Signature", claim.signature);
@@ -96,7 +97,7 @@ Status ReadQueryForm(const HttpRequest& request, SignatureClaim& claim) {
   }
   if (auto token = QueryParameter(request.query(), "X-Amz-Security-Token")) {
     claim.has_token = true;
-    claim.security_token = std::move(*token);
+    claim.security_token = *kept++ = std::move(*token);
   }
   return {};
 }
@@ -115,13 +116,16 @@ Result<ports::WallTime> ReadClaim(const HttpRequest& request, Presigned presigne
     }
     SR_CHECK(ReadQueryForm(request, claim));
   }
-  std::vector<std::string_view> parts;
-  parts.reserve(8);
-  Split(claim.credential, '/', [&](std::string_view part) { parts.push_back(part); });
-  if (parts.size() != 5) {
-    return Incomplete(
-        "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got: '" +
-        claim.credential + "'");
+  std::array<std::string_view, 5> parts{};
+  std::size_t count = 0;
+  Split(claim.credential, '/', [&](std::string_view part) {
+    if (count < parts.size()) parts[count] = part;
+    ++count;
+  });
+  if (count != parts.size()) {
+    return Incomplete(fmt::format(
+        "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got: '{}'",
+        claim.credential));
   }
   claim.key_id = parts[0];
   claim.date = parts[1];
@@ -130,10 +134,10 @@ Result<ports::WallTime> ReadClaim(const HttpRequest& request, Presigned presigne
   claim.terminator = parts[4];
   const auto time = ParseBasicTime(claim.date_text);
   if (!time) {
-    return Incomplete("Date must be in ISO-8601 'basic format'. Got '" + claim.date_text +
-                      "'. See http://en.wikipedia.org/wiki/ISO_8601");
+    return Incomplete(
+        fmt::format("Date must be in ISO-8601 'basic format'. Got '{}'. See http://en.wikipedia.org/wiki/ISO_8601",
+                    claim.date_text));
   }
-  claim.signed_names.reserve(8);
   Split(claim.signed_headers, ';', [&](std::string_view name) { claim.signed_names.push_back(name); });
   return *time;
 }

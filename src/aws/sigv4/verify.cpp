@@ -16,17 +16,20 @@ Error Unrecognized() {
   return Error(Errc::kUnrecognizedClient, "The security token included in the request is invalid.");
 }
 
-void AppendHex(ByteView bytes, std::string& out) {
+void HexInto(ByteView bytes, char* to) {
   static constexpr auto kPairs = [] {
     constexpr char kDigits[] = "0123456789abcdef";
     std::array<std::array<char, 2>, 256> pairs{};
     for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i] = {kDigits[i >> 4], kDigits[i & 15]};
     return pairs;
   }();
+  for (const std::uint8_t byte : bytes) to = std::copy_n(kPairs[byte].data(), 2, to);
+}
+
+void AppendHex(ByteView bytes, std::string& out) {
   const std::size_t at = out.size();
   out.resize(at + 2 * bytes.size());
-  char* to = out.data() + at;
-  for (const std::uint8_t byte : bytes) to = std::copy_n(kPairs[byte].data(), 2, to);
+  HexInto(bytes, out.data() + at);
 }
 
 /// Row 6. On success the configured region's own text.
@@ -117,7 +120,7 @@ Result<Verified> SigV4Verifier::Verify(const HttpRequest& request, const VerifyO
   SignatureClaim claim;
   SR_TRY(const ports::WallTime signed_at, ReadClaim(request, options.presigned, claim));
   SR_TRY(const std::string_view region, CheckScope(claim, options));
-  if (claim.date != std::string_view(claim.date_text).substr(0, 8)) {
+  if (claim.date != claim.date_text.substr(0, 8)) {
     return Invalid(
         fmt::format("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from "
                     "HTTP: '{}' != '{}', from '{}'.",
@@ -126,8 +129,8 @@ Result<Verified> SigV4Verifier::Verify(const HttpRequest& request, const VerifyO
   SR_CHECK(CheckSignedHeaders(request, claim));
   SR_CHECK(CheckAge(signed_at, claim, options.skew, now));
 
-  std::string text;
-  text.reserve(1024);
+  thread_local std::string text;  // keeps its memory
+  text.clear();
   AppendCanonicalRequest(request, claim, options.path_form, text);
   const crypto::Sha256Digest request_hash = crypto::Sha256(AsBytes(text));
   text.assign("AWS4-HMAC-SHA256\n").append(claim.date_text).append("\n").append(claim.date).append("/");
@@ -138,10 +141,10 @@ Result<Verified> SigV4Verifier::Verify(const HttpRequest& request, const VerifyO
   std::shared_ptr<const ports::Credential> credential = credentials_.Find(claim.key_id);
   SR_TRY(const crypto::Sha256Digest expected,
          keys_.Sign(credential ? *credential : nobody_, {claim.date, claim.region, claim.service}, text));
-  std::string expected_hex;
-  expected_hex.reserve(2 * expected.size());
-  AppendHex(expected, expected_hex);
-  const bool same = crypto::ConstantTimeEqual(AsBytes(expected_hex), AsBytes(claim.signature));
+  std::array<char, 2 * expected.size()> expected_hex;
+  HexInto(expected, expected_hex.data());
+  const bool same =
+      crypto::ConstantTimeEqual(AsBytes({expected_hex.data(), expected_hex.size()}), AsBytes(claim.signature));
 
   if (!credential) return Unrecognized();
   SR_CHECK(CheckToken(*credential, claim, now));
