@@ -35,6 +35,9 @@ enum class Errc : std::uint8_t {
   kDryRun,  // everything would have been permitted
   kInvalidGrantToken,
   kInvalidGrantId,
+  kInvalidImportToken,  // made by nobody here, or for another key
+  kExpiredImportToken,
+  kIncorrectKeyMaterial,  // imported material is not what the key takes
 
   kCustomKeyStoreNotFound,
   kCustomKeyStoreNameInUse,
@@ -46,6 +49,18 @@ enum class Errc : std::uint8_t {
   kClusterInvalidConfiguration,
   kClusterNotRelated,
   kIncorrectTrustAnchor,
+  kXksProxyUriInUse,
+  kXksProxyEndpointInUse,
+  kXksProxyUnreachable,
+  kXksProxyBadCredential,
+  kXksProxyInvalidResponse,
+  kXksProxyInvalidConfiguration,
+  kXksVpcServiceInUse,
+  kXksVpcServiceNotFound,
+  kXksVpcServiceInvalidConfiguration,
+  kXksKeyInvalidConfiguration,
+  kXksKeyAlreadyInUse,
+  kXksKeyNotFound,
 
   kMissingAuthentication,  // SigV4, in the order of spec/kms.md 1.5
   kIncompleteSignature,

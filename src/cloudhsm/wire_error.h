@@ -37,6 +37,9 @@ inline constexpr auto kUnusedHere = std::to_array<Errc>({
     Errc::kDryRun,
     Errc::kInvalidGrantToken,
     Errc::kInvalidGrantId,
+    Errc::kInvalidImportToken,
+    Errc::kExpiredImportToken,
+    Errc::kIncorrectKeyMaterial,
     Errc::kCustomKeyStoreNotFound,
     Errc::kCustomKeyStoreNameInUse,
     Errc::kCustomKeyStoreInvalidState,
@@ -47,6 +50,18 @@ inline constexpr auto kUnusedHere = std::to_array<Errc>({
     Errc::kClusterInvalidConfiguration,
     Errc::kClusterNotRelated,
     Errc::kIncorrectTrustAnchor,
+    Errc::kXksProxyUriInUse,
+    Errc::kXksProxyEndpointInUse,
+    Errc::kXksProxyUnreachable,
+    Errc::kXksProxyBadCredential,
+    Errc::kXksProxyInvalidResponse,
+    Errc::kXksProxyInvalidConfiguration,
+    Errc::kXksVpcServiceInUse,
+    Errc::kXksVpcServiceNotFound,
+    Errc::kXksVpcServiceInvalidConfiguration,
+    Errc::kXksKeyInvalidConfiguration,
+    Errc::kXksKeyAlreadyInUse,
+    Errc::kXksKeyNotFound,
 });
 
 inline constexpr aws::WireErrors kWireErrors = aws::CompleteTable(
