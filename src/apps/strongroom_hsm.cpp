@@ -122,6 +122,9 @@ hsm::replica::ReplicaOptions OptionsOf(const Arguments& arguments, hsm::SharedSe
     if (parts.engine != nullptr && parts.engine->state().identity().domain) parts.engine->pairs.FillAll();
     parts.control->TellStatus();
   };
+  options.on_domain_key_dropped = [&parts] {
+    if (parts.engine != nullptr) parts.engine->vault.DropGoneGenerations(parts.engine->state());
+  };
   options.on_stopped = [&parts](const Error& why) {
     LogError("this HSM serves no more", why);
     if (parts.engine != nullptr) {

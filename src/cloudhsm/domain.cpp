@@ -11,6 +11,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "cloudhsm/certificates.h"
+#include "domain_keys.pb.h"
 #include "keys.pb.h"
 #include "messages.pb.h"
 
@@ -88,6 +89,14 @@ HsmRow NewHsm(const ClusterRow& cluster, const std::string& zone, Place place, s
           .created_at = now};
 }
 
+/// docs/formats.md 5. Errors: kCorrupted.
+Result<std::uint32_t> TokenGeneration(const std::string& token) {
+  if (token.size() < 8) return Error(Errc::kCorrupted, "The deployment's sealing key is damaged.");
+  std::uint32_t generation = 0;
+  for (std::size_t i = 4; i < 8; ++i) generation = generation << 8 | static_cast<std::uint8_t>(token[i]);
+  return generation;
+}
+
 Error NotYet() { return Error(Errc::kUnavailable, "The domain cluster is not reachable yet."); }
 
 }  // namespace
@@ -110,6 +119,14 @@ struct DomainCluster::State {
   Connected Get() const {
     const std::lock_guard lock(mutex);
     return connected;
+  }
+
+  /// Uses the token that the store has by now, which another front end may have renewed.
+  Task<Result<Connected>> Reload() {
+    SR_CO_TRY(const Known known, co_await database.RunRead(&LoadKnown));
+    const std::lock_guard lock(mutex);
+    if (!known.service_token.empty()) connected.token = std::string(AsText(known.service_token));
+    co_return connected;
   }
 
   Task<Result<Connected>> TryConnect() {
@@ -260,12 +277,18 @@ Task<Result<Bytes>> DomainCluster::Seal(std::string purpose, std::string name, S
   SR_CO_TRY(*request.mutable_header(), Header(purpose, name));
   request.mutable_key()->set_token(connected.token);
   request.mutable_key()->set_binding(std::string(AsText(ServiceBinding())));
-  std::vector<SecretBuffer> segments;
-  segments.push_back(std::move(plaintext));
-  auto answer = co_await connected.client->Call<proto::SealMessageReply>(wire::Command::kSealMessage, request,
-                                                                         std::move(segments));
-  if (!answer.ok()) co_return std::move(answer).error();
-  co_return ToBytes(AsBytes(answer->reply.sealed()));
+  for (bool again = false;; again = true) {
+    SR_CO_TRY(SecretBuffer copy, plaintext.Clone());
+    std::vector<SecretBuffer> segments;
+    segments.push_back(std::move(copy));
+    auto answer = co_await connected.client->Call<proto::SealMessageReply>(wire::Command::kSealMessage, request,
+                                                                           std::move(segments));
+    if (answer.ok()) co_return ToBytes(AsBytes(answer->reply.sealed()));
+    // Its token is under a generation of the domain key that is gone: there is a newer one.
+    if (again || answer.error().code() != Errc::kNotFound) co_return std::move(answer).error();
+    SR_CO_TRY(const State::Connected fresh, co_await state_->Reload());
+    request.mutable_key()->set_token(fresh.token);
+  }
 }
 
 Task<Result<SecretBuffer>> DomainCluster::Open(std::string purpose, std::string name, Bytes sealed) {
@@ -276,10 +299,36 @@ Task<Result<SecretBuffer>> DomainCluster::Open(std::string purpose, std::string 
   request.mutable_key()->set_token(connected.token);
   request.mutable_key()->set_binding(std::string(AsText(ServiceBinding())));
   request.set_sealed(std::string(AsText(sealed)));
-  auto answer = co_await connected.client->Call<proto::OpenMessageReply>(wire::Command::kOpenMessage, request);
+  for (bool again = false;; again = true) {
+    auto answer = co_await connected.client->Call<proto::OpenMessageReply>(wire::Command::kOpenMessage, request);
+    if (answer.ok() && answer->segments.size() != 1)
+      co_return Error(Errc::kInternal, "The HSM answered without the secret.");
+    if (answer.ok()) co_return std::move(answer->segments.front());
+    if (again || answer.error().code() != Errc::kNotFound) co_return std::move(answer).error();
+    SR_CO_TRY(const State::Connected fresh, co_await state_->Reload());
+    request.mutable_key()->set_token(fresh.token);
+  }
+}
+
+Task<Result<bool>> DomainCluster::Renew(std::uint32_t newest) {
+  if (state_->Get().client == nullptr) co_return NotYet();
+  SR_CO_TRY(const State::Connected connected, co_await state_->Reload());
+  SR_CO_TRY(const std::uint32_t generation, TokenGeneration(connected.token));
+  if (generation >= newest) co_return false;
+  proto::RewrapTokenRequest request;
+  request.mutable_key()->set_token(connected.token);
+  request.mutable_key()->set_binding(std::string(AsText(ServiceBinding())));
+  auto answer = co_await connected.client->Call<proto::RewrapTokenReply>(wire::Command::kRewrapToken, request);
   if (!answer.ok()) co_return std::move(answer).error();
-  if (answer->segments.size() != 1) co_return Error(Errc::kInternal, "The HSM answered without the secret.");
-  co_return std::move(answer->segments.front());
+  auto write = [old = ToBytes(AsBytes(connected.token)),
+                fresh = ToBytes(AsBytes(answer->reply.token()))](store::Transaction& t) -> Status {
+    SR_CHECK(t.Execute("UPDATE deployment SET value = $2 WHERE name = $1 AND value = $3",
+                       {store::Text(kServiceToken), store::Blob(fresh), store::Blob(old)}));
+    return {};
+  };
+  SR_CO_CHECK(co_await state_->database.Run(std::move(write)));
+  SR_CO_CHECK(co_await state_->Reload());
+  co_return true;
 }
 
 }  // namespace strongroom::cloudhsm

@@ -54,6 +54,7 @@ class DomainCluster final : public DeviceCertifier, public ports::Sealer {
   Task<Result<proto::ReleaseKeysReply>> Release(proto::ReleaseKeysRequest request) override;
   Task<Result<Bytes>> Seal(std::string purpose, std::string name, SecretBuffer plaintext) override;
   Task<Result<SecretBuffer>> Open(std::string purpose, std::string name, Bytes sealed) override;
+  Task<Result<bool>> Renew(std::uint32_t newest) override;
 
  private:
   struct State;

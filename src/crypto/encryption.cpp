@@ -98,7 +98,8 @@ Result<Bytes> PublicKey::EncryptSm2(const SecretBuffer& plaintext) const {
 
 Result<SecretBuffer> PrivateKey::DecryptSm2(ByteView ciphertext) const {
   if (spec() != KeySpec::kSm2) return Error(Errc::kWrongKeyUsage, "SM2 encryption needs an SM2 key.");
-  if (ciphertext.empty() || ciphertext.size() > kLongestSm2) return Refused();
+  // OpenSSL reads over what stands behind the element.
+  if (ciphertext.size() > kLongestSm2 || !IsOneElement(ciphertext, V_ASN1_SEQUENCE)) return Refused();
   const EvpKeyCtx context(::EVP_PKEY_CTX_new_from_pkey(nullptr, impl_->key.get(), nullptr));
   if (!context || ::EVP_PKEY_decrypt_init(context.get()) != 1 || !SetSm2(context.get())) {
     return OpenSslError("decrypt with SM2");

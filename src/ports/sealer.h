@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,9 @@ class Sealer {
   /// `purpose` is the kind ("iam-access-key"), `name` the row ("AKIA…").
   virtual Task<Result<Bytes>> Seal(std::string purpose, std::string name, secret::SecretBuffer plaintext) = 0;
   virtual Task<Result<secret::SecretBuffer>> Open(std::string purpose, std::string name, Bytes sealed) = 0;
+  /// Has the key that it seals with wrapped under generation `newest` of the domain key; what it sealed stays as it is.
+  /// Whether that was not so already.
+  virtual Task<Result<bool>> Renew(std::uint32_t newest) = 0;
 };
 
 }  // namespace strongroom::ports

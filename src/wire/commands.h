@@ -8,7 +8,7 @@ namespace strongroom::wire {
 
 /// How a client may treat a command whose answer was lost.
 enum class Repeat : std::uint8_t {
-  kRepeatable,    // changes nothing: sent again, to any HSM
+  kRepeatable,    // changes nothing, or the same thing however often: sent again, to any HSM
   kDeduplicated,  // carries a client id; the cluster remembers the answer, so a repeat does nothing twice
   kNever,         // belongs to one connection; its loss is reported to the caller
 };
@@ -54,8 +54,16 @@ enum class Command : std::uint16_t {
   kDeriveSharedSecret = 60,
   kGetPublicKey = 61,
   kReSeal = 62,
+  kMakeImportKey = 63,
   kCertifyDevice = 64,
   kReleaseKeys = 65,
+  kImportKey = 66,
+  kListDomainKeys = 67,
+  kAddDomainKey = 68,
+  kDropDomainKey = 69,
+  kRewrapToken = 70,
+  kAesGcmEncrypt = 80,
+  kAesGcmDecrypt = 81,
   kListAdmissions = 96,
   kApproveAdmission = 97,
   kSetAdmissionRule = 98,
@@ -101,8 +109,16 @@ inline constexpr auto kCommands = std::to_array<CommandRow>({
     {Command::kDeriveSharedSecret, "DeriveSharedSecret", Repeat::kRepeatable, Needs::kFrontEnd},
     {Command::kGetPublicKey, "GetPublicKey", Repeat::kRepeatable, Needs::kFrontEnd},
     {Command::kReSeal, "ReSeal", Repeat::kRepeatable, Needs::kKeyUser},
+    {Command::kMakeImportKey, "MakeImportKey", Repeat::kRepeatable, Needs::kFrontEnd},
     {Command::kCertifyDevice, "CertifyDevice", Repeat::kRepeatable, Needs::kFrontEnd},
     {Command::kReleaseKeys, "ReleaseKeys", Repeat::kRepeatable, Needs::kFrontEnd},
+    {Command::kImportKey, "ImportKey", Repeat::kRepeatable, Needs::kFrontEnd},
+    {Command::kListDomainKeys, "ListDomainKeys", Repeat::kRepeatable, Needs::kFrontEnd},
+    {Command::kAddDomainKey, "AddDomainKey", Repeat::kRepeatable, Needs::kFrontEnd},
+    {Command::kDropDomainKey, "DropDomainKey", Repeat::kRepeatable, Needs::kFrontEnd},
+    {Command::kRewrapToken, "RewrapToken", Repeat::kRepeatable, Needs::kFrontEnd},
+    {Command::kAesGcmEncrypt, "AesGcmEncrypt", Repeat::kRepeatable, Needs::kCryptoUser},
+    {Command::kAesGcmDecrypt, "AesGcmDecrypt", Repeat::kRepeatable, Needs::kCryptoUser},
     {Command::kListAdmissions, "ListAdmissions", Repeat::kRepeatable, Needs::kOfficer},
     {Command::kApproveAdmission, "ApproveAdmission", Repeat::kDeduplicated, Needs::kOfficer},
     {Command::kSetAdmissionRule, "SetAdmissionRule", Repeat::kDeduplicated, Needs::kOfficer},

@@ -46,7 +46,15 @@ TEST(Commands, ThatChangeNothingMayBeRepeated) {
                                                                "AsymmetricDecrypt",
                                                                "DeriveSharedSecret",
                                                                "GetPublicKey",
-                                                               "ReSeal"}));
+                                                               "ReSeal",
+                                                               "MakeImportKey",
+                                                               "ImportKey",
+                                                               "ListDomainKeys",
+                                                               "AddDomainKey",
+                                                               "DropDomainKey",
+                                                               "RewrapToken",
+                                                               "AesGcmEncrypt",
+                                                               "AesGcmDecrypt"}));
 }
 TEST(Commands, ThatChangeTheClusterAreRemembered) {
   EXPECT_EQ(Names(Repeat::kDeduplicated),

@@ -23,6 +23,8 @@ const char* GroupName(KeySpec spec) noexcept;
 Result<PublicKey> MakePublicKey(EvpKey key);
 /// Takes the public half out of the same key.
 Result<PrivateKey> MakePrivateKey(EvpKey key);
+/// Whether the text is one DER element of this tag (V_ASN1_...) from its first byte to its last.
+bool IsOneElement(ByteView text, int tag);
 /// Runs an i2d function into bytes.
 template <typename T, typename Encode>
 Result<Bytes> ToDerBytes(const T* object, Encode encode, std::string_view what) {

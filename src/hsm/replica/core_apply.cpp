@@ -55,9 +55,12 @@ Status Replica::Core::Apply(const Verified& verified) {
     return {};
   }
   RefreshPosition();
-  bool members_changed = verified.starts_epoch;
-  for (const proto::Change& change : verified.body.batch.changes())
+  bool members_changed = verified.starts_epoch, key_dropped = false;
+  for (const proto::Change& change : verified.body.batch.changes()) {
     members_changed |= change.has_member_admitted() || change.has_genesis();
+    key_dropped |= change.has_domain_key_dropped();
+  }
+  if (key_dropped) Later(options_.on_domain_key_dropped);
   if (members_changed) Later(options_.on_membership);
   if (state_.lifecycle() != lifecycle) Later(options_.on_lifecycle);
   return {};

@@ -57,7 +57,8 @@ Status AddDomainParts(const proto::CreateCluster& request, const crypto::Private
   generation->set_generation(1);
   generation->set_segment(static_cast<std::uint32_t>(proposal.segments.size()));
   proposal.segments.push_back(Share(std::move(domain_key)));
-  return {};
+  if (request.self().feature_level() < kLevelOfImports) return {};
+  return AddMaterialIdSecret(proposal);
 }
 
 // What customers' backups are wrapped to. Its certificate is the manufacturer's word that the private half is here
@@ -87,6 +88,14 @@ Status MakeDomainRoots(Device& device, Identity& identity) {
 }
 
 }  // namespace
+
+Status AddMaterialIdSecret(Proposal& proposal) {
+  SR_TRY(SecretBuffer secret, crypto::RandomSecret(32));
+  auto* made = proposal.changes.emplace_back().mutable_material_id_secret();
+  made->set_segment(static_cast<std::uint32_t>(proposal.segments.size()));
+  proposal.segments.push_back(Share(std::move(secret)));
+  return {};
+}
 
 Status CertifyOwnDevice(const Identity& identity, Device& device) {
   SR_TRY(const auto request, crypto::MakeCsr(HardwareSubject(device.serial()), device.key()));

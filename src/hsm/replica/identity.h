@@ -55,4 +55,7 @@ Status CheckClusterCertificate(const Identity& identity, ByteView certificate, B
 /// certified yet; kInvalidArgument for keys in the request that are none.
 Result<Proposal> MakeGenesis(const proto::CreateCluster& request, Device& device);
 
+/// Adds a fresh secret for the ids of imported key material. Errors: kInternal, kResourceExhausted.
+Status AddMaterialIdSecret(Proposal& proposal);
+
 }  // namespace strongroom::hsm::replica

@@ -83,6 +83,33 @@ TEST_F(LevelsTest, NothingNewIsWrittenUntilEveryMemberKnowsIt) {
   EXPECT_FALSE(old.Open().ok() && old.replica->serving());
 }
 
+TEST_F(LevelsTest, TheSecretForMaterialIdsIsMadeOnceAllKnowIt) {
+  const Decide make = [](const State& state) -> Result<Proposal> {
+    Proposal proposal;
+    if (state.material_id_secret() != nullptr) return proposal;
+    SR_CHECK(RequireLevel(state, kLevelOfImports));
+    SR_CHECK(AddMaterialIdSecret(proposal));
+    return proposal;
+  };
+  const auto propose = [&](TestHsm& hsm) {
+    return Await(loop, hsm.replica->Change(nullptr, wire::Command::kImportKey, make));
+  };
+  EXPECT_EQ(old.state().material_id_secret(), nullptr) << "the cluster began at an older level";
+  EXPECT_EQ(propose(fresh).error().code(), Errc::kUnsupported);
+  old.Kill();
+  old.extra.feature_level = kNew;
+  ASSERT_TRUE(old.Open().ok());
+  Poll(fresh);
+  Poll(old);
+  ASSERT_TRUE(CatchUp(fresh).ok());
+  ASSERT_TRUE(propose(fresh).ok());
+  ASSERT_TRUE(propose(old).ok()) << "the other lost, and has the first one's";
+  ASSERT_NE(old.state().material_id_secret(), nullptr);
+  EXPECT_TRUE(old.state().material_id_secret()->EqualsInConstantTime(*fresh.state().material_id_secret()));
+  EXPECT_EQ(old.state().Digest(), fresh.state().Digest());
+  EXPECT_EQ(fresh.state().material_id_secret()->size(), 32U);
+}
+
 TEST_F(LevelsTest, TheLevelRisesWhenTheOldMemberIsRemoved) {
   Poll(fresh);
   EXPECT_EQ(fresh.state().feature_level(), kOld);

@@ -46,6 +46,8 @@ struct ReplicaOptions {
   /// Member list or lifecycle changed; called between commands, never from within a call into the replica.
   std::function<void()> on_membership;
   std::function<void()> on_lifecycle;
+  /// A generation of the domain key is gone; called likewise.
+  std::function<void()> on_domain_key_dropped;
   /// This HSM must serve no more: a record it cannot follow, or it was removed. state() is then empty.
   std::function<void(const Error&)> on_stopped;
   /// Started by the operator, not by a host: the recovery key may be replaced and, given the key itself, the domain

@@ -97,6 +97,8 @@ Status State::ApplyBody(const proto::Change& change, const Segments& segments) {
     case proto::Change::kKeyShared: return On(change.key_shared());
     case proto::Change::kFrontEndEnrolled: return On(change.front_end_enrolled());
     case proto::Change::kDomainKeyGeneration: return On(change.domain_key_generation(), segments);
+    case proto::Change::kDomainKeyDropped: return On(change.domain_key_dropped());
+    case proto::Change::kMaterialIdSecret: return On(change.material_id_secret(), segments);
     case proto::Change::kFrontEndRemoved: return On(change.front_end_removed());
     case proto::Change::kRecoveryKeyReplaced: return On(change.recovery_key_replaced());
     case proto::Change::kMemberSupports: return On(change.member_supports());
@@ -116,6 +118,8 @@ std::uint32_t FeatureLevelOf(const proto::Change& change) noexcept {
     case proto::Change::kAdmissionApproved:
     case proto::Change::kAdmissionWithdrawn: return kLevelOfAdmissionRules;
     case proto::Change::kKeyShared: return kLevelOfSharing;
+    case proto::Change::kMaterialIdSecret: return kLevelOfImports;
+    case proto::Change::kDomainKeyDropped: return kLevelOfDroppedDomainKeys;
     case proto::Change::BODY_NOT_SET: return kFeatureLevel + 1;  // of a type that this software's schema does not have
     default: return 1;
   }
@@ -338,6 +342,18 @@ Status State::On(const proto::DomainKeyGeneration& generation, const Segments& s
   return {};
 }
 
+Status State::On(const proto::DomainKeyDropped& dropped) {
+  if (dropped.generation() == newest_domain_key() || domain_keys_.erase(dropped.generation()) == 0)
+    return Contradiction("the end of domain key generation " + std::to_string(dropped.generation()));
+  return {};
+}
+
+Status State::On(const proto::MaterialIdSecret& made, const Segments& segments) {
+  if (!identity_.domain || material_id_secret_ != nullptr) return Contradiction("a secret for material ids");
+  SR_TRY(material_id_secret_, SegmentAt(segments, made.segment()));
+  return {};
+}
+
 const User* State::FindUser(std::uint32_t id) const {
   const auto found = users_.find(id);
   return found == users_.end() ? nullptr : &found->second;
@@ -379,6 +395,9 @@ void ShiftSegments(proto::Change& change, std::uint32_t offset) {
   } else if (change.has_domain_key_generation()) {
     auto* generation = change.mutable_domain_key_generation();
     generation->set_segment(generation->segment() + offset);
+  } else if (change.has_material_id_secret()) {
+    auto* made = change.mutable_material_id_secret();
+    made->set_segment(made->segment() + offset);
   } else if (change.has_genesis()) {
     auto* genesis = change.mutable_genesis();
     genesis->set_cluster_key_segment(genesis->cluster_key_segment() + offset);

@@ -21,13 +21,15 @@ namespace strongroom::hsm::replica {
 using Segments = std::vector<SharedSecret>;
 
 /// The newest feature level that this software knows. A record of a higher one stops the HSM.
-inline constexpr std::uint32_t kFeatureLevel = 3;
+inline constexpr std::uint32_t kFeatureLevel = 5;
 /// The level from which on a change of this type may be in the log (docs/formats.md 2); above kFeatureLevel when its
 /// type is not known.
 std::uint32_t FeatureLevelOf(const proto::Change& change) noexcept;
 /// The levels at which changes of a type begin, by name.
 inline constexpr std::uint32_t kLevelOfAdmissionRules = 2;
 inline constexpr std::uint32_t kLevelOfSharing = 3;
+inline constexpr std::uint32_t kLevelOfImports = 4;
+inline constexpr std::uint32_t kLevelOfDroppedDomainKeys = 5;
 /// Wrong passwords in a row that lock a user (cloudhsm.md 5.3); an AU never locks.
 inline constexpr std::uint32_t kFailuresThatLock = 5;
 /// How long a client's command is remembered with its answer, by the records' own time.
@@ -135,6 +137,8 @@ class State {
   const std::map<std::uint32_t, SharedSecret>& domain_keys() const noexcept { return domain_keys_; }
   /// 0: none yet.
   std::uint32_t newest_domain_key() const noexcept;
+  /// What ids of imported key material are computed with, 32 bytes; null while there is none. Domain cluster only.
+  const SharedSecret& material_id_secret() const noexcept { return material_id_secret_; }
 
   /// The answer that this client's command got; null when it is not remembered.
   const Bytes* Remembered(const wire::ClientId& client, std::uint32_t command) const;
@@ -167,6 +171,8 @@ class State {
   Status On(const proto::FrontEndRemoved& removed);
   Status On(const proto::RecoveryKeyReplaced& replaced);
   Status On(const proto::DomainKeyGeneration& generation, const Segments& segments);
+  Status On(const proto::DomainKeyDropped& dropped);
+  Status On(const proto::MaterialIdSecret& made, const Segments& segments);
   Status Remember(const std::string& client_id, std::uint32_t command, std::int64_t at_millis,
                   const std::string& answer);
 
@@ -186,6 +192,7 @@ class State {
   std::map<std::string, Admission> admissions_;
   std::map<Bytes, std::string> front_ends_;
   std::map<std::uint32_t, SharedSecret> domain_keys_;
+  SharedSecret material_id_secret_;
   SharedMap<RequestName, Remembrance> answers_;
   SharedMap<std::pair<std::int64_t, RequestName>, std::monostate> answers_by_age_;
 };

@@ -66,6 +66,7 @@ std::pair<proto::SnapshotBody, Segments> State::ToSnapshot() const {
     generation->set_generation(number);
     generation->set_segment(AddSegment(segments, secret));
   }
+  if (material_id_secret_) body.set_material_id_segment(AddSegment(segments, material_id_secret_));
   for (const auto& [id, entry] : members_) {
     auto* member = body.add_members();
     *member->mutable_member() = entry.member;
@@ -101,6 +102,11 @@ Result<State> State::FromSnapshot(const proto::SnapshotBody& body, const Segment
   state.next_handle_ = body.next_handle();
   state.feature_level_ = body.feature_level();
   state.lifecycle_ = body.lifecycle();
+  if (const std::uint32_t at = body.material_id_segment(); at != 0) {
+    if (at >= segments.size() || segments[at] == nullptr || !state.identity_.domain)
+      return Error(Errc::kCorrupted, "The snapshot names a segment that it has not.");
+    state.material_id_secret_ = segments[at];
+  }
   for (const proto::MemberState& member : body.members())
     state.members_[member.member().hsm_id()] =
         MemberEntry{member.member(), ToBytes(AsBytes(member.device_certificate()))};

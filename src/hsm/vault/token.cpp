@@ -55,6 +55,17 @@ Result<Binding> ReadBinding(ByteView bytes) {
   return binding;
 }
 
+Result<Bytes> WriteBinding(const Binding& binding) {
+  Bytes bytes{1};
+  for (const std::string_view field :
+       {binding.account, binding.key_id, binding.material_id, binding.spec, binding.usage}) {
+    if (field.size() > 255) return Error(Errc::kInvalidArgument, "A name is too long for a binding.");
+    bytes.push_back(static_cast<std::uint8_t>(field.size()));
+    Append(bytes, AsBytes(field));
+  }
+  return bytes;
+}
+
 Result<Bytes> SealToken(const SecretBuffer& domain_key, std::uint32_t generation, ByteView binding, MaterialKind kind,
                         const SecretBuffer& material) {
   SR_TRY(const SecretBuffer framed, VaultSealer::WithKind(static_cast<std::uint8_t>(kind), material));

@@ -24,6 +24,8 @@ struct Binding {
 };
 /// Version 1, five texts and nothing after them. Errors: kInvalidArgument.
 Result<Binding> ReadBinding(ByteView bytes);
+/// The reverse. Errors: kInvalidArgument for a text of more than 255 bytes.
+Result<Bytes> WriteBinding(const Binding& binding);
 
 /// Errors: kInternal, kResourceExhausted.
 Result<Bytes> SealToken(const SecretBuffer& domain_key, std::uint32_t generation, ByteView binding, MaterialKind kind,

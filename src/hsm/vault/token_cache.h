@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -46,8 +47,12 @@ class TokenMap {
     return entries_.front().value;
   }
   void DropGeneration(std::uint32_t generation) {
+    DropGenerationsIf([generation](std::uint32_t one) { return one == generation; });
+  }
+  template <std::predicate<std::uint32_t> Gone>
+  void DropGenerationsIf(Gone gone) {
     for (auto at = entries_.begin(); at != entries_.end();) {
-      if (at->generation != generation) {
+      if (!gone(at->generation)) {
         ++at;
         continue;
       }

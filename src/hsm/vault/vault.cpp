@@ -122,4 +122,22 @@ Result<Bytes> Vault::NewToken(const replica::State& state, ByteView binding, Mat
   return SealToken(*domain_key->second, generation, binding, kind, material);
 }
 
+Result<Bytes> Vault::RewrapToken(const replica::State& state, const proto::KeyRef& ref) {
+  const ByteView token = AsBytes(ref.token()), binding = AsBytes(ref.binding());
+  if (ref.handle() != 0 || token.empty()) return Error(Errc::kInvalidArgument, "What is wrapped anew is a token.");
+  SR_CHECK(ReadBinding(binding));
+  SR_TRY(const std::uint32_t generation, TokenGeneration(token));
+  const auto domain_key = state.domain_keys().find(generation);
+  if (domain_key == state.domain_keys().end()) return UnknownGeneration();
+  SR_TRY(const OpenedToken opened, OpenToken(*domain_key->second, generation, binding, token));
+  if (generation == state.newest_domain_key()) return ToBytes(token);
+  return NewToken(state, binding, opened.kind, opened.material);
+}
+
+void Vault::DropGoneGenerations(const replica::State& state) {
+  const auto gone = [&state](std::uint32_t generation) { return !state.domain_keys().contains(generation); };
+  cache_.DropGenerationsIf(gone);
+  keys_.DropGenerationsIf(gone);
+}
+
 }  // namespace strongroom::hsm

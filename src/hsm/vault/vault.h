@@ -65,6 +65,12 @@ class Vault {
   static Result<Bytes> NewToken(const replica::State& state, ByteView binding, MaterialKind kind,
                                 const SecretBuffer& material);
 
+  /// A token's key under the newest generation. Errors: kNotFound a generation that is gone (or news from another HSM);
+  /// kBadCiphertext; kInvalidArgument for anything but a token with its binding.
+  static Result<Bytes> RewrapToken(const replica::State& state, const proto::KeyRef& ref);
+  /// Drops what came from tokens of generations that the state no longer has.
+  void DropGoneGenerations(const replica::State& state);
+
   /// The cluster is gone or another: nothing that was opened stays.
   void Forget() {
     cache_.Clear();

@@ -1,11 +1,14 @@
 #include <fmt/format.h>
 
+#include "aes_gcm.pb.h"
 #include "cluster.pb.h"
+#include "crypto/aes_gcm.h"
 #include "crypto/hash.h"
 #include "crypto/key_pair.h"
 #include "crypto/kms_algorithms.h"
 #include "crypto/random.h"
 #include "crypto/seal.h"
+#include "domain_keys.pb.h"
 #include "hsm_client/testing/double_token_keys.h"
 #include "hsm_client/testing/hsm_double.h"
 #include "messages.pb.h"
@@ -38,29 +41,37 @@ Result<DoubleReply> Answer(const google::protobuf::MessageLite& message, SecretB
 }
 std::string Text(const Bytes& bytes) { return std::string(AsText(bytes)); }
 
-Bytes TokenInfo() {
+Bytes TokenInfo(std::uint8_t generation) {
   Bytes info = ToBytes(AsBytes(std::string_view("strongroom token v1\0", 20)));
-  Append(info, Bytes{0, 0, 0, 1});
+  Append(info, Bytes{0, 0, 0, generation});
   return info;
 }
 Result<std::string> MakeToken(DoubleCluster& cluster, std::uint8_t kind, const SecretBuffer& material,
                               const std::string& binding) {
   Bytes plaintext{kind};
   Append(plaintext, secret::Peek::At(material));
-  SR_TRY(const Bytes sealed, crypto::Seal(cluster.domain_key, TokenInfo(), AsBytes(binding), plaintext));
-  Bytes token{'S', 'R', 'T', 1, 0, 0, 0, 1};
+  const auto generation = static_cast<std::uint8_t>(cluster.newest_domain_key());
+  SR_TRY(const Bytes sealed,
+         crypto::Seal(*cluster.DomainKey(generation), TokenInfo(generation), AsBytes(binding), plaintext));
+  Bytes token{'S', 'R', 'T', 1, 0, 0, 0, generation};
   Append(token, sealed);
   return Text(token);
+}
+
+/// Kind and material.
+Result<SecretBuffer> OpenedToken(const DoubleCluster& cluster, const proto::KeyRef& key) {
+  const ByteView token = AsBytes(key.token());
+  if (token.size() < 8 || AsText(token.first(3)) != "SRT") return Error(Errc::kBadCiphertext, "The token is bad.");
+  const SecretBuffer* domain_key = cluster.DomainKey(token[7]);
+  if (domain_key == nullptr) return Error(Errc::kNotFound, "The key token's generation is not known here.");
+  return crypto::Open(*domain_key, TokenInfo(token[7]), AsBytes(key.binding()), token.subspan(8));
 }
 
 Result<SecretBuffer> Material(DoubleCluster& cluster, const DoubleSession& session, const proto::KeyRef& key,
                               std::uint8_t kind = 1) {
   if (!key.token().empty()) {
     if (!session.front_end) return Error(Errc::kPermission, "Only a front end may use tokens.");
-    const ByteView token = AsBytes(key.token());
-    if (token.size() < 8 || AsText(token.first(3)) != "SRT") return Error(Errc::kBadCiphertext, "The token is bad.");
-    SR_TRY(const SecretBuffer opened,
-           crypto::Open(cluster.domain_key, TokenInfo(), AsBytes(key.binding()), token.subspan(8)));
+    SR_TRY(const SecretBuffer opened, OpenedToken(cluster, key));
     if (secret::Peek::At(opened)[0] != kind) return Error(Errc::kWrongKeyUsage, "The key is not one for this.");
     return SecretBuffer::CopyOf(secret::Peek::At(opened).subspan(1));
   }
@@ -202,6 +213,36 @@ Result<DoubleReply> CreateToken(DoubleCluster& cluster, const wire::Frame& frame
   return Answer(reply);
 }
 
+Result<DoubleReply> DomainKeys(DoubleCluster& cluster, wire::Command command, wire::Frame& frame) {
+  if (command == wire::Command::kListDomainKeys) {
+    proto::ListDomainKeysReply reply;
+    if (!cluster.first_domain_key_dropped) reply.add_generations(1);
+    for (const auto& [generation, key] : cluster.later_domain_keys) reply.add_generations(generation);
+    return Answer(reply);
+  }
+  if (command == wire::Command::kAddDomainKey) {
+    SR_TRY(const auto request, Parse<proto::AddDomainKeyRequest>(frame));
+    if (cluster.DomainKey(request.generation()) == nullptr) {
+      SR_TRY(SecretBuffer key, crypto::RandomSecret(32));
+      cluster.later_domain_keys.emplace(request.generation(), std::move(key));
+    }
+    return Answer(proto::AddDomainKeyReply());
+  }
+  if (command == wire::Command::kDropDomainKey) {
+    SR_TRY(const auto request, Parse<proto::DropDomainKeyRequest>(frame));
+    if (request.generation() >= cluster.newest_domain_key()) return Error(Errc::kInvalidState, "It is in use.");
+    if (request.generation() == 1) cluster.first_domain_key_dropped = true;
+    cluster.later_domain_keys.erase(request.generation());
+    return Answer(proto::DropDomainKeyReply());
+  }
+  SR_TRY(const auto request, Parse<proto::RewrapTokenRequest>(frame));
+  SR_TRY(const SecretBuffer opened, OpenedToken(cluster, request.key()));
+  SR_TRY(const SecretBuffer material, SecretBuffer::CopyOf(secret::Peek::At(opened).subspan(1)));
+  proto::RewrapTokenReply reply;
+  SR_TRY(*reply.mutable_token(), MakeToken(cluster, secret::Peek::At(opened)[0], material, request.key().binding()));
+  return Answer(reply);
+}
+
 Result<DoubleReply> SealOne(DoubleCluster& cluster, DoubleSession& session, wire::Command command, wire::Frame& frame) {
   if (command == wire::Command::kSealMessage) {
     SR_TRY(const auto request, Parse<proto::SealMessageRequest>(frame));
@@ -239,6 +280,38 @@ Result<DoubleReply> SealOne(DoubleCluster& cluster, DoubleSession& session, wire
   reply.set_public_key(Text(pair.public_key().ToSpki()));
   if (!request.return_plaintext()) return Answer(reply);
   return Answer(reply, std::move(pkcs8));
+}
+
+Result<DoubleReply> AesGcm(DoubleCluster& cluster, const DoubleSession& session, wire::Command command,
+                           const wire::Frame& frame) {
+  const auto material = [&](std::uint32_t handle) -> Result<SecretBuffer> {
+    const auto it = cluster.keys.find(handle);
+    if (it == cluster.keys.end() || it->second.info.owner() != session.user->id())
+      return Error(Errc::kNotFound, "There is no such key.");
+    const bool may = command == wire::Command::kAesGcmEncrypt ? it->second.info.encrypt() : it->second.info.decrypt();
+    if (!may) return Error(Errc::kWrongKeyUsage, "The key's attributes do not permit this.");
+    return it->second.material.Clone();
+  };
+  if (command == wire::Command::kAesGcmEncrypt) {
+    SR_TRY(const auto request, Parse<proto::AesGcmEncryptRequest>(frame));
+    if (frame.segments.size() != 1) return Error(Errc::kInvalidArgument, "The plaintext is missing.");
+    SR_TRY(const SecretBuffer key, material(request.handle()));
+    std::array<std::uint8_t, 12> iv{};
+    SR_CHECK(crypto::Random(iv));
+    SR_TRY(const Bytes sealed,
+           crypto::AesGcmEncrypt(key, {.iv = iv, .aad = AsBytes(request.aad())}, frame.segments[0]));
+    proto::AesGcmEncryptReply reply;
+    reply.set_iv(iv.data(), iv.size());
+    reply.set_ciphertext(sealed.data(), sealed.size() - 16);
+    reply.set_tag(sealed.data() + sealed.size() - 16, 16);
+    return Answer(reply);
+  }
+  SR_TRY(const auto request, Parse<proto::AesGcmDecryptRequest>(frame));
+  SR_TRY(const SecretBuffer key, material(request.handle()));
+  SR_TRY(SecretBuffer plaintext,
+         crypto::AesGcmDecrypt(key, {.iv = AsBytes(request.iv()), .aad = AsBytes(request.aad())},
+                               AsBytes(request.ciphertext() + request.tag())));
+  return Answer(proto::AesGcmDecryptReply(), std::move(plaintext));
 }
 
 Result<DoubleReply> Dispatch(DoubleCluster& cluster, DoubleSession& session, wire::Command command,
@@ -287,6 +360,10 @@ Result<DoubleReply> Dispatch(DoubleCluster& cluster, DoubleSession& session, wir
       return Answer(reply);
     }
     case wire::Command::kCreateToken: return CreateToken(cluster, frame);
+    case wire::Command::kListDomainKeys:
+    case wire::Command::kAddDomainKey:
+    case wire::Command::kDropDomainKey:
+    case wire::Command::kRewrapToken: return DomainKeys(cluster, command, frame);
     case wire::Command::kSealMessage:
     case wire::Command::kSealRandom:
     case wire::Command::kSealKeyPair: return SealOne(cluster, session, command, frame);
@@ -298,6 +375,8 @@ Result<DoubleReply> Dispatch(DoubleCluster& cluster, DoubleSession& session, wir
                           AsBytes(request.sealed())));
       return Answer(proto::OpenMessageReply(), std::move(plaintext));
     }
+    case wire::Command::kAesGcmEncrypt:
+    case wire::Command::kAesGcmDecrypt: return AesGcm(cluster, session, command, frame);
     case wire::Command::kGenerateRandom: {
       SR_TRY(const auto request, Parse<proto::GenerateRandomRequest>(frame));
       if (request.number_of_bytes() < 1 || request.number_of_bytes() > 1024)
@@ -305,6 +384,8 @@ Result<DoubleReply> Dispatch(DoubleCluster& cluster, DoubleSession& session, wir
       SR_TRY(SecretBuffer random, crypto::RandomSecret(request.number_of_bytes()));
       return Answer(proto::GenerateRandomReply(), std::move(random));
     }
+    case wire::Command::kMakeImportKey:
+    case wire::Command::kImportKey: return ExecuteImportCommand(cluster, command, frame);
     default: return ExecuteTokenKeyCommand(cluster, session, command, frame);
   }
 }
@@ -332,6 +413,10 @@ Result<SecretBuffer> MaterialOnDouble(DoubleCluster& cluster, const DoubleSessio
                                       std::uint8_t kind) {
   return Material(cluster, session, key, kind);
 }
+Result<std::string> TokenOnDouble(DoubleCluster& cluster, std::uint8_t kind, const SecretBuffer& material,
+                                  const std::string& binding) {
+  return MakeToken(cluster, kind, material, binding);
+}
 Result<Bytes> SealOnDouble(const SecretBuffer& key, const std::string& header, const std::string& context,
                            const SecretBuffer& plaintext) {
   return crypto::SealSecret(key, AsBytes(kMessageInfo), Bound(header, context), plaintext);
@@ -342,6 +427,12 @@ Result<SecretBuffer> OpenOnDouble(const SecretBuffer& key, const std::string& he
 }
 
 DoubleCluster::DoubleCluster() : domain_key(Must(crypto::RandomSecret(32))) {}
+
+const SecretBuffer* DoubleCluster::DomainKey(std::uint32_t generation) const {
+  if (generation == 1) return first_domain_key_dropped ? nullptr : &domain_key;
+  const auto found = later_domain_keys.find(generation);
+  return found == later_domain_keys.end() ? nullptr : &found->second;
+}
 
 void DoubleCluster::AddUser(proto::UserType type, const std::string& name, const std::string& password) {
   const std::lock_guard lock(mutex);

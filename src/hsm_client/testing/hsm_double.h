@@ -37,7 +37,12 @@ struct DoubleCluster {
   std::map<wire::ClientId, Bytes> answers;  // of changes, so that a repeat does nothing twice
   std::uint64_t number = 1;                 // of the newest change: what position tokens say
   std::uint32_t next_id = 1;
-  SecretBuffer domain_key;
+  SecretBuffer domain_key;                                  // generation 1
+  std::map<std::uint32_t, SecretBuffer> later_domain_keys;  // from generation 2 on
+  bool first_domain_key_dropped = false;
+  /// Null when it is not there.
+  const SecretBuffer* DomainKey(std::uint32_t generation) const;
+  std::uint32_t newest_domain_key() const { return later_domain_keys.empty() ? 1 : later_domain_keys.rbegin()->first; }
   std::vector<proto::Member> members;
 };
 
@@ -54,8 +59,8 @@ struct DoubleReply {
   std::vector<SecretBuffer> segments;
 };
 /// Executes one request as an HSM would, with real sealing (docs/formats.md): Echo, GetInfo, Login, Logout, users,
-/// keys, tokens, SealMessage, OpenMessage, SealRandom, SealKeyPair, GenerateRandom, and what token keys do. Everything
-/// else: kUnsupported.
+/// keys, tokens, SealMessage, OpenMessage, SealRandom, SealKeyPair, GenerateRandom, AesGcmEncrypt and AesGcmDecrypt,
+/// and what token keys do. Everything else: kUnsupported.
 Result<DoubleReply> ExecuteOnDouble(DoubleCluster& cluster, DoubleSession& session, wire::Frame& request);
 
 /// An HSM with its host, in this process: real sockets and both TLS layers, on two threads of their own.

@@ -31,6 +31,8 @@ class FakeSealer final : public ports::Sealer {
     co_return found->second.Clone();
   }
 
+  Task<Result<bool>> Renew(std::uint32_t) override { co_return false; }
+
   std::atomic<bool> away = false;
   std::atomic<int> opened = 0;
 
