@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/post.hpp>
 #include <cstdio>
 
 #include "base/testing/temporary_directory.h"
@@ -86,6 +87,48 @@ TEST(NestedTest, WhatIsSentTogetherLeavesTogether) {
   for (std::uint64_t i = 0; i < 64; ++i) ASSERT_TRUE((*pipe)->Send(Request(i, "x")).ok());
   ASSERT_TRUE(RunUntil(d.loop, [&] { return events.frames.size() == 64; }));
   EXPECT_EQ((*pipe)->counters().flushes, 1u);
+  (*pipe)->Close();
+}
+
+/// Sends one frame in each turn of the loop, until `frames` are sent.
+struct OnePerTurn {
+  Loop& loop;
+  TlsPipe& pipe;
+  std::uint64_t frames;
+  std::uint64_t sent = 0;
+  void Go() {
+    if (sent >= frames) return;
+    boost::asio::post(loop, [this] { Go(); });
+    EXPECT_TRUE(pipe.Send(Request(sent++, "x")).ok());
+  }
+};
+
+TEST(NestedTest, WhatIsSentInTurnsThatFollowLeavesTogether) {
+  Deployment d;
+  auto pipe = d.Connect(Pki().OuterClientContext(), Pki().InnerClientContext());
+  ASSERT_TRUE(pipe.ok()) << pipe.error();
+  Recorder events;
+  (*pipe)->Start(events);
+  OnePerTurn sender{d.loop, **pipe, 4};
+  sender.Go();
+  ASSERT_TRUE(RunUntil(d.loop, [&] { return events.frames.size() == 4; }));
+  EXPECT_EQ((*pipe)->counters().flushes, 1u);
+  (*pipe)->Close();
+}
+
+TEST(NestedTest, AndDoesNotWaitForWhoSendsWithoutEnd) {
+  Deployment d;
+  auto pipe = d.Connect(Pki().OuterClientContext(), Pki().InnerClientContext());
+  ASSERT_TRUE(pipe.ok()) << pipe.error();
+  Recorder events;
+  (*pipe)->Start(events);
+  OnePerTurn sender{d.loop, **pipe, 1000};
+  sender.Go();
+  ASSERT_TRUE(RunUntil(d.loop, [&] { return (*pipe)->counters().flushes == 2; }));
+  EXPECT_LT(sender.sent, 100u);
+  sender.frames = 0;
+  d.loop.restart();
+  d.loop.poll();
   (*pipe)->Close();
 }
 

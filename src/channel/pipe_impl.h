@@ -28,6 +28,7 @@ struct TlsPipe::Impl {
   template <typename Encode>
   Status Queue(const wire::Frame& frame, Encode&& encode);
   void FlushSoon();
+  void FlushAfterTurn(int turns);
   void Flush();
   void OnWritten(boost::system::error_code ec);
   Status PushDown();  // moves what the upper layers put out into the lowest one

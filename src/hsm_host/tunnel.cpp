@@ -1,6 +1,7 @@
 #include "hsm_host/tunnel.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <sys/socket.h>
 
 #include <boost/asio/as_tuple.hpp>
@@ -25,6 +26,13 @@ constexpr net::as_tuple_t<net::deferred_t> kToken{};   // no coroutine frame for
 constexpr auto kNever = std::chrono::steady_clock::time_point::max();
 
 enum class Sent { kAll, kClosed };
+
+/// Where all share a processor, a tunnel that interrupted whoever sends to it would carry commands one by one that are
+/// there together a moment later. A thread of this kind never interrupts another when it wakes up.
+void LetSendersFinish() noexcept {
+  const sched_param none{};
+  ::sched_setscheduler(0, SCHED_BATCH, &none);  // of this thread; without it only more work
+}
 
 }  // namespace
 
@@ -250,7 +258,10 @@ TunnelLoop::~TunnelLoop() {
 
 void TunnelLoop::StartThread() {
   Sweep();
-  thread_ = std::thread([this] { loop_.run(); });
+  thread_ = std::thread([this] {
+    LetSendersFinish();
+    loop_.run();
+  });
 }
 
 void TunnelLoop::Sweep() {
