@@ -76,6 +76,11 @@ Result<beast::http::response<beast::http::string_body>> Exchange(const std::stri
   return Away(failed);
 }
 
+struct Wiped {
+  std::string text;
+  ~Wiped() { secret::Wipe(text.data(), text.size()); }
+};
+
 std::string TextOf(const json::object& object, std::string_view name) {
   const auto* value = object.if_contains(name);
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
@@ -105,28 +110,40 @@ Result<ApiClient> ApiClient::Open(const DataDirectory& data, const Settings& set
   return client;
 }
 
-Result<json::object> ApiClient::Kms(std::string_view operation, std::string_view region, const json::object& body) {
-  const std::string text = json::serialize(body);
+Result<json::object> ApiClient::Call(const Target& target, std::string_view region, const json::object& body) {
+  // What is sent may hold a password.
+  Wiped text{json::serialize(body)};
   const auto now = std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
   aws::SignRequest request;
   request.headers = {{"Content-Type", "application/x-amz-json-1.1"},
                      {"Host", address_ + ":" + port_},
                      {"X-Amz-Date", fmt::format("{:%Y%m%dT%H%M%SZ}", fmt::gmtime(now))},
-                     {"X-Amz-Target", "TrentService." + std::string(operation)}};
-  request.body = text;
+                     {"X-Amz-Target", fmt::format("{}.{}", target.prefix, target.operation)}};
+  request.body = text.text;
   request.region = region;
-  request.service = "kms";
-  SR_TRY(const std::string signed_request, aws::SignedHttp(request, access_key_id_, secret_));
-  SR_TRY(const auto answer, Exchange(address_, port_, ca_file_, signed_request));
+  request.service = target.signing_name;
+  Wiped signed_request;
+  SR_TRY(signed_request.text, aws::SignedHttp(request, access_key_id_, secret_));
+  SR_TRY(auto answer, Exchange(address_, port_, ca_file_, signed_request.text));
   boost::system::error_code failed;
   const json::value parsed = json::parse(answer.body(), failed);
+  secret::Wipe(answer.body().data(), answer.body().size());
   if (failed || !parsed.is_object())
     return Error(Errc::kInternal, "The service's answer is not JSON.").WithDetail(std::to_string(answer.result_int()));
   if (answer.result_int() == 200) return parsed.get_object();
   std::string message = TextOf(parsed.get_object(), "message");
   if (message.empty()) message = TextOf(parsed.get_object(), "Message");
   return Error(Errc::kInvalidState,
-               fmt::format("{} answered {}: {}", operation, TextOf(parsed.get_object(), "__type"), message));
+               fmt::format("{} answered {}: {}", target.operation, TextOf(parsed.get_object(), "__type"), message));
+}
+
+Result<json::object> ApiClient::Kms(std::string_view operation, std::string_view region, const json::object& body) {
+  return Call({"kms", "TrentService", operation}, region, body);
+}
+
+Result<json::object> ApiClient::Strongroom(std::string_view operation, std::string_view region,
+                                           const json::object& body) {
+  return Call({"strongroom", "Strongroom", operation}, region, body);
 }
 
 Result<FreshCiphertext> EncryptFresh(ApiClient& api, std::string_view region, const std::string& key) {

@@ -9,7 +9,8 @@
 
 namespace strongroom::cli {
 
-/// Calls this deployment's own KMS as the account's root, for commands that check that it works.
+/// Calls this deployment's own services as the account's root, for commands that check that they work or have them do
+/// something.
 ///
 /// Errors    kNotFound  the root access key is not in the data directory; kUnavailable, kTimeout  the service; else
 /// what the
@@ -21,8 +22,16 @@ class ApiClient {
   static Result<ApiClient> Open(const DataDirectory& data, const Settings& settings);
   /// "Encrypt" and so on.
   Result<boost::json::object> Kms(std::string_view operation, std::string_view region, const boost::json::object& body);
+  /// The deployment's own API: "CreateXksProxy" and so on.
+  Result<boost::json::object> Strongroom(std::string_view operation, std::string_view region,
+                                         const boost::json::object& body);
 
  private:
+  struct Target {
+    std::string_view signing_name, prefix, operation;
+  };
+  Result<boost::json::object> Call(const Target& target, std::string_view region, const boost::json::object& body);
+
   std::string address_, port_, ca_file_, access_key_id_;
   SecretBuffer secret_;
 };

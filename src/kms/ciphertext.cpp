@@ -55,11 +55,14 @@ Error SourceRefused(const Ciphertext& from, Error why) {
   return !from.key_id && why.code() == Errc::kAccessDenied ? NotYours() : why;
 }
 
-Status CheckSource(const Ciphertext& from, const Key& key, const ParsedBlob* blob) {
+Result<const KeyMaterial*> CheckSource(const Ciphertext& from, const Key& key, const ParsedBlob* blob) {
   SR_CHECK(RequireAlgorithm(key, from.algorithm));
   SR_CHECK(RequireNoContext(key, from.context));
-  if (key.symmetric() && (blob == nullptr || blob->header.store != key.store())) return Error(Errc::kBadCiphertext, "");
-  return {};
+  if (!key.symmetric()) return &key.current();
+  if (blob == nullptr || blob->header.store != key.store()) return Error(Errc::kBadCiphertext, "");
+  const KeyMaterial* const material = key.Find(blob->header.material);
+  if (material == nullptr) return Error(Errc::kBadCiphertext, "");
+  return material;
 }
 
 Status RequireNoContext(const Key& key, const EncryptionContext& context) {

@@ -25,12 +25,12 @@ Result<bool> IgnoresCiphertext(const aws::Call& call, bool dry_run, bool has_key
 /// kAccessDenied, also for a key that the caller may not know of.
 Task<Result<KeyPtr>> FindSourceKey(Kms& kms, const aws::Call& call, const Ciphertext& from, const ParsedBlob* blob);
 /// What is asked of that key next.
-inline constexpr KeyRules kSourceRules{.states = kOnlyEnabled, .usage = "ENCRYPT_DECRYPT"};
+inline constexpr KeyRules kSourceRules{.states = kUsable, .usage = "ENCRYPT_DECRYPT"};
 /// The answer when it may not be used. Without a KeyId, "exists but not yours" and "does not exist" look alike.
 Error SourceRefused(const Ciphertext& from, Error why);
-/// And what comes after that. Errors: kWrongKeyUsage for the algorithm; kInvalidArgument for an encryption context with
-/// an asymmetric key; kBadCiphertext.
-Status CheckSource(const Ciphertext& from, const Key& key, const ParsedBlob* blob);
+/// And what comes after that: the material that made the ciphertext. Errors: kWrongKeyUsage for the algorithm;
+/// kInvalidArgument for an encryption context with an asymmetric key; kBadCiphertext.
+Result<const KeyMaterial*> CheckSource(const Ciphertext& from, const Key& key, const ParsedBlob* blob);
 
 /// An asymmetric key takes no encryption context. Errors: kInvalidArgument.
 Status RequireNoContext(const Key& key, const EncryptionContext& context);

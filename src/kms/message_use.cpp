@@ -27,7 +27,7 @@ Result<MessageUse> ParseMessageUse(const aws::Call& call, std::string_view algor
 }
 
 Task<Result<UsableKey>> UseForMessage(Kms& kms, aws::Call& call, const MessageUse& use, std::string_view usage) {
-  const KeyRules rules{.states = kOnlyEnabled, .usage = usage};
+  const KeyRules rules{.states = kUsable, .usage = usage};
   SR_CO_TRY(UsableKey usable, co_await UseKey(kms, call, use.key_id, rules));
   SR_CO_CHECK(RequireAlgorithm(*usable.key, use.message.algorithm));
   SR_CO_CHECK(RequireForm(use.message));

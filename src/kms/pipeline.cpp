@@ -2,6 +2,9 @@
 
 #include "crypto/kms_algorithms.h"
 #include "kms/grants/access.h"
+#include "kms/keys/metadata.h"
+#include "kms/xks/failures.h"
+#include "kms/xks/xks_key_store.h"
 
 namespace strongroom::kms {
 namespace {
@@ -18,7 +21,10 @@ ports::Decision Decide(Kms& kms, const aws::Call& call, std::string_view action,
   ports::ConditionContext conditions;
   if (context != nullptr && !context->empty()) {
     conditions = Conditions(*context);
+    conditions.insert(call.conditions.begin(), call.conditions.end());
     question.context = &conditions;
+  } else if (!call.conditions.empty()) {
+    question.context = &call.conditions;
   }
   if (key == nullptr) {
     question.resource_account = call.account();
@@ -67,6 +73,10 @@ Status AuthorizeCall(Kms& kms, const aws::Call& call, const Key* key, const Encr
   const ports::Decision decision = Decide(kms, call, call.iam_action, key, context);
   if (decision.allowed) return {};
   return Denied(call, key, decision);
+}
+
+Status AuthorizeAction(Kms& kms, const aws::Call& call, std::string_view action) {
+  return Decide(kms, call, action, nullptr, nullptr).ToStatus();
 }
 
 Task<Result<bool>> AuthorizeOnKey(Kms& kms, const aws::Call& call, KeyPtr key, std::string_view action,
@@ -122,8 +132,13 @@ Task<Result<UsableKey>> UseKnownKey(Kms& kms, aws::Call& call, KeyPtr key, KeyRu
     }
     connected = view && view->connected();
     if (view) usable.custom = view->keys;
+    if (view && view->proxy)
+      usable.custom = std::make_shared<XksKeyStore>(kms.domain(), view->proxy, ProxyMetadata(call, key->arn));
   }
-  usable.state = StateOf(row, connected);
+  usable.state = StateOf(row, connected, ToMillis(call.time));
+  const bool unavailable =
+      usable.state == KeyState::kUnavailable && (rules.states & static_cast<StateSet>(usable.state)) == 0;
+  if (unavailable && row.origin == Origin::kExternalKeyStore) co_return ProxyNotConnected();
   SR_CO_CHECK(RequireState(key->arn, usable.state, rules.states));
   if (!rules.usage.empty()) {
     if (row.usage != rules.usage) co_return NotValidFor(call, *key, "key usage", row.usage);
@@ -145,8 +160,9 @@ Task<Result<KeyRow>> ChangeKey(Kms& kms, KeyPtr key, StateSet states, ChangeRow 
   auto work = [key, states, change = std::move(change)](store::Transaction& t) -> Result<KeyRow> {
     SR_TRY(auto row, LoadKey(t, key->row.account, key->row.region, key->row.key_id));
     if (!row) return Error(Errc::kNotFound, "Key '" + key->arn + "' does not exist");
+    SR_TRY(const std::int64_t now, t.NowMillis());
     // Whether a custom key store is connected plays no part in changes of the row.
-    SR_CHECK(RequireState(key->arn, StateOf(*row, true), states));
+    SR_CHECK(RequireState(key->arn, StateOf(*row, true, now), states));
     SR_CHECK(change(t, *row));
     SR_CHECK(UpdateKey(t, *row));
     return std::move(*row);
@@ -169,7 +185,6 @@ Result<CryptoOptions> ParseCryptoOptions(const aws::Call& call) {
   SR_TRY(options.context, call.body.StringMap("EncryptionContext"));
   SR_TRY(options.canonical_context, CanonicalContext(options.context));
   SR_TRY(options.dry_run, call.body.BoolOr("DryRun", false));
-  if (call.body.Has("Recipient")) return Error(Errc::kUnsupported, "This deployment answers no attested recipients.");
   return options;
 }
 

@@ -30,9 +30,9 @@ struct UsableKey {
   KeyState state = KeyState::kEnabled;
   bool by_grant = false;  // not the key's policy but a grant allows it
   /// Set for keys of a custom key store that is connected and can be used. Rules with a usage require it.
-  std::shared_ptr<HsmKeyStore> custom;
+  std::shared_ptr<KeyStore> custom;
   // cppcheck-suppress returnTempReference
-  KeyStore& store(Kms& kms) const noexcept { return custom ? static_cast<KeyStore&>(*custom) : kms.domain(); }
+  KeyStore& store(Kms& kms) const noexcept { return custom ? *custom : kms.domain(); }
 };
 
 /// The whole sequence for the key that the request names.
@@ -53,6 +53,8 @@ Task<Result<Resolved>> ResolveKey(Kms& kms, const aws::Call& call, std::string k
 /// May the caller do this operation's action on a key by its policy, or (null) on no key in particular?
 /// Errors: kAccessDenied.
 Status AuthorizeCall(Kms& kms, const aws::Call& call, const Key* key, const EncryptionContext* context = nullptr);
+/// The same for another action than the operation's own, on no key in particular.
+Status AuthorizeAction(Kms& kms, const aws::Call& call, std::string_view action);
 /// May the caller do `action` on a key, by its policy or by a grant, with the request's GrantTokens? True when only a
 /// grant allows it. Errors: kAccessDenied, kInvalidGrantToken; the store's.
 Task<Result<bool>> AuthorizeOnKey(Kms& kms, const aws::Call& call, KeyPtr key, std::string_view action,
@@ -68,8 +70,7 @@ Status RequireAlgorithm(const Key& key, const std::string& algorithm);
 using ChangeRow = std::function<Status(store::Transaction&, KeyRow&)>;
 Task<Result<KeyRow>> ChangeKey(Kms& kms, KeyPtr key, StateSet states, ChangeRow change);
 
-/// The members that many cryptographic operations share. Errors: those of Fields, kUnsupported for what this deployment
-/// does not have (Recipient).
+/// The members that many cryptographic operations share. Errors: those of Fields.
 struct CryptoOptions {
   EncryptionContext context;
   Bytes canonical_context;

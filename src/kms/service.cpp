@@ -3,6 +3,8 @@
 #include "base/log.h"
 #include "crypto/random.h"
 #include "kms/keys/deletion.h"
+#include "kms/keys/imported.h"
+#include "kms/keys/rotation.h"
 #include "kms/ops/all.h"
 #include "kms/wire_error.h"
 
@@ -18,11 +20,12 @@ constexpr std::string_view kMarkerKeyName = "kms-marker-key";
 
 constexpr aws::ConstraintOverride kOverrides[] = {
     {.operation = "ScheduleKeyDeletion", .member = "PendingWindowInDays", .min = 7, .max = 30},
+    {.operation = "UpdateCustomKeyStore", .member = "XksProxyVpcEndpointServiceName", .empty_text_passes = true},
 };
 
 CustomStores::Parts CustomStoreParts(const Kms::Parts& parts, Background& background) {
-  return {parts.database, parts.sealer,        parts.clusters,   background,
-          parts.loops,    parts.cluster_trust, parts.stale_limit};
+  return {parts.database, parts.sealer,        parts.clusters, background,
+          parts.loops,    parts.cluster_trust, parts.xks,      parts.stale_limit};
 }
 
 }  // namespace
@@ -51,6 +54,9 @@ Result<std::unique_ptr<Kms>> Kms::Make(Parts parts) {
     if (!row) return Error(Errc::kCorrupted, "The deployment's marker key is missing.");
     return row->Blob(0);
   }));
+  if (parts.xks == nullptr) {
+    SR_TRY(parts.xks, xks::Network::Make({}));
+  }
   SR_TRY(SecretBuffer marker_key, SecretBuffer::CopyOf(key));
   SR_TRY(SecretBuffer token_key, SecretBuffer::CopyOf(key));
   return std::unique_ptr<Kms>(new Kms(std::move(parts), std::move(marker_key), std::move(token_key)));
@@ -59,6 +65,7 @@ Result<std::unique_ptr<Kms>> Kms::Make(Parts parts) {
 void Kms::Start() {
   custom_stores_.Start();
   background_.Spawn("housekeeping", Housekeeping());
+  background_.Spawn("keeping the domain key", KeepGenerations());
   background_.Spawn("writing when keys were used", WriteUsage());
 }
 
@@ -81,6 +88,16 @@ Task<void> Kms::Housekeeping() {
   for (bool go_on = true; go_on;) {
     co_await DeleteDueKeys(*this);
     co_await RemoveHalfMadeKeys(*this);
+    co_await EndTransitions(*this);
+    co_await RotateDueKeys(*this);
+    co_await ExpireMaterials(*this);
+    go_on = co_await background_.Sleep(kHousekeepingInterval);
+  }
+}
+
+Task<void> Kms::KeepGenerations() {
+  for (bool go_on = true; go_on;) {
+    co_await KeepDomainKeys(*this);
     go_on = co_await background_.Sleep(kHousekeepingInterval);
   }
 }

@@ -9,6 +9,7 @@
 #include "aws/dispatch/service.h"
 #include "hsm_client/cluster_client.h"
 #include "kms/background.h"
+#include "kms/domain_keys/keeper.h"
 #include "kms/grants/cache.h"
 #include "kms/grants/token.h"
 #include "kms/keys/cache.h"
@@ -25,12 +26,15 @@
 
 namespace strongroom::kms {
 
+class AttestationVerifier;
+
 /// Source: spec/kms.md 8.1.
 struct Limits {
   std::int64_t keys = 100'000;  // per account and region
   std::int64_t aliases_per_key = 50;
   std::int64_t grants_per_key = 50'000;
-  std::int64_t custom_key_stores = 10;  // per account and region
+  std::int64_t custom_key_stores = 10;    // per account and region
+  std::int64_t on_demand_rotations = 25;  // of a key, in its life
 };
 
 /// The KMS service: what its operations work with.
@@ -48,10 +52,18 @@ class Kms {
     /// Both TLS layers towards a customer's cluster whose certificate `owner` issued.
     std::function<Result<hsm_client::ClientTrust>(const crypto::Certificate& owner)> cluster_trust;
     std::chrono::seconds stale_limit{300};
+    /// The deployment's Regions: where multi-Region keys can have replicas.
+    std::vector<std::string> regions;
     Limits limits{};
     Throttling throttling = Throttling::kOff;
     /// Key spec SM2, which AWS has in its China Regions only.
     bool sm2 = false;
+    /// Who may be a Recipient; null when this deployment trusts no attestation root.
+    std::shared_ptr<const AttestationVerifier> attestation{};
+    /// How proxies of external key stores are reached; as xks::Options has it when null.
+    std::shared_ptr<const xks::Network> xks{};
+    /// How long generations of the domain key live.
+    DomainKeyTimes domain_keys{};
     /// How long Stop waits for what is under way before that is told to give up.
     std::chrono::milliseconds stop_patience{5000};
   };
@@ -83,11 +95,16 @@ class Kms {
   LastUsage& last_usage() noexcept { return last_usage_; }
   RequestRates& rates() noexcept { return rates_; }
   const Limits& limits() const noexcept { return parts_.limits; }
+  const std::vector<std::string>& regions() const noexcept { return parts_.regions; }
+  const AttestationVerifier* attestation() const noexcept { return parts_.attestation.get(); }
+  const DomainKeyTimes& domain_key_times() const noexcept { return parts_.domain_keys; }
   bool sm2() const noexcept { return parts_.sm2; }
+  const std::shared_ptr<const xks::Network>& xks_network() const noexcept { return parts_.xks; }
 
  private:
   Kms(Parts parts, SecretBuffer marker_key, SecretBuffer token_key);
   Task<void> Housekeeping();
+  Task<void> KeepGenerations();
   Task<void> WriteUsage();
 
   Parts parts_;

@@ -51,7 +51,7 @@ class KeyAccess {
   friend class aws::ReplyWriter;      // writes base64 plaintext into a reply
   friend class aws::SigningKeyMaker;  // puts "AWS4" before a secret access key
   friend class kms::SecretFields;     // moves request plaintext on to the HSM client
-  friend class cli::Terminal;         // reads a password without echo, writes a key file that was asked for
+  friend class cli::Terminal;         // reads and sends passwords, writes a key file that was asked for
   friend class hsm_host::KeyFile;     // writes a host's key files, and an HSM's root key into its pipe
   friend class recovery::ShareCodec;  // splits the recovery key into shares and joins them
   friend class service::RootKeyFile;  // writes an account's first access key to its owner's file

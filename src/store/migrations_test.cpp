@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "store/connection.h"
+#include "store/schema_files.h"
 #include "store/testing/engines.h"
 
 namespace strongroom::store {
@@ -82,6 +83,30 @@ TEST_P(MigrationsContract, ProgramsThatStartTogetherAllSucceed) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_TRUE(Works("SELECT number FROM changes"));
+}
+
+TEST_P(MigrationsContract, AKeyOfAnOlderSchemaKeepsItsMaterial) {
+  const std::span<const SchemaFile> all(kSchemaFiles);
+  ASSERT_TRUE(Migrate(*connection_, all.first(6)).ok());
+  const auto insert = [&](std::string_view origin, std::string_view id) {
+    return Works(
+        "INSERT INTO kms_keys (account_id, region, key_id, spec, usage, origin, enabled, created_at, description, "
+        "policy, multi_region, material_id, token, version) VALUES ('111122223333', 'us-east-1', '" +
+        std::string(id) + "', '', '', '" + std::string(origin) + "', 1, 77, '', '', 0, 'm" + std::string(id) +
+        "', NULL, 1)");
+  };
+  ASSERT_TRUE(insert("AWS_KMS", "one") && insert("AWS_CLOUDHSM", "two"));
+  const Value token = Bytes{1, 2, 3};
+  ASSERT_TRUE(connection_->Run("UPDATE kms_keys SET token = $1 WHERE key_id = 'one'", std::span(&token, 1)).ok());
+  ASSERT_TRUE(Migrate(*connection_, all).ok());
+  auto rows = connection_->Run("SELECT key_id, material_id, position, state, token, created_at FROM kms_materials", {});
+  ASSERT_TRUE(rows.ok());
+  ASSERT_EQ(rows->rows.size(), 1U) << "keys of a custom key store have none";
+  EXPECT_EQ(rows->rows[0].fields(), (std::vector<Value>{Text("one"), Text("mone"), std::int64_t{1}, Text("CURRENT"),
+                                                        Value(Bytes{1, 2, 3}), std::int64_t{77}}));
+  auto left = connection_->Run("SELECT COUNT(*) FROM kms_keys WHERE token IS NOT NULL", {});
+  ASSERT_TRUE(left.ok());
+  EXPECT_EQ(left->rows[0].Int(0), 0) << "a token is in one place";
 }
 
 struct BadFiles {

@@ -11,6 +11,31 @@
 #include "secret/key_access.h"
 
 namespace strongroom::cli {
+namespace {
+
+constexpr std::size_t kMostPasswordBytes = 1024;
+
+/// One line without its end. `ended`: the input ended before its first byte. Byte by byte: what follows the line on a
+/// pipe belongs to the next reader.
+Result<SecretBuffer> ReadLine(int fd, bool& ended) {
+  return SecretBuffer::Produce(kMostPasswordBytes, [&](std::span<std::uint8_t> room) {
+    std::size_t used = 0;
+    while (used < room.size()) {
+      const ssize_t n = ::read(fd, room.data() + used, 1);
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) {
+        ended = used == 0;
+        break;
+      }
+      if (room[used] == '\n') break;
+      ++used;
+    }
+    if (used > 0 && used < room.size() && room[used - 1] == '\r') --used;
+    return used;
+  });
+}
+
+}  // namespace
 
 Status Terminal::WriteKeyFile(const std::filesystem::path& file, const SecretBuffer& content) {
   const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -68,22 +93,7 @@ Result<SecretBuffer> Terminal::AskPassword(std::string_view prompt) {
     std::fprintf(stderr, "%.*s", static_cast<int>(prompt.size()), prompt.data());
   }
   bool ended = false;
-  auto password = SecretBuffer::Produce(1024, [&](std::span<std::uint8_t> room) {
-    std::size_t used = 0;
-    // Byte by byte: what follows the line on a pipe belongs to the next reader.
-    while (used < room.size()) {
-      const ssize_t n = ::read(STDIN_FILENO, room.data() + used, 1);
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) {
-        ended = used == 0;
-        break;
-      }
-      if (room[used] == '\n') break;
-      ++used;
-    }
-    if (used > 0 && used < room.size() && room[used - 1] == '\r') --used;
-    return used;
-  });
+  auto password = ReadLine(STDIN_FILENO, ended);
   if (terminal) {
     ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
     std::fputc('\n', stderr);
@@ -91,5 +101,18 @@ Result<SecretBuffer> Terminal::AskPassword(std::string_view prompt) {
   if (password.ok() && ended) return Error(Errc::kCancelled, "No password was given.");
   return password;
 }
+
+Result<SecretBuffer> Terminal::ReadPasswordFile(const std::filesystem::path& file) {
+  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return FileError("read", file, errno);
+  bool ended = false;
+  auto password = ReadLine(fd, ended);
+  ::close(fd);
+  if (password.ok() && password->empty())
+    return Error(Errc::kInvalidArgument, "The first line of " + file.string() + " is empty; it is to be the password.");
+  return password;
+}
+
+std::string Terminal::ForRequest(const SecretBuffer& password) { return Base64(password.Reveal(KeyAccess{})); }
 
 }  // namespace strongroom::cli

@@ -19,6 +19,10 @@ class Terminal {
   /// Asks on the terminal without echo, at most 1,024 bytes; from a pipe, reads one line. Errors: kCancelled at its
   /// end.
   static Result<SecretBuffer> AskPassword(std::string_view prompt);
+  /// The first line of a file, at most 1,024 bytes. Errors: kNotFound, kPermission; kInvalidArgument when it is empty.
+  static Result<SecretBuffer> ReadPasswordFile(const std::filesystem::path& file);
+  /// A password as base64, to be sent to the service. The caller wipes it.
+  static std::string ForRequest(const SecretBuffer& password);
 };
 
 }  // namespace strongroom::cli

@@ -71,6 +71,10 @@ class Reader {
   Error Bad(const toml::node& node, std::string_view what) const {
     return Error(Errc::kInvalidArgument, fmt::format("{}:{}: {}", file_.string(), node.source().begin.line, what));
   }
+  Error Wrong(std::string_view key, std::string_view why) const {
+    const toml::node* node = table_.get(key);
+    return Bad(node ? *node : static_cast<const toml::node&>(table_), fmt::format("'{}': {}", Full(key), why));
+  }
   Error Missing(std::string_view key) const { return Bad(table_, fmt::format("'{}' is missing", Full(key))); }
   const toml::node* Take(std::string_view key) {
     taken_.emplace_back(key);
@@ -135,8 +139,32 @@ Status ReadKms(Reader& in, Config& c) {
   SR_CHECK(in.Number("aliases_per_key", c.kms.aliases_per_key, 1, kMost));
   SR_CHECK(in.Number("grants_per_key", c.kms.grants_per_key, 1, kMost));
   SR_CHECK(in.Number("custom_key_stores", c.kms.custom_key_stores, 1, kMost));
+  SR_CHECK(in.Number("on_demand_rotations", c.kms.on_demand_rotations, 1, kMost));
   SR_CHECK(in.Text("sm2", c.kms.sm2));
+  SR_CHECK(in.Path("attestation_roots", c.kms.attestation_roots));
+  SR_CHECK(in.Number("domain_key_days", c.kms.domain_key_days, 1, 3650));
+  SR_CHECK(in.Number("backup_retention_days", c.kms.backup_retention_days, 2, 3650));
   return in.Text("throttling", c.kms.throttling);
+}
+Status ReadXks(Reader& in, Config& c) {
+  std::string networks, hosts, services;
+  std::int64_t timeout_millis = c.xks.answer_timeout.count();
+  SR_CHECK(in.Text("networks", networks));
+  SR_CHECK(in.Text("hosts", hosts));
+  SR_CHECK(in.Text("vpc_endpoint_services", services));
+  SR_CHECK(in.Path("ca_file", c.xks.ca_file));
+  SR_CHECK(in.Path("client_certificate", c.xks.client_certificate));
+  SR_CHECK(in.Path("client_key", c.xks.client_key));
+  SR_CHECK(in.Number("timeout_ms", timeout_millis, 1, 60'000));
+  c.xks.answer_timeout = std::chrono::milliseconds(timeout_millis);
+  const auto take = [&in](std::string_view key, auto parsed, auto& out) -> Status {
+    if (!parsed.ok()) return in.Wrong(key, parsed.error().public_message());
+    out = std::move(parsed).value();
+    return {};
+  };
+  SR_CHECK(take("networks", xks::ParseNetworks(networks), c.xks.networks));
+  SR_CHECK(take("hosts", xks::ParseHostTable(hosts), c.xks.hosts));
+  return take("vpc_endpoint_services", xks::ParseHostTable(services), c.xks.vpc_endpoint_services);
 }
 Status ReadLog(Reader& in, Config& c) { return in.Text("level", c.log_level); }
 
@@ -153,6 +181,7 @@ constexpr auto kSections = std::to_array<Section>({{"https", &ReadHttps},
                                                    {"account", &ReadAccount},
                                                    {"limits", &ReadLimits},
                                                    {"kms", &ReadKms},
+                                                   {"xks", &ReadXks},
                                                    {"log", &ReadLog}});
 
 Status ReadHosts(const fs::path& file, const toml::node& node, Reader& root, Config& c) {
@@ -205,7 +234,9 @@ void MakeAbsolute(Config& c, const fs::path& data) {
                          &c.recovery_public_key, &c.account.root_access_key}) {
     *path = data / *path;
   }
-  if (!c.client.hosts.empty()) c.client.hosts = data / c.client.hosts;
+  for (fs::path* path :
+       {&c.client.hosts, &c.kms.attestation_roots, &c.xks.ca_file, &c.xks.client_certificate, &c.xks.client_key})
+    if (!path->empty()) *path = data / *path;
   for (HostEntry& host : c.hosts) host.certificate = data / host.certificate;
 }
 

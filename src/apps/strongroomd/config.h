@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "xks_client/options.h"
 
 namespace strongroom::service {
 
@@ -30,9 +31,15 @@ struct HostEntry {
 ///   [recovery]   public_key                  PEM SubjectPublicKeyInfo
 ///   [account]    id, name, regions, root_access_key (file that is written when the account is made)
 ///   [limits]     clusters, hsms, hsms_per_cluster
-///   [kms]        keys, aliases_per_key, grants_per_key, custom_key_stores: resource quotas, AWS's unless said;
+///   [kms]        keys, aliases_per_key, grants_per_key, custom_key_stores, on_demand_rotations (of a key, in
+///                its life): resource quotas, AWS's unless said;
 ///                throttling = "off" (default) or "aws": AWS's request rates of each account and region;
 ///                sm2 = "off" (default) or "on": key spec SM2, which AWS has in China only
+///                domain_key_days = 30, backup_retention_days = 35 (kms/domain_keys/keeper.h);
+///                attestation_roots = a PEM file of the roots of Recipients' attestation documents; none when empty
+///   [xks]        how proxies of external key stores are reached (xks_client/options.h):
+///                networks = "10.20.0.0/16 …", hosts = "name=address:port …", vpc_endpoint_services = the same,
+///                ca_file, client_certificate, client_key (PEM), timeout_ms
 ///   [log]        level
 struct Config {
   struct {
@@ -66,8 +73,12 @@ struct Config {
   } limits;
   struct {
     std::int64_t keys = 100'000, aliases_per_key = 50, grants_per_key = 50'000, custom_key_stores = 10;
+    std::int64_t on_demand_rotations = 25;
     std::string throttling = "off", sm2 = "off";
+    std::filesystem::path attestation_roots;
+    std::int64_t domain_key_days = 30, backup_retention_days = 35;
   } kms;
+  xks::Options xks;
   std::string log_level = "info";
 };
 

@@ -81,6 +81,12 @@ const Row kRows[] = {
      "FILE:14: 'kms.grants_per_key' must be a whole number from 1 to 1000000000"},
     {"BadThrottling", With("[kms]\nthrottling = \"some\"\n"), "FILE: 'kms.throttling' must be \"off\" or \"aws\""},
     {"BadSm2", With("[kms]\nsm2 = \"yes\"\n"), "FILE: 'kms.sm2' must be \"off\" or \"on\""},
+    {"BadXksNetwork", With("[xks]\nnetworks = \"10.0.0.0/8 ten\"\n"),
+     "FILE:14: 'xks.networks': 'ten' is no network like 10.0.0.0/8"},
+    {"BadXksHost", With("[xks]\nhosts = \"proxy=elsewhere\"\n"),
+     "FILE:14: 'xks.hosts': 'elsewhere' is no IP address with a port"},
+    {"BadXksTimeout", With("[xks]\ntimeout_ms = 0\n"),
+     "FILE:14: 'xks.timeout_ms' must be a whole number from 1 to 60000"},
     {"BadLevel", With("[log]\nlevel = \"loud\"\n"),
      "FILE: 'log.level' must be one of trace, debug, info, warn, error, off"},
 };

@@ -23,8 +23,12 @@
 #include "iam/credential_cache.h"
 #include "iam/sts_service.h"
 #include "store/change_feed.h"
+#include "xks_proxy/admin.h"
+#include "xks_proxy/handler.h"
+#include "xks_proxy/proxies.h"
 
 #if defined(STRONGROOM_HAS_KMS)
+#include "kms/attestation/verifier.h"
 #include "kms/service.h"
 #endif
 
@@ -135,7 +139,10 @@ struct Daemon::Parts {
 #if defined(STRONGROOM_HAS_KMS)
   std::unique_ptr<kms::Kms> kms;
 #endif
+  std::unique_ptr<xks_proxy::Proxies> proxies;
+  std::unique_ptr<xks_proxy::Admin> proxy_admin;
   std::unique_ptr<aws::Dispatcher> dispatcher;
+  std::unique_ptr<xks_proxy::Handler> handler;
   std::unique_ptr<aws::HttpServer> server;
   bool started = false, stopped = false;
 
@@ -143,6 +150,7 @@ struct Daemon::Parts {
   Result<hsm_client::ClientTrust> TrustFor(const crypto::Certificate& owner) const;
   Status MakeControlPlane();
   Status MakeServices();
+  aws::Service MakeProxies();
   Task<Status> EnsureDomainHsm();
   Task<Status> BecomeReady();
   Status Health() const;
@@ -221,6 +229,22 @@ Status Daemon::Parts::Health() const {
   return {};
 }
 
+aws::Service Daemon::Parts::MakeProxies() {
+  std::vector<Loop*> request_loops;
+  for (std::size_t i = 0; i < loops.size(); ++i) request_loops.push_back(&loops.at(i));
+  proxies = std::make_unique<xks_proxy::Proxies>(
+      xks_proxy::Proxies::Parts{.loop = control,
+                                .database = *database,
+                                .sealer = *domain,
+                                .clusters = *cloudhsm,
+                                .loops = std::move(request_loops),
+                                .trust = [this](const crypto::Certificate& owner) { return TrustFor(owner); }});
+  proxies->Watch(feed);
+  proxy_admin = std::make_unique<xks_proxy::Admin>(xks_proxy::Admin::Parts{
+      .database = *database, .sealer = *domain, .clusters = *cloudhsm, .authorizer = authorizer, .proxies = *proxies});
+  return xks_proxy::Describe(*proxy_admin);
+}
+
 Status Daemon::Parts::MakeServices() {
   cloudhsm = std::make_unique<cloudhsm::CloudHsm>(
       cloudhsm::CloudHsm::Parts{.database = *database,
@@ -233,8 +257,14 @@ Status Daemon::Parts::MakeServices() {
   aws::DispatcherConfig options;
   options.regions = config.account.regions;
   if (options.regions.empty()) options.regions.assign(std::begin(kRegions), std::end(kRegions));
-  options.services = {cloudhsm::Describe(*cloudhsm), sts.Service()};
+  options.services = {cloudhsm::Describe(*cloudhsm), sts.Service(), MakeProxies()};
 #if defined(STRONGROOM_HAS_KMS)
+  std::shared_ptr<const kms::AttestationVerifier> attestation;
+  if (!config.kms.attestation_roots.empty()) {
+    SR_TRY(const std::string roots, ReadFile(config.kms.attestation_roots));
+    SR_TRY(attestation, kms::AttestationVerifier::Make(roots));
+  }
+  SR_TRY(auto xks_network, xks::Network::Make(config.xks));
   SR_TRY(kms,
          kms::Kms::Make({.database = *database,
                          .authorizer = authorizer,
@@ -243,12 +273,18 @@ Status Daemon::Parts::MakeServices() {
                          .domain = domain->client(),
                          .loops = AllLoops(),
                          .cluster_trust = [this](const crypto::Certificate& owner) { return TrustFor(owner); },
+                         .regions = options.regions,
                          .limits = {.keys = config.kms.keys,
                                     .aliases_per_key = config.kms.aliases_per_key,
                                     .grants_per_key = config.kms.grants_per_key,
-                                    .custom_key_stores = config.kms.custom_key_stores},
+                                    .custom_key_stores = config.kms.custom_key_stores,
+                                    .on_demand_rotations = config.kms.on_demand_rotations},
                          .throttling = config.kms.throttling == "aws" ? kms::Throttling::kAws : kms::Throttling::kOff,
-                         .sm2 = config.kms.sm2 == "on"}));
+                         .sm2 = config.kms.sm2 == "on",
+                         .attestation = std::move(attestation),
+                         .xks = std::move(xks_network),
+                         .domain_keys = {.period = std::chrono::hours(24 * config.kms.domain_key_days),
+                                         .retention = std::chrono::hours(24 * config.kms.backup_retention_days)}}));
   feed.Subscribe([this](std::span<const store::FeedEntry> entries) { kms->OnChanges(entries); });
   options.services.push_back(kms::Describe(*kms));
 #endif
@@ -257,6 +293,7 @@ Status Daemon::Parts::MakeServices() {
   options.loops = loops.size();
   options.health = [this] { return Health(); };
   SR_TRY(dispatcher, aws::Dispatcher::Create(std::move(options)));
+  SR_TRY(handler, xks_proxy::Handler::Create(*proxies, *dispatcher, loops.size()));
   return {};
 }
 
@@ -295,6 +332,10 @@ Result<std::string> Daemon::Start() {
   SR_CHECK(parts.feed.Start());
   // After the feed has begun, so that no key made meanwhile is missed.
   SR_CHECK(boost::asio::co_spawn(parts.control, parts.credentials->Reload(), boost::asio::use_future).get());
+  // What could not be opened yet is tried again by itself.
+  if (const Status read = boost::asio::co_spawn(parts.control, parts.proxies->Reload(), boost::asio::use_future).get();
+      !read.ok())
+    LogError("reading external key store proxies", read.error());
 #if defined(STRONGROOM_HAS_KMS)
   parts.kms->Start();
 #endif
@@ -303,7 +344,7 @@ Result<std::string> Daemon::Start() {
   http.port = parts.config.https.port;
   http.certificate_chain = parts.config.https.certificate.string();
   http.private_key = parts.config.https.key.string();
-  SR_TRY(parts.server, aws::HttpServer::Start(http, parts.loops, *parts.dispatcher));
+  SR_TRY(parts.server, aws::HttpServer::Start(http, parts.loops, *parts.handler));
   const bool v6 = http.address.find(':') != std::string::npos;
   return fmt::format("https://{}:{}", v6 ? "[" + http.address + "]" : http.address, parts.server->port());
 }
@@ -321,6 +362,7 @@ void Daemon::Stop() {
   parts.domain->Stop();
   if (!parts.started) return;
   parts.credentials->Stop();
+  if (parts.proxies) parts.proxies->Stop();
   parts.lifecycle->Stop();
   if (parts.machines) parts.machines->Stop();
   for (const auto& link : parts.links) link->Stop();

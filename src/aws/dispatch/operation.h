@@ -9,6 +9,7 @@
 #include "aws/dispatch/reply.h"
 #include "base/result.h"
 #include "base/task.h"
+#include "ports/authorizer.h"
 #include "ports/credentials.h"
 
 namespace strongroom::aws {
@@ -26,6 +27,9 @@ struct Call {
   Fields body;
 
   std::string_view account() const noexcept { return caller.account; }
+
+  /// Condition keys that the operation has found in the request, for its authorisation; operations add to it.
+  ports::ConditionContext conditions{};
 
   /// What the audit trail shows of this call; operations add to it. Values are texts, never payload.
   void AuditParameter(std::string name, std::string value) {

@@ -15,12 +15,13 @@ enum class Protocol : std::uint8_t { kJson11, kQuery };
 /// How a JSON error body spells its text: lower-case but for AccessDenied and Serialization (KMS), or both (CloudHSM).
 enum class MessageMember : std::uint8_t { kAsKms, kBoth };
 
-/// A limit in which the service is tighter than its model. Empty bounds leave the model's.
+/// A limit in which the service differs from its model. Empty bounds leave the model's.
 struct ConstraintOverride {
   std::string_view operation;  // "ScheduleKeyDeletion"
   std::string_view member;     // top-level member of its input, "PendingWindowInDays"
   std::optional<std::int64_t> min = std::nullopt;
   std::optional<std::int64_t> max = std::nullopt;
+  bool empty_text_passes = false;  // for members where an empty text says "none"
 };
 
 /// One AWS service behind the endpoint. All views and pointers outlive the dispatcher.

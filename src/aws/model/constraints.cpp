@@ -164,11 +164,14 @@ void WalkMembers(const json::object& object, const Shape& shape, const std::stri
       continue;
     }
     Bounds bounds{member.shape->min, member.shape->max};
-    for (const ConstraintOverride& tighter : overrides) {
-      if (tighter.member != member.name) continue;
-      if (tighter.min) bounds.min = tighter.min;
-      if (tighter.max) bounds.max = tighter.max;
+    bool passes = false;
+    for (const ConstraintOverride& other : overrides) {
+      if (other.member != member.name) continue;
+      if (other.min) bounds.min = other.min;
+      if (other.max) bounds.max = other.max;
+      passes = other.empty_text_passes && one->is_string() && one->get_string().empty();
     }
+    if (passes) continue;
     Walk(*one, *member.shape, bounds, prefix + member.lower_name, found);
   }
 }

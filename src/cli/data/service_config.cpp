@@ -30,6 +30,32 @@ Status CopyFor(const fs::path& from, const fs::path& to, mode_t mode) {
   return GiveTo(to, kServiceUser);
 }
 
+/// Section [xks], without what is empty, and the service's copies of the files that it names.
+Result<std::string> XksSection(const DataDirectory& data, const Settings& settings) {
+  const auto& xks = settings.xks;
+  std::string text = fmt::format("[xks]\ntimeout_ms = {}\n", xks.timeout_ms);
+  const auto put = [&text](std::string_view key, const std::string& value) {
+    if (!value.empty()) text += fmt::format("{} = {}\n", key, Quoted(value));
+  };
+  put("networks", xks.networks);
+  put("hosts", xks.hosts);
+  put("vpc_endpoint_services", xks.vpc_endpoint_services);
+  const struct {
+    std::string_view key;
+    const std::string& file;
+    std::string_view copy;
+    mode_t mode;
+  } files[] = {{"ca_file", xks.ca_file, "xks-ca.pem", 0644},
+               {"client_certificate", xks.client_certificate, "xks-client.crt", 0644},
+               {"client_key", xks.client_key, "xks-client.key", 0600}};
+  for (const auto& [key, file, copy, mode] : files) {
+    if (file.empty()) continue;
+    SR_CHECK(CopyFor(data.root() / file, data.service() / copy, mode));
+    put(key, (data.service() / copy).string());
+  }
+  return text;
+}
+
 }  // namespace
 
 Result<fs::path> WriteServiceConfig(const DataDirectory& data, const Settings& settings) {
@@ -37,6 +63,13 @@ Result<fs::path> WriteServiceConfig(const DataDirectory& data, const Settings& s
   SR_CHECK(CopyFor(data.host() / "client.crt", service / "client.crt", 0644));
   SR_CHECK(CopyFor(data.host() / "client.key", service / "client.key", 0600));
   SR_CHECK(CopyFor(data.host() / "control.crt", service / "host-control.crt", 0644));
+  std::string attestation_roots;
+  if (!settings.kms.attestation_roots.empty()) {
+    const fs::path copy = service / "attestation-roots.pem";
+    SR_CHECK(CopyFor(data.root() / settings.kms.attestation_roots, copy, 0644));
+    attestation_roots = "attestation_roots = " + Quoted(copy.string()) + "\n";
+  }
+  SR_TRY(const std::string xks, XksSection(data, settings));
   SR_TRY(const std::string host_id, data.HostId());
 
   const std::string store = settings.store.empty() ? "sqlite = " + Quoted((service / "strongroom.sqlite").string())
@@ -50,8 +83,10 @@ Result<fs::path> WriteServiceConfig(const DataDirectory& data, const Settings& s
       "[client]\ncertificate = {}\nkey = {}\nhosts = {}\n\n"
       "[recovery]\npublic_key = {}\n\n"
       "[account]\nid = {}\nname = \"default\"\nroot_access_key = {}\n\n"
-      "[kms]\nkeys = {}\ncustom_key_stores = {}\naliases_per_key = {}\ngrants_per_key = {}\nthrottling = "
-      "{}\nsm2 = {}\n\n[log]\nlevel = {}\n",
+      "[kms]\nkeys = {}\ncustom_key_stores = {}\naliases_per_key = {}\ngrants_per_key = {}\non_demand_rotations = "
+      "{}\nthrottling = "
+      "{}\nsm2 = {}\n{}domain_key_days = {}\nbackup_retention_days = {}\n\n{}\n[log]\nlevel = "
+      "{}\n",
       Quoted(settings.https_address), settings.https_port, settings.threads,
       Quoted((data.tls() / "server.crt").string()), Quoted((data.tls() / "server.key").string()), store,
       Quoted(settings.network_prefix), Quoted(host_id), Quoted(settings.network_prefix + ".1"),
@@ -61,8 +96,9 @@ Result<fs::path> WriteServiceConfig(const DataDirectory& data, const Settings& s
       Quoted((service / "client.key").string()), Quoted((data.client() / "etc" / "certs").string()),
       Quoted((data.root() / "recovery-key.pub.pem").string()), Quoted(settings.account_id),
       Quoted((service / "root-access-key.json").string()), settings.kms.keys, settings.kms.custom_key_stores,
-      settings.kms.aliases_per_key, settings.kms.grants_per_key, Quoted(settings.kms.throttling),
-      Quoted(settings.kms.sm2), Quoted(settings.log_level));
+      settings.kms.aliases_per_key, settings.kms.grants_per_key, settings.kms.on_demand_rotations,
+      Quoted(settings.kms.throttling), Quoted(settings.kms.sm2), attestation_roots, settings.kms.domain_key_days,
+      settings.kms.backup_retention_days, xks, Quoted(settings.log_level));
   const fs::path file = data.run() / "strongroomd.toml";
   SR_CHECK(WriteFileAtomically(file, text, 0600));
   SR_CHECK(GiveTo(file, kServiceUser));

@@ -47,8 +47,19 @@ Result<Settings> LoadSettings(const std::filesystem::path& file) {
       {"kms", "aliases_per_key", nullptr, &settings.kms.aliases_per_key},
       {"kms", "grants_per_key", nullptr, &settings.kms.grants_per_key},
       {"kms", "custom_key_stores", nullptr, &settings.kms.custom_key_stores},
+      {"kms", "on_demand_rotations", nullptr, &settings.kms.on_demand_rotations},
       {"kms", "throttling", &settings.kms.throttling, nullptr},
       {"kms", "sm2", &settings.kms.sm2, nullptr},
+      {"kms", "domain_key_days", nullptr, &settings.kms.domain_key_days},
+      {"kms", "backup_retention_days", nullptr, &settings.kms.backup_retention_days},
+      {"kms", "attestation_roots", &settings.kms.attestation_roots, nullptr},
+      {"xks", "networks", &settings.xks.networks, nullptr},
+      {"xks", "hosts", &settings.xks.hosts, nullptr},
+      {"xks", "vpc_endpoint_services", &settings.xks.vpc_endpoint_services, nullptr},
+      {"xks", "ca_file", &settings.xks.ca_file, nullptr},
+      {"xks", "client_certificate", &settings.xks.client_certificate, nullptr},
+      {"xks", "client_key", &settings.xks.client_key, nullptr},
+      {"xks", "timeout_ms", nullptr, &settings.xks.timeout_ms},
       {"log", "level", &settings.log_level, nullptr},
   };
   for (const auto& [section, node] : table) {
@@ -74,14 +85,20 @@ Result<Settings> LoadSettings(const std::filesystem::path& file) {
   if (port < 1 || port > 65535) return Bad(file, table.source(), "https.port must be between 1 and 65535");
   if (threads < 0 || threads > 256) return Bad(file, table.source(), "https.threads must be between 0 and 256");
   if (max_keys < 1 || max_keys > 100000) return Bad(file, table.source(), "hsm.max_keys must be between 1 and 100000");
-  for (const std::int64_t quota :
-       {settings.kms.keys, settings.kms.aliases_per_key, settings.kms.grants_per_key, settings.kms.custom_key_stores})
+  for (const std::int64_t quota : {settings.kms.keys, settings.kms.aliases_per_key, settings.kms.grants_per_key,
+                                   settings.kms.custom_key_stores, settings.kms.on_demand_rotations})
     if (quota < 1 || quota > 1'000'000'000)
       return Bad(file, table.source(), "quotas of [kms] must be between 1 and 1000000000");
+  if (settings.kms.domain_key_days < 1 || settings.kms.domain_key_days > 3650 ||
+      settings.kms.backup_retention_days < 2 || settings.kms.backup_retention_days > 3650)
+    return Bad(file, table.source(),
+               "kms.domain_key_days must be between 1 and 3650, kms.backup_retention_days between 2 and 3650");
   if (settings.kms.throttling != "off" && settings.kms.throttling != "aws")
     return Bad(file, table.source(), "kms.throttling must be \"off\" or \"aws\"");
   if (settings.kms.sm2 != "off" && settings.kms.sm2 != "on")
     return Bad(file, table.source(), "kms.sm2 must be \"off\" or \"on\"");
+  if (settings.xks.timeout_ms < 1 || settings.xks.timeout_ms > 60'000)
+    return Bad(file, table.source(), "xks.timeout_ms must be between 1 and 60000");
   if (!IsTwelveDigits(settings.account_id)) return Bad(file, table.source(), "account.id must be 12 digits");
   boost::system::error_code failed;
   boost::asio::ip::make_address(settings.https_address, failed);
@@ -105,13 +122,30 @@ Status SaveSettings(const std::filesystem::path& file, const Settings& settings)
       "[store]\n# A libpq connection string; empty is SQLite in this directory.\npostgresql = \"{}\"\n\n"
       "[hsm]\n# Keys that a cluster holds at most; up to 100000.\nmax_keys = {}\n\n"
       "[kms]\n# Quotas: of each account and region, and of each key.\nkeys = {}\ncustom_key_stores = {}\n"
-      "aliases_per_key = {}\ngrants_per_key = {}\n"
+      "aliases_per_key = {}\ngrants_per_key = {}\non_demand_rotations = {}\n"
       "# \"aws\" limits the request rates of each account and region as AWS does.\nthrottling = \"{}\"\n"
-      "# \"on\" has keys of spec SM2, as AWS has them in China.\nsm2 = \"{}\"\n\n"
+      "# \"on\" has keys of spec SM2, as AWS has them in China.\nsm2 = \"{}\"\n"
+      "# A PEM file of the roots whose attestation documents may be a request's Recipient; none when empty.\n"
+      "attestation_roots = \"{}\"\n"
+      "# Days until the domain key gets a new generation, and days that backups of this deployment are kept: after so\n"
+      "# long a deleted key is lost in old copies, too, and older backups can no longer be restored.\n"
+      "domain_key_days = {}\nbackup_retention_days = {}\n\n"
+      "[xks]\n# Networks where proxies of external key stores may be (\"10.20.0.0/16 …\"); when empty, all but "
+      "loopback,\n"
+      "# link-local, multicast and reserved addresses.\nnetworks = \"{}\"\n"
+      "# Where a proxy's host is, if DNS and port 443 do not say (\"proxy.example.com=10.20.0.5:8443 …\").\n"
+      "hosts = \"{}\"\n"
+      "# Where a VPC endpoint service is, in the same form.\nvpc_endpoint_services = \"{}\"\n"
+      "# PEM files: roots trusted beside the system's, and what is shown to proxies that ask for a certificate.\n"
+      "ca_file = \"{}\"\nclient_certificate = \"{}\"\nclient_key = \"{}\"\n"
+      "# From a request to its whole answer.\ntimeout_ms = {}\n\n"
       "[log]\nlevel = \"{}\"\n",
       settings.network_prefix, settings.https_address, settings.https_port, settings.threads, settings.account_id,
       settings.region, settings.store, settings.max_keys, settings.kms.keys, settings.kms.custom_key_stores,
-      settings.kms.aliases_per_key, settings.kms.grants_per_key, settings.kms.throttling, settings.kms.sm2,
+      settings.kms.aliases_per_key, settings.kms.grants_per_key, settings.kms.on_demand_rotations,
+      settings.kms.throttling, settings.kms.sm2, settings.kms.attestation_roots, settings.kms.domain_key_days,
+      settings.kms.backup_retention_days, settings.xks.networks, settings.xks.hosts, settings.xks.vpc_endpoint_services,
+      settings.xks.ca_file, settings.xks.client_certificate, settings.xks.client_key, settings.xks.timeout_ms,
       settings.log_level);
   return WriteFileAtomically(file, text, 0600);
 }

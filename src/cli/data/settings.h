@@ -22,8 +22,15 @@ struct Settings {
   /// KMS's resource quotas, AWS's unless said, and "off" or "aws" for request rates.
   struct {
     std::int64_t keys = 100'000, aliases_per_key = 50, grants_per_key = 50'000, custom_key_stores = 10;
-    std::string throttling = "off", sm2 = "off";
+    std::int64_t on_demand_rotations = 25;
+    std::string throttling = "off", sm2 = "off", attestation_roots;
+    std::int64_t domain_key_days = 30, backup_retention_days = 35;
   } kms;
+  /// How proxies of external key stores are reached; "" for what nothing is said of.
+  struct {
+    std::string networks, hosts, vpc_endpoint_services, ca_file, client_certificate, client_key;
+    std::int64_t timeout_ms = 250;
+  } xks;
   std::string log_level = "info";
 };
 

@@ -38,6 +38,7 @@ struct Drawer final : ports::Sealer {
   std::vector<Kept> kept;
   bool away = false;
 
+  Task<Result<bool>> Renew(std::uint32_t) override { co_return false; }
   Task<Result<Bytes>> Seal(std::string purpose, std::string name, SecretBuffer plaintext) override {
     if (away) co_return Error(Errc::kUnavailable, "away");
     kept.push_back({std::move(purpose), std::move(name), std::move(plaintext)});

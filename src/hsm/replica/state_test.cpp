@@ -104,6 +104,43 @@ INSTANTIATE_TEST_SUITE_P(
                     Row{"EpochSkipped", EpochChange(3, "hsm-a")}, Row{"RemovalOfNobody", EpochChange(2, "hsm-z")}),
     [](const auto& info) { return info.param.name; });
 
+proto::Change MaterialIdChange(std::uint32_t segment = 1) {
+  proto::Change change;
+  change.mutable_material_id_secret()->set_segment(segment);
+  return change;
+}
+
+TEST(State, TheSecretForMaterialIdsIsMadeOnceAndStays) {
+  State state = Fresh();
+  State early = state;
+  EXPECT_FALSE(early.Apply(MaterialIdChange(), Three()).ok()) << "before its feature level";
+  ASSERT_TRUE(state.Apply(LevelChange(kLevelOfImports), {}).ok());
+  State without = state;
+  EXPECT_FALSE(without.Apply(MaterialIdChange(3), Three()).ok()) << "a segment that is not there";
+  EXPECT_EQ(state.material_id_secret(), nullptr);
+  const auto before = state.Digest();
+  ASSERT_TRUE(state.Apply(MaterialIdChange(), Three()).ok());
+  EXPECT_NE(state.Digest(), before);
+  EXPECT_TRUE(state.material_id_secret()->EqualsInConstantTime(AsBytes("two")));
+  const auto [body, segments] = state.ToSnapshot();
+  const auto rebuilt = State::FromSnapshot(body, segments);
+  ASSERT_TRUE(rebuilt.ok()) << rebuilt.error();
+  EXPECT_EQ(rebuilt->Digest(), state.Digest());
+  EXPECT_TRUE(rebuilt->material_id_secret()->EqualsInConstantTime(AsBytes("two")));
+  proto::SnapshotBody damaged = body;
+  damaged.set_material_id_segment(99);
+  EXPECT_EQ(State::FromSnapshot(damaged, segments).error().code(), Errc::kCorrupted);
+  EXPECT_FALSE(state.Apply(MaterialIdChange(2), Three()).ok()) << "a second one";
+
+  proto::Change genesis = GenesisChange();
+  genesis.mutable_genesis()->set_domain(false);
+  State customers;
+  ASSERT_TRUE(customers.BeginRecord(1'000).ok());
+  ASSERT_TRUE(customers.Apply(genesis, Three()).ok());
+  ASSERT_TRUE(customers.Apply(LevelChange(kLevelOfImports), {}).ok());
+  EXPECT_FALSE(customers.Apply(MaterialIdChange(), Three()).ok()) << "it is the domain cluster's";
+}
+
 TEST(State, TheFirstChangeMustBeTheGenesis) {
   State state;
   EXPECT_FALSE(state.Apply(UserChange(1, "admin"), {}).ok());

@@ -22,7 +22,7 @@ Bytes EncodeHeader(const BlobHeader& header) {
 Result<ParsedBlob> ParseBlob(ByteView blob) {
   const auto bad = [] { return Error(Errc::kBadCiphertext, ""); };
   if (blob.size() < kBeforeKeyId || blob[0] != 'S' || blob[1] != 'R' || blob[2] != kVersion) return bad();
-  if (blob[3] != 1 && blob[3] != 2) return bad();
+  if (blob[3] < 1 || blob[3] > 3) return bad();
   ParsedBlob parsed;
   parsed.header.store = static_cast<StoreKind>(blob[3]);
   parsed.header.account = AsText(blob.subspan(4, kAccountBytes));

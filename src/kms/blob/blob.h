@@ -10,7 +10,7 @@
 
 namespace strongroom::kms {
 
-enum class StoreKind : std::uint8_t { kDomain = 1, kCloudHsm = 2 };
+enum class StoreKind : std::uint8_t { kDomain = 1, kCloudHsm = 2, kExternal = 3 };
 using MaterialId = std::array<std::uint8_t, 32>;
 
 /// The header of a ciphertext blob: which key, of which account, made it. Authenticated, not secret (docs/formats.md

@@ -65,7 +65,7 @@ const Damage kDamages[] = {
     {"VersionZero", 2, 0},
     {"VersionTwo", 2, 2},
     {"StoreZero", 3, 0},
-    {"StoreThree", 3, 3},
+    {"StoreFour", 3, 4},
     {"AccountWithALetter", 4, 'a'},
     {"AccountWithNul", 15, 0},
     {"NoKeyId", 16, 0},

@@ -1,7 +1,7 @@
 #include "kms/keys/deletion.h"
 
 #include "base/log.h"
-#include "kms/service.h"
+#include "kms/keys/rotation.h"
 
 namespace strongroom::kms {
 namespace {
@@ -22,6 +22,18 @@ Task<bool> DestroyMaterial(Kms& kms, const KeyRow& row) {
   co_return destroyed.ok();
 }
 
+/// One key fewer is related to them. The window of a primary key that waited for the last replica begins now.
+Status TellRelatives(store::Transaction& t, std::vector<KeyRow>& relatives, std::int64_t now) {
+  for (KeyRow& row : relatives) {
+    if (row.pending_window_days && relatives.size() == 1) {
+      row.deletion_millis = now + *row.pending_window_days * kDayMillis;
+      row.pending_window_days.reset();
+    }
+    SR_CHECK(UpdateKey(t, row));
+  }
+  return {};
+}
+
 }  // namespace
 
 Task<void> DeleteDueKeys(Kms& kms) {
@@ -38,7 +50,9 @@ Task<void> DeleteDueKeys(Kms& kms) {
       SR_TRY(const std::int64_t now, t.NowMillis());
       SR_TRY(const auto current, LoadKey(t, row.account, row.region, row.key_id));
       if (!current || !current->deletion_millis || *current->deletion_millis > now) return false;
+      SR_TRY(std::vector<KeyRow> relatives, LoadRelatives(t, *current));
       SR_CHECK(DeleteKey(t, *current));
+      SR_CHECK(TellRelatives(t, relatives, now));
       return true;
     };
     auto removed = co_await kms.database().Run(std::move(remove));

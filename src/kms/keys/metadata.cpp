@@ -18,7 +18,44 @@ void AddAlgorithms(aws::Reply& reply, const KeyRow& row) {
   }
 }
 
-aws::Reply Metadata(const KeyRow& row, KeyState state) {
+std::int64_t ToMillis(ports::WallTime time) noexcept {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+}
+
+namespace {
+
+/// What an imported key says of its material, while all of it is there.
+void AddExpiration(aws::Reply& m, const KeyRow& row, std::int64_t now_millis) {
+  if (row.origin != Origin::kExternal || !row.HasMaterial(now_millis)) return;
+  std::optional<std::int64_t> first;
+  for (const Material& material : row.materials)
+    if (material.permanent() && material.valid_to_millis)
+      first = std::min(first.value_or(*material.valid_to_millis), *material.valid_to_millis);
+  if (first) m.Timestamp("ValidTo", ToWallTime(*first));
+  m.Text("ExpirationModel", first ? "KEY_MATERIAL_EXPIRES" : "KEY_MATERIAL_DOES_NOT_EXPIRE");
+}
+
+aws::Reply ArnAndRegion(const KeyRow& row, const std::string& region) {
+  aws::Reply one;
+  one.Text("Arn", row.ArnIn(region)).Text("Region", region);
+  return one;
+}
+
+void AddMultiRegion(aws::Reply& m, const KeyRow& row) {
+  if (!row.multi_region) return;
+  std::vector<aws::Reply> replicas;
+  for (const std::string& region : row.relatives)
+    if (region != row.primary_region) replicas.push_back(ArnAndRegion(row, region));
+  aws::Reply configuration;
+  configuration.Text("MultiRegionKeyType", row.replica() ? "REPLICA" : "PRIMARY")
+      .Object("PrimaryKey", ArnAndRegion(row, row.primary_region))
+      .Objects("ReplicaKeys", std::move(replicas));
+  m.Object("MultiRegionConfiguration", std::move(configuration));
+}
+
+}  // namespace
+
+aws::Reply Metadata(const KeyRow& row, KeyState state, std::int64_t now_millis) {
   aws::Reply m;
   m.Text("AWSAccountId", row.account)
       .Text("KeyId", row.key_id)
@@ -35,7 +72,16 @@ aws::Reply Metadata(const KeyRow& row, KeyState state) {
   m.Text("KeyManager", "CUSTOMER").Text("CustomerMasterKeySpec", row.spec).Text("KeySpec", row.spec);
   AddAlgorithms(m, row);
   m.Bool("MultiRegion", row.multi_region);
-  if (row.spec == "SYMMETRIC_DEFAULT" && !row.material_id.empty()) m.Text("CurrentKeyMaterialId", row.material_id);
+  AddMultiRegion(m, row);
+  if (row.pending_window_days && !row.deletion_millis) m.Int("PendingDeletionWindowInDays", *row.pending_window_days);
+  if (row.xks_key_id) {
+    aws::Reply xks;
+    xks.Text("Id", *row.xks_key_id);
+    m.Object("XksKeyConfiguration", std::move(xks));
+  }
+  AddExpiration(m, row, now_millis);
+  if (row.symmetric() && !row.material_id.empty() && state != KeyState::kCreating)
+    m.Text("CurrentKeyMaterialId", row.material_id);
   return m;
 }
 

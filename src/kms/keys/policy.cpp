@@ -3,11 +3,6 @@
 namespace strongroom::kms {
 namespace {
 constexpr std::size_t kMaxPolicyBytes = 32768;
-
-void PutShort(Bytes& out, std::string_view text) {
-  out.push_back(static_cast<std::uint8_t>(text.size()));
-  Append(out, AsBytes(text));
-}
 }  // namespace
 
 std::string DefaultPolicy(std::string_view account) {
@@ -35,35 +30,6 @@ Status CheckPolicy(const ports::Authorizer& authorizer, const aws::Call& call, c
     return Error(Errc::kMalformedPolicy,
                  "The new key policy will not allow you to update the key policy in the future.");
   return {};
-}
-
-Bytes TokenBinding(const KeyRow& row) {
-  Bytes out{1};
-  PutShort(out, row.account);
-  PutShort(out, row.key_id);
-  PutShort(out, row.material_id);
-  PutShort(out, row.spec);
-  PutShort(out, row.usage);
-  return out;
-}
-
-Result<KeyPtr> MakeKey(KeyRow row, const ports::Authorizer& authorizer) {
-  auto key = std::make_shared<Key>();
-  key->arn = row.Arn();
-  BlobHeader header;
-  header.store = row.origin == Origin::kAwsKms ? StoreKind::kDomain : StoreKind::kCloudHsm;
-  header.account = row.account;
-  header.key_id = row.key_id;
-  if (!row.material_id.empty()) {
-    SR_TRY(const Bytes material, FromHex(row.material_id));
-    if (material.size() != header.material.size()) return Error(Errc::kCorrupted, "A key's material id is damaged.");
-    std::copy(material.begin(), material.end(), header.material.begin());
-  }
-  key->blob_header = EncodeHeader(header);
-  key->binding = TokenBinding(row);
-  SR_TRY(key->policy, authorizer.Compile(row.policy, row.account, key->arn));
-  key->row = std::move(row);
-  return KeyPtr(std::move(key));
 }
 
 }  // namespace strongroom::kms

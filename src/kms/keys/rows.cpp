@@ -1,21 +1,34 @@
 #include "kms/keys/rows.h"
 
 #include "kms/grants/rows.h"
+#include "kms/keys/material_rows.h"
 
 namespace strongroom::kms {
 namespace {
 
-using store::Blob;
 using store::OrNull;
 using store::Text;
 using store::Value;
 
 #define SR_KEY_COLUMNS                                                                                       \
   "account_id, region, key_id, spec, usage, origin, enabled, created_at, deletion_at, description, policy, " \
-  "multi_region, custom_key_store_id, cluster_id, material_id, token, hsm_handle, version"
+  "multi_region, custom_key_store_id, cluster_id, material_id, hsm_handle, version, primary_region, "        \
+  "rotation_enabled, rotation_period_days, rotation_next, on_demand_rotations, on_demand_started, "          \
+  "pending_window_days, transition, xks_key_id"
 
-/// Rows that are whole: a key in a custom key store counts once its HSM key is there.
-#define SR_WHOLE "(origin = 'AWS_KMS' OR hsm_handle IS NOT NULL)"
+/// Rows that are whole: a key in a CloudHSM key store counts once its HSM key is there.
+#define SR_WHOLE "(origin <> 'AWS_CLOUDHSM' OR hsm_handle IS NOT NULL)"
+
+constexpr std::string_view kCreating = "CREATING", kUpdating = "UPDATING";
+
+Transition TransitionOf(const std::string& name) noexcept {
+  if (name == kCreating) return Transition::kCreating;
+  return name == kUpdating ? Transition::kUpdating : Transition::kNone;
+}
+Value OrNull(Transition transition) {
+  if (transition == Transition::kNone) return nullptr;
+  return Text(transition == Transition::kCreating ? kCreating : kUpdating);
+}
 
 KeyRow ReadKey(const store::Row& row) {
   KeyRow key;
@@ -24,7 +37,7 @@ KeyRow ReadKey(const store::Row& row) {
   key.key_id = row.Text(2);
   key.spec = row.Text(3);
   key.usage = row.Text(4);
-  key.origin = row.Text(5) == "AWS_CLOUDHSM" ? Origin::kCloudHsm : Origin::kAwsKms;
+  key.origin = OriginOf(row.Text(5));
   key.enabled = row.Int(6) != 0;
   key.created_millis = row.Int(7);
   key.deletion_millis = row.OptionalInt(8);
@@ -34,9 +47,17 @@ KeyRow ReadKey(const store::Row& row) {
   key.custom_key_store_id = row.OptionalText(12);
   key.cluster_id = row.OptionalText(13);
   key.material_id = row.Text(14);
-  key.token = row.Blob(15);
-  key.hsm_handle = row.OptionalInt(16);
-  key.version = row.Int(17);
+  key.hsm_handle = row.OptionalInt(15);
+  key.version = row.Int(16);
+  key.primary_region = row.Text(17);
+  key.rotation_enabled = row.Int(18) != 0;
+  key.rotation_period_days = row.Int(19);
+  key.rotation_next_millis = row.OptionalInt(20);
+  key.on_demand_rotations = row.Int(21);
+  key.on_demand_started_millis = row.OptionalInt(22);
+  key.pending_window_days = row.OptionalInt(23);
+  key.transition = TransitionOf(row.Text(24));
+  key.xks_key_id = row.OptionalText(25);
   return key;
 }
 
@@ -67,17 +88,64 @@ Result<std::optional<KeyRow>> LoadKey(store::Transaction& t, const std::string& 
   if (!row) return std::optional<KeyRow>();
   std::optional<KeyRow> key(ReadKey(*row));
   key->grant_count = row->Int(row->size() - 1);
+  SR_TRY(key->materials, LoadMaterials(t, *key));
+  if (key->multi_region) {
+    SR_TRY(key->relatives, RegionsOfKey(t, account, key_id));
+  }
   return key;
 }
 
+Result<std::vector<std::string>> RegionsOfKey(store::Transaction& t, const std::string& account,
+                                              const std::string& key_id) {
+  SR_TRY(const auto rows, t.Query("SELECT region FROM kms_keys WHERE account_id = $1 AND key_id = $2 AND multi_region "
+                                  "= 1 ORDER BY region",
+                                  {account, key_id}));
+  std::vector<std::string> regions;
+  for (const store::Row& row : rows) regions.push_back(row.Text(0));
+  return regions;
+}
+
+Result<std::vector<KeyRow>> LoadRelatives(store::Transaction& t, const KeyRow& key) {
+  std::vector<KeyRow> rows;
+  for (const std::string& region : key.relatives) {
+    if (region == key.region) continue;
+    SR_TRY(auto row, LoadKey(t, key.account, region, key.key_id));
+    if (row) rows.push_back(std::move(*row));
+  }
+  return rows;
+}
+
 Status InsertKey(store::Transaction& t, const KeyRow& k) {
-  SR_CHECK(t.Execute(
-      "INSERT INTO kms_keys (" SR_KEY_COLUMNS
-      ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
-      "$13, $14, $15, $16, $17, $18)",
-      {k.account, k.region, k.key_id, k.spec, k.usage, Text(Name(k.origin)), std::int64_t{k.enabled}, k.created_millis,
-       OrNull(k.deletion_millis), k.description, k.policy, std::int64_t{k.multi_region}, OrNull(k.custom_key_store_id),
-       OrNull(k.cluster_id), k.material_id, Blob(k.token), OrNull(k.hsm_handle), k.version}));
+  SR_CHECK(t.Execute("INSERT INTO kms_keys (" SR_KEY_COLUMNS
+                     ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, "
+                     "$20, $21, $22, $23, $24, $25, $26)",
+                     {k.account,
+                      k.region,
+                      k.key_id,
+                      k.spec,
+                      k.usage,
+                      Text(Name(k.origin)),
+                      std::int64_t{k.enabled},
+                      k.created_millis,
+                      OrNull(k.deletion_millis),
+                      k.description,
+                      k.policy,
+                      std::int64_t{k.multi_region},
+                      OrNull(k.custom_key_store_id),
+                      OrNull(k.cluster_id),
+                      k.material_id,
+                      OrNull(k.hsm_handle),
+                      k.version,
+                      k.primary_region,
+                      std::int64_t{k.rotation_enabled},
+                      k.rotation_period_days,
+                      OrNull(k.rotation_next_millis),
+                      k.on_demand_rotations,
+                      OrNull(k.on_demand_started_millis),
+                      OrNull(k.pending_window_days),
+                      OrNull(k.transition),
+                      OrNull(k.xks_key_id)}));
+  for (const Material& material : k.materials) SR_CHECK(InsertMaterial(t, k, material));
   return KeyChanged(t, k);
 }
 
@@ -100,12 +168,16 @@ Result<std::vector<KeyRow>> HalfMadeKeys(store::Transaction& t, std::int64_t bef
 }
 
 Status UpdateKey(store::Transaction& t, const KeyRow& k) {
-  SR_TRY(const std::int64_t changed,
-         t.Execute(
-             "UPDATE kms_keys SET enabled = $5, deletion_at = $6, description = $7, policy = $8, version = version + 1 "
-             "WHERE account_id = $1 AND region = $2 AND key_id = $3 AND version = $4",
-             {k.account, k.region, k.key_id, k.version, std::int64_t{k.enabled}, OrNull(k.deletion_millis),
-              k.description, k.policy}));
+  SR_TRY(
+      const std::int64_t changed,
+      t.Execute("UPDATE kms_keys SET enabled = $5, deletion_at = $6, description = $7, policy = $8, material_id = $9, "
+                "primary_region = $10, rotation_enabled = $11, rotation_period_days = $12, rotation_next = $13, "
+                "on_demand_rotations = $14, on_demand_started = $15, pending_window_days = $16, transition = $17, "
+                "version = version + 1 WHERE account_id = $1 AND region = $2 AND key_id = $3 AND version = $4",
+                {k.account, k.region, k.key_id, k.version, std::int64_t{k.enabled}, OrNull(k.deletion_millis),
+                 k.description, k.policy, k.material_id, k.primary_region, std::int64_t{k.rotation_enabled},
+                 k.rotation_period_days, OrNull(k.rotation_next_millis), k.on_demand_rotations,
+                 OrNull(k.on_demand_started_millis), OrNull(k.pending_window_days), OrNull(k.transition)}));
   if (changed != 1) return Error(Errc::kConflict, "The key was changed at the same time. Try again.");
   return KeyChanged(t, k);
 }
@@ -121,6 +193,7 @@ Status DeleteKey(store::Transaction& t, const KeyRow& k) {
   SR_CHECK(DeleteGrantsOfKey(t, k));
   SR_CHECK(t.Execute("DELETE FROM kms_last_usage WHERE account_id = $1 AND region = $2 AND key_id = $3",
                      {k.account, k.region, k.key_id}));
+  SR_CHECK(DeleteMaterials(t, k));
   SR_CHECK(t.Execute("DELETE FROM kms_keys WHERE account_id = $1 AND region = $2 AND key_id = $3",
                      {k.account, k.region, k.key_id}));
   return KeyChanged(t, k);

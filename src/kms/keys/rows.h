@@ -13,15 +13,22 @@ namespace strongroom::kms {
 
 Result<std::optional<KeyRow>> LoadKey(store::Transaction& t, const std::string& account, const std::string& region,
                                       const std::string& key_id);
+/// Regions that have a multi-Region key of this id, in order.
+Result<std::vector<std::string>> RegionsOfKey(store::Transaction& t, const std::string& account,
+                                              const std::string& key_id);
+/// The related keys in the other Regions, as LoadKey has them.
+Result<std::vector<KeyRow>> LoadRelatives(store::Transaction& t, const KeyRow& key);
+/// With its materials.
 Status InsertKey(store::Transaction& t, const KeyRow& row);
 /// The last step of making a key in a custom key store. Until then the row is there but nobody is shown it.
 Status SetHandle(store::Transaction& t, const KeyRow& row);
 /// Keys in custom key stores whose creation began before `before_millis` and has no handle yet.
 Result<std::vector<KeyRow>> HalfMadeKeys(store::Transaction& t, std::int64_t before_millis, std::int64_t limit);
-/// Writes enabled, deletion_millis, description and policy, and counts the version up.
+/// Writes all that can change but the handle and the materials, and counts the version up: row.version stays what it
+/// was, so a second UpdateKey of the same row is a conflict.
 /// Errors: kConflict when the row has another version by now, so that a stale decision changes nothing.
 Status UpdateKey(store::Transaction& t, const KeyRow& row);
-/// Removes the key with its aliases, tags and grants.
+/// Removes the key with its materials, aliases, tags and grants.
 Status DeleteKey(store::Transaction& t, const KeyRow& row);
 /// Ids in order, after `after`.
 Result<std::vector<std::string>> ListKeyIds(store::Transaction& t, const std::string& account,

@@ -36,6 +36,7 @@ std::string ConnectionErrorCode(const Error& error) {
 }
 
 Task<Result<CustomStores::Outcome>> CustomStores::Connect(CustomStoreRow row) {
+  if (row.external()) co_return co_await ConnectProxy(std::move(row));
   const auto failed = [](std::string code) { return Outcome{std::optional<std::string>(std::move(code))}; };
   SR_CO_TRY(auto cluster, co_await parts_.clusters.Find(row.account, row.region, row.cluster_id));
   if (!cluster) co_return failed("CLUSTER_NOT_FOUND");

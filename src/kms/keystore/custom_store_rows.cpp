@@ -14,7 +14,8 @@ constexpr std::array<std::string_view, 5> kStateNames{"DISCONNECTED", "CONNECTIN
 
 #define SR_STORE_COLUMNS                                                                  \
   "account_id, region, store_id, name, type, cluster_id, trust_anchor, sealed_password, " \
-  "sealed_previous_password, state, error_code, attempt_id, lease_until, created_at"
+  "sealed_previous_password, state, error_code, attempt_id, lease_until, created_at, "    \
+  "xks_connectivity, xks_endpoint, xks_path, xks_vpc_service, xks_vpc_owner, xks_access_key_id"
 
 CustomStoreRow Read(const store::Row& row) {
   CustomStoreRow s;
@@ -33,6 +34,7 @@ CustomStoreRow Read(const store::Row& row) {
   s.attempt_id = row.OptionalText(11);
   s.lease_until = row.Int(12);
   s.created_millis = row.Int(13);
+  s.proxy = {row.Text(14), row.Text(15), row.Text(16), row.Text(17), row.Text(18), row.Text(19)};
   return s;
 }
 
@@ -69,10 +71,27 @@ Status InsertCustomStore(store::Transaction& t, const CustomStoreRow& s) {
   SR_CHECK(RequireFreeName(t, s));
   SR_CHECK(t.Execute("INSERT INTO custom_key_stores (" SR_STORE_COLUMNS
                      ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
-                     "$11, $12, $13, $14)",
-                     {s.account, s.region, s.store_id, s.name, s.type, s.cluster_id, s.trust_anchor,
-                      Blob(s.sealed_password), OrNull(s.sealed_previous), Text(Name(s.state)), OrNull(s.error_code),
-                      OrNull(s.attempt_id), s.lease_until, s.created_millis}));
+                     "$11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+                     {s.account,
+                      s.region,
+                      s.store_id,
+                      s.name,
+                      s.type,
+                      s.cluster_id,
+                      s.trust_anchor,
+                      Blob(s.sealed_password),
+                      OrNull(s.sealed_previous),
+                      Text(Name(s.state)),
+                      OrNull(s.error_code),
+                      OrNull(s.attempt_id),
+                      s.lease_until,
+                      s.created_millis,
+                      s.proxy.connectivity,
+                      s.proxy.endpoint,
+                      s.proxy.path,
+                      s.proxy.vpc_service,
+                      s.proxy.vpc_owner,
+                      s.proxy.access_key_id}));
   return Changed(t, s);
 }
 
@@ -80,10 +99,13 @@ Status UpdateCustomStore(store::Transaction& t, const CustomStoreRow& s) {
   SR_CHECK(RequireFreeName(t, s));
   SR_CHECK(t.Execute(
       "UPDATE custom_key_stores SET name = $4, cluster_id = $5, sealed_password = $6, "
-      "sealed_previous_password = $7, state = $8, error_code = $9, attempt_id = $10, lease_until = $11 "
+      "sealed_previous_password = $7, state = $8, error_code = $9, attempt_id = $10, lease_until = $11, "
+      "xks_connectivity = $12, xks_endpoint = $13, xks_path = $14, xks_vpc_service = $15, xks_vpc_owner = $16, "
+      "xks_access_key_id = $17 "
       "WHERE account_id = $1 AND region = $2 AND store_id = $3",
       {s.account, s.region, s.store_id, s.name, s.cluster_id, Blob(s.sealed_password), OrNull(s.sealed_previous),
-       Text(Name(s.state)), OrNull(s.error_code), OrNull(s.attempt_id), s.lease_until}));
+       Text(Name(s.state)), OrNull(s.error_code), OrNull(s.attempt_id), s.lease_until, s.proxy.connectivity,
+       s.proxy.endpoint, s.proxy.path, s.proxy.vpc_service, s.proxy.vpc_owner, s.proxy.access_key_id}));
   return Changed(t, s);
 }
 
@@ -100,6 +122,16 @@ Result<std::vector<CustomStoreRow>> ListCustomStores(store::Transaction& t, cons
          t.Query("SELECT " SR_STORE_COLUMNS " FROM custom_key_stores WHERE account_id = $1 AND region = $2 AND "
                  "name > $3 ORDER BY name LIMIT $4",
                  {account, region, after, limit}));
+  std::vector<CustomStoreRow> stores;
+  for (const store::Row& row : rows) stores.push_back(Read(row));
+  return stores;
+}
+
+Result<std::vector<CustomStoreRow>> ExternalStores(store::Transaction& t, const std::string& account,
+                                                   const std::string& region) {
+  SR_TRY(const auto rows, t.Query("SELECT " SR_STORE_COLUMNS
+                                  " FROM custom_key_stores WHERE account_id = $1 AND region = $2 AND type = $3",
+                                  {account, region, Text(kExternalStoreType)}));
   std::vector<CustomStoreRow> stores;
   for (const store::Row& row : rows) stores.push_back(Read(row));
   return stores;

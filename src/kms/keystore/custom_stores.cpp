@@ -4,6 +4,7 @@
 
 #include "base/ids.h"
 #include "base/log.h"
+#include "kms/xks/failures.h"
 
 namespace strongroom::kms {
 
@@ -66,19 +67,11 @@ Task<Result<CustomStores::ViewPtr>> CustomStores::Find(std::string account, std:
   auto view = std::make_shared<View>();
   view->row = std::move(*row);
   if (view->row.state == ConnectionState::kConnected) {
-    const bool same = old && old->keys && old->row.cluster_id == view->row.cluster_id &&
-                      old->row.sealed_password == view->row.sealed_password;
-    if (same) {
-      view->keys = old->keys;
-    } else {
-      auto opened = co_await OpenKeys(view->row);
-      if (opened.ok()) {
-        view->keys = std::move(opened).value();
-      } else {
-        // Not kept: the next request tries again.
-        view->failure = std::move(opened).error();
-        co_return ViewPtr(std::move(view));
-      }
+    Status opened = co_await Open(*view, old.get());
+    if (!opened.ok()) {
+      // Not kept: the next request tries again.
+      view->failure = std::move(opened).error();
+      co_return ViewPtr(std::move(view));
     }
   }
   ViewPtr made = view;
@@ -87,6 +80,32 @@ Task<Result<CustomStores::ViewPtr>> CustomStores::Find(std::string account, std:
     entries_.insert_or_assign(id, Entry{made, Clock::now()});
   }
   co_return made;
+}
+
+Task<Status> CustomStores::Open(View& view, const View* old) {
+  const CustomStoreRow& row = view.row;
+  const bool same = old && old->usable() && old->row.cluster_id == row.cluster_id && old->row.proxy == row.proxy &&
+                    old->row.sealed_password == row.sealed_password;
+  if (same) {
+    view.keys = old->keys;
+    view.proxy = old->proxy;
+  } else if (row.external()) {
+    auto opened = co_await OpenProxy(row);
+    if (!opened.ok() && opened.error().code() == Errc::kXksVpcServiceNotFound) {
+      // The configuration knew it when the store was connected.
+      xks::Failed away{xks::Failure::kNotReachable, opened.error().ForLog()};
+      co_return ProxyErrorInUse(away);
+    }
+    SR_CO_TRY(view.proxy, std::move(opened));
+  } else {
+    SR_CO_TRY(view.keys, co_await OpenKeys(row));
+  }
+  co_return Status();
+}
+
+void CustomStores::View::Close() const {
+  if (keys) keys->cluster()->Close();
+  if (proxy) proxy->Close();
 }
 
 Result<std::shared_ptr<hsm_client::ClusterClient>> CustomStores::MakeClient(const CustomStoreRow& row,
@@ -132,7 +151,7 @@ void CustomStores::Forget(const CustomStoreRow& row) {
       entries_.erase(found);
     }
   }
-  if (old && old->keys) old->keys->cluster()->Close();
+  if (old) old->Close();
 }
 
 void CustomStores::OnChanges(std::span<const store::FeedEntry> entries) {
@@ -182,8 +201,7 @@ void CustomStores::Stop() {
     ++changes_;  // what is being read now is not kept any more
     entries.swap(entries_);
   }
-  for (auto& [id, entry] : entries)
-    if (entry.view->keys) entry.view->keys->cluster()->Close();
+  for (auto& [id, entry] : entries) entry.view->Close();
 }
 
 Task<void> CustomStores::Watch() {

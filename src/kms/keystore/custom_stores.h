@@ -18,6 +18,7 @@
 #include "ports/cluster_directory.h"
 #include "ports/sealer.h"
 #include "store/change_feed.h"
+#include "xks_client/proxy_client.h"
 
 namespace strongroom::kms {
 
@@ -34,6 +35,7 @@ class CustomStores {
     std::vector<Loop*> loops;
     /// Both TLS layers towards a cluster whose certificate `owner` issued.
     std::function<Result<hsm_client::ClientTrust>(const crypto::Certificate& owner)> trust;
+    std::shared_ptr<const xks::Network> xks;
     /// With the database away, how long after it was read a view still serves.
     std::chrono::seconds stale_limit{300};
     /// After which a view is read again, whatever the change feed says.
@@ -41,14 +43,19 @@ class CustomStores {
   };
   explicit CustomStores(Parts parts) : parts_(std::move(parts)) {}
 
-  /// One store as this front end knows it now. `keys` is set while it is CONNECTED, unless `failure` says why not.
+  /// One store as this front end knows it now. While it is CONNECTED, `keys` (AWS_CLOUDHSM) or `proxy`
+  /// (EXTERNAL_KEY_STORE) is set, unless `failure` says why not.
   struct View {
     CustomStoreRow row;
     std::shared_ptr<HsmKeyStore> keys;
+    std::shared_ptr<xks::ProxyClient> proxy;
     std::optional<Error> failure;
 
+    bool usable() const noexcept { return keys != nullptr || proxy != nullptr; }
+    void Close() const;
+
     bool connected() const noexcept { return row.state == ConnectionState::kConnected; }
-    /// What to answer when `keys` are wanted and not there: kCustomKeyStoreInvalidState or the failure.
+    /// What to answer when `keys` or `proxy` is wanted and not there: kCustomKeyStoreInvalidState or the failure.
     Error Unusable() const;
   };
   using ViewPtr = std::shared_ptr<const View>;
@@ -85,10 +92,14 @@ class CustomStores {
                                                                 const ports::ClusterInfo& cluster,
                                                                 SecretBuffer password, std::vector<Loop*> loops) const;
   Task<Result<std::shared_ptr<HsmKeyStore>>> OpenKeys(const CustomStoreRow& row);
+  Task<Result<std::shared_ptr<xks::ProxyClient>>> OpenProxy(CustomStoreRow row);
+  /// Sets `keys` or `proxy`: those of `old` where they still fit.
+  Task<Status> Open(View& view, const View* old);
   Task<void> RunConnect(CustomStoreRow row);
   Task<void> RunDisconnect(CustomStoreRow row);
   Task<void> Watch();
   Task<Result<Outcome>> Connect(CustomStoreRow row);
+  Task<Result<Outcome>> ConnectProxy(CustomStoreRow row);
   Task<Status> Rotate(CustomStoreRow row, std::shared_ptr<hsm_client::ClusterClient> client, SecretBuffer working);
   Task<void> GiveBack(CustomStoreRow row);
   Task<void> Finish(CustomStoreRow row, ConnectionState state, std::optional<std::string> error_code);

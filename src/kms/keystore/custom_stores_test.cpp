@@ -48,7 +48,7 @@ const CreateRow kCreateRows[] = {
     {"MemberOfAnotherType", [](FakeService&, json::object& b) { b["XksProxyUriPath"] = "/kms/xks/v1"; },
      "ValidationException"},
     {"AnotherType", [](FakeService&, json::object& b) { b["CustomKeyStoreType"] = "EXTERNAL_KEY_STORE"; },
-     "UnsupportedOperationException"},
+     "ValidationException"},
     {"UnknownCluster", [](FakeService&, json::object& b) { b["CloudHsmClusterId"] = "cluster-kjihgfedcba"; },
      "CloudHsmClusterNotFoundException"},
     {"NotActivated",

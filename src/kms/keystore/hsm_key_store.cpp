@@ -44,11 +44,14 @@ class KeptMessage {
 
 std::string ToString(ByteView bytes) { return std::string(AsText(bytes)); }
 
+/// Into a protobuf's string, whose memory may be there already; its setters would make a string in between.
+void Put(ByteView bytes, std::string& to) { to.assign(AsText(bytes)); }
+
 template <typename Request>
-void Fill(Request& request, const Key& key, ByteView header, const Bytes& context) {
-  SetKey(*request.mutable_key(), key);
-  request.set_header(header.data(), header.size());
-  request.set_context(context.data(), context.size());
+void Fill(Request& request, const Key& key, const KeyMaterial& material, ByteView header, const Bytes& context) {
+  SetKey(*request.mutable_key(), key, material);
+  Put(header, *request.mutable_header());
+  Put(context, *request.mutable_context());
 }
 
 /// Key pairs can take seconds when the pool of ready ones is empty.
@@ -64,13 +67,13 @@ Bytes WithHeader(const Key& key, const std::string& sealed) {
 
 }  // namespace
 
-void SetKey(proto::KeyRef& ref, const Key& key) {
-  ref.Clear();  // it may be of a KeptMessage
+void SetKey(proto::KeyRef& ref, const Key& key, const KeyMaterial& material) {
+  ref.Clear();  // it may be of a KeptMessage; its strings keep their memory
   if (key.store() == StoreKind::kCloudHsm) {
     ref.set_handle(static_cast<std::uint32_t>(key.row.hsm_handle.value_or(0)));
   } else {
-    ref.set_token(key.row.token.data(), key.row.token.size());
-    ref.set_binding(key.binding.data(), key.binding.size());
+    Put(material.token, *ref.mutable_token());
+    Put(material.binding, *ref.mutable_binding());
   }
 }
 
@@ -85,6 +88,10 @@ Error HsmKeyStore::Translate(Error error) const {
   if (kind_ == StoreKind::kDomain) {
     if (code == Errc::kUntrusted || code == Errc::kCancelled)
       return Error(Errc::kUnavailable, "The key store is not reachable.").WithDetail(error.ForLog());
+    // Its token is under a generation of the domain key that is gone: the row is out of an old copy of the database.
+    if (code == Errc::kNotFound)
+      return Error(Errc::kInvalidState, "The key's material was destroyed and cannot be had again.")
+          .WithDetail(error.ForLog());
     return error;
   }
   switch (code) {
@@ -107,11 +114,11 @@ Error HsmKeyStore::Translate(Error error) const {
   }
 }
 
-Task<Result<NewMaterial>> HsmKeyStore::Create(const KeyRow& row) {
+Task<Result<NewMaterial>> HsmKeyStore::Create(const KeyRow& row, const std::string& material_id) {
   NewMaterial made;
   if (kind_ == StoreKind::kDomain) {
     proto::CreateTokenRequest request;
-    request.set_binding(ToString(TokenBinding(row)));
+    request.set_binding(ToString(TokenBinding(row, material_id)));
     request.set_spec(row.spec);
     std::vector<SecretBuffer> none;
     auto answer = co_await cluster_->Call<proto::CreateTokenReply>(Command::kCreateToken, request, std::move(none),
@@ -134,7 +141,7 @@ Task<Result<NewMaterial>> HsmKeyStore::Create(const KeyRow& row) {
 
 Task<Result<Bytes>> HsmKeyStore::Seal(const Key& key, const Bytes& context, SecretBuffer plaintext) {
   proto::SealMessageRequest request;
-  Fill(request, key, key.blob_header, context);
+  Fill(request, key, key.current(), key.blob_header, context);
   std::vector<SecretBuffer> segments;
   segments.push_back(std::move(plaintext));
   auto answer = co_await cluster_->Call<proto::SealMessageReply>(Command::kSealMessage, request, std::move(segments));
@@ -142,10 +149,11 @@ Task<Result<Bytes>> HsmKeyStore::Seal(const Key& key, const Bytes& context, Secr
   co_return WithHeader(key, answer->reply.sealed());
 }
 
-Task<Result<SecretBuffer>> HsmKeyStore::Open(const Key& key, ByteView header, const Bytes& context, ByteView sealed) {
+Task<Result<SecretBuffer>> HsmKeyStore::Open(const Key& key, const KeyMaterial& material, ByteView header,
+                                             const Bytes& context, ByteView sealed) {
   KeptMessage<proto::OpenMessageRequest> request;
-  Fill(*request, key, header, context);
-  request->set_sealed(sealed.data(), sealed.size());
+  Fill(*request, key, material, header, context);
+  Put(sealed, *request->mutable_sealed());
   // The reply's protobuf is empty: there is nothing to parse.
   auto answer = co_await cluster_->Call(Command::kOpenMessage, *request);
   if (!answer.ok()) co_return Translate(std::move(answer).error());
@@ -155,7 +163,7 @@ Task<Result<SecretBuffer>> HsmKeyStore::Open(const Key& key, ByteView header, co
 Task<Result<SealedRandom>> HsmKeyStore::Random(const Key& key, const Bytes& context, std::uint32_t bytes,
                                                bool plaintext) {
   proto::SealRandomRequest request;
-  Fill(request, key, key.blob_header, context);
+  Fill(request, key, key.current(), key.blob_header, context);
   request.set_number_of_bytes(bytes);
   request.set_return_plaintext(plaintext);
   auto answer = co_await cluster_->Call<proto::SealRandomReply>(Command::kSealRandom, request);
@@ -171,7 +179,7 @@ Task<Result<SealedRandom>> HsmKeyStore::Random(const Key& key, const Bytes& cont
 Task<Result<SealedKeyPair>> HsmKeyStore::KeyPair(const Key& key, const Bytes& context, const std::string& spec,
                                                  bool plaintext) {
   proto::SealKeyPairRequest request;
-  Fill(request, key, key.blob_header, context);
+  Fill(request, key, key.current(), key.blob_header, context);
   request.set_spec(spec);
   request.set_return_plaintext(plaintext);
   std::vector<SecretBuffer> none;

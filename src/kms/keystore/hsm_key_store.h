@@ -14,9 +14,10 @@ class HsmKeyStore final : public KeyStore {
   HsmKeyStore(StoreKind kind, std::shared_ptr<hsm_client::ClusterClient> cluster)
       : kind_(kind), cluster_(std::move(cluster)) {}
 
-  Task<Result<NewMaterial>> Create(const KeyRow& row) override;
+  Task<Result<NewMaterial>> Create(const KeyRow& row, const std::string& material_id) override;
   Task<Result<Bytes>> Seal(const Key& key, const Bytes& context, SecretBuffer plaintext) override;
-  Task<Result<SecretBuffer>> Open(const Key& key, ByteView header, const Bytes& context, ByteView sealed) override;
+  Task<Result<SecretBuffer>> Open(const Key& key, const KeyMaterial& material, ByteView header, const Bytes& context,
+                                  ByteView sealed) override;
   Task<Result<SealedRandom>> Random(const Key& key, const Bytes& context, std::uint32_t bytes, bool plaintext) override;
   Task<Result<SealedKeyPair>> KeyPair(const Key& key, const Bytes& context, const std::string& spec,
                                       bool plaintext) override;

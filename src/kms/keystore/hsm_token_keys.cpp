@@ -19,7 +19,7 @@ std::vector<SecretBuffer> OneSegment(SecretBuffer secret) {
 Bytes ToBytes(const std::string& field) { return strongroom::ToBytes(AsBytes(field)); }
 
 void FillSide(proto::ReSealSide& to, const SealSide& side) {
-  SetKey(*to.mutable_key(), *side.key);
+  SetKey(*to.mutable_key(), *side.key, *side.material);
   to.set_algorithm(std::string(side.algorithm));
   if (side.algorithm != kSymmetric) return;
   to.set_header(side.header.data(), side.header.size());
@@ -29,7 +29,7 @@ void FillSide(proto::ReSealSide& to, const SealSide& side) {
 template <typename Request>
 Request Asking(const Key& key, const std::string& algorithm) {
   Request request;
-  SetKey(*request.mutable_key(), key);
+  SetKey(*request.mutable_key(), key, key.current());
   request.set_algorithm(algorithm);
   return request;
 }
@@ -114,7 +114,7 @@ Task<Result<SecretBuffer>> HsmKeyStore::DeriveSharedSecret(const Key& key, const
 
 Task<Result<Bytes>> HsmKeyStore::PublicKey(const Key& key) {
   proto::GetPublicKeyRequest request;
-  SetKey(*request.mutable_key(), key);
+  SetKey(*request.mutable_key(), key, key.current());
   request.set_usage(key.row.usage);
   auto answer = co_await cluster_->Call<proto::GetPublicKeyReply>(Command::kGetPublicKey, request);
   if (!answer.ok()) co_return Translate(std::move(answer).error());

@@ -35,6 +35,7 @@ struct SignedMessage {
 /// caller keeps alive.
 struct SealSide {
   const Key* key = nullptr;
+  const KeyMaterial* material = nullptr;
   std::string_view algorithm;
   ByteView header, context;
 };
@@ -53,9 +54,12 @@ struct SealSide {
 class KeyStore {
  public:
   virtual ~KeyStore() = default;
-  virtual Task<Result<NewMaterial>> Create(const KeyRow& row) = 0;
+  /// `material_id` is what a domain key's token is bound to.
+  virtual Task<Result<NewMaterial>> Create(const KeyRow& row, const std::string& material_id) = 0;
   virtual Task<Result<Bytes>> Seal(const Key& key, const Bytes& context, SecretBuffer plaintext) = 0;
-  virtual Task<Result<SecretBuffer>> Open(const Key& key, ByteView header, const Bytes& context, ByteView sealed) = 0;
+  /// `material`: the key's that made the ciphertext (Key::Find); everything else works with the current one.
+  virtual Task<Result<SecretBuffer>> Open(const Key& key, const KeyMaterial& material, ByteView header,
+                                          const Bytes& context, ByteView sealed) = 0;
   virtual Task<Result<SealedRandom>> Random(const Key& key, const Bytes& context, std::uint32_t bytes,
                                             bool plaintext) = 0;
   virtual Task<Result<SealedKeyPair>> KeyPair(const Key& key, const Bytes& context, const std::string& spec,

@@ -5,9 +5,6 @@
 namespace strongroom::kms {
 
 Status RequireCloudHsmMembers(const aws::Call& call) {
-  SR_TRY(const std::string type, call.body.StringOr("CustomKeyStoreType", "AWS_CLOUDHSM"));
-  if (type != "AWS_CLOUDHSM")
-    return Error(Errc::kUnsupported, "CustomKeyStoreType " + type + " is not supported by this version of Strongroom.");
   for (const std::string_view member :
        {"XksProxyUriEndpoint", "XksProxyUriPath", "XksProxyVpcEndpointServiceName", "XksProxyVpcEndpointServiceOwner",
         "XksProxyAuthenticationCredential", "XksProxyConnectivity"})

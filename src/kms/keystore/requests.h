@@ -7,8 +7,7 @@
 
 namespace strongroom::kms {
 
-/// Members that belong to the other type of key store. Errors: kInvalidArgument for XKS members, kUnsupported for the
-/// type.
+/// Members that belong to the other type of key store. Errors: kInvalidArgument.
 Status RequireCloudHsmMembers(const aws::Call& call);
 
 /// kCustomKeyStoreNotFound.

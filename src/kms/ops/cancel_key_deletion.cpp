@@ -11,6 +11,7 @@ Task<Result<aws::Reply>> CancelKeyDeletion(Kms& kms, aws::Call& call) {
   SR_CO_TRY(UsableKey usable, co_await UseKey(kms, call, std::move(key_id), rules));
   ChangeRow change = [](store::Transaction&, KeyRow& row) -> Status {
     row.deletion_millis.reset();
+    row.pending_window_days.reset();
     row.enabled = false;
     return {};
   };

@@ -12,7 +12,10 @@ Task<Result<aws::Reply>> ConnectCustomKeyStore(Kms& kms, aws::Call& call) {
   SR_CO_TRY(const CustomStoreRow known, co_await FindCustomStore(kms, call, store_id));
   if (known.state == ConnectionState::kConnecting || known.state == ConnectionState::kConnected) co_return aws::Reply();
   if (known.state != ConnectionState::kDisconnected) co_return WrongStoreState(known, "ConnectCustomKeyStore");
-  SR_CO_TRY(const auto cluster, co_await kms.clusters().Find(known.account, known.region, known.cluster_id));
+  std::optional<ports::ClusterInfo> cluster;
+  if (!known.external()) {
+    SR_CO_TRY(cluster, co_await kms.clusters().Find(known.account, known.region, known.cluster_id));
+  }
   if (cluster && cluster->state != ports::ClusterState::kActive)
     co_return Error(Errc::kClusterNotActive, "Cluster " + known.cluster_id + " is not ACTIVE.");
   if (cluster && cluster->active_hsms() == 0)

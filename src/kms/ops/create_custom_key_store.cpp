@@ -3,6 +3,7 @@
 #include "kms/keystore/requests.h"
 #include "kms/ops/all.h"
 #include "kms/pipeline.h"
+#include "kms/xks/store_changes.h"
 
 namespace strongroom::kms {
 namespace {
@@ -51,6 +52,7 @@ Task<Result<std::optional<std::string>>> SameAsBefore(Kms& kms, const Request& r
 Task<Status> RequireUnusedCluster(Kms& kms, const ports::ClusterInfo& cluster,
                                   const std::vector<CustomStoreRow>& stores) {
   for (const CustomStoreRow& other : stores) {
+    if (other.external()) continue;
     if (other.cluster_id == cluster.cluster_id) co_return ClusterInUse(cluster.cluster_id, other);
     SR_CO_TRY(const auto used, co_await kms.clusters().Find(other.account, other.region, other.cluster_id));
     if (used && !cluster.cluster_certificate.empty() && used->cluster_certificate == cluster.cluster_certificate)
@@ -72,6 +74,8 @@ Status Insert(store::Transaction& t, CustomStoreRow& row, std::int64_t limit) {
 }
 
 Task<Result<aws::Reply>> CreateCustomKeyStore(Kms& kms, aws::Call& call) {
+  SR_CO_TRY(const std::string type, call.body.StringOr("CustomKeyStoreType", "AWS_CLOUDHSM"));
+  if (type == kExternalStoreType) co_return co_await CreateExternalStore(kms, call);
   SR_CO_TRY(Request r, Parse(call));
   SR_CO_CHECK(AuthorizeCall(kms, call, nullptr));
   const std::int64_t limit = kms.limits().custom_key_stores;

@@ -92,7 +92,8 @@ Task<Result<Grant>> Insert(Kms& kms, KeyPtr key, Grant grant) {
   auto insert = [grant, key, limit](store::Transaction& t) mutable -> Result<Grant> {
     SR_TRY(const auto row, LoadKey(t, grant.account, grant.region, grant.key_id));
     if (!row) return Error(Errc::kNotFound, "Key '" + key->arn + "' does not exist");
-    SR_CHECK(RequireState(key->arn, StateOf(*row, true), kEnabledOrUnavailable));
+    SR_TRY(const std::int64_t now, t.NowMillis());
+    SR_CHECK(RequireState(key->arn, StateOf(*row, true, now), kUsableOrUnavailable));
     SR_TRY(const auto same, FindSameRequest(t, grant));
     if (same) {
       grant.grant_id = *same;
@@ -110,7 +111,7 @@ Task<Result<Grant>> Insert(Kms& kms, KeyPtr key, Grant grant) {
 
 Task<Result<aws::Reply>> CreateGrant(Kms& kms, aws::Call& call) {
   SR_CO_TRY(Request r, Parse(call));
-  const KeyRules rules{.forms = IdForms::kKeyOfAnyAccount, .states = kEnabledOrUnavailable};
+  const KeyRules rules{.forms = IdForms::kKeyOfAnyAccount, .states = kUsableOrUnavailable};
   SR_CO_TRY(UsableKey usable, co_await UseKey(kms, call, std::move(r.key_id), rules));
   SR_CO_CHECK(FitsKey(r.grant, *usable.key));
   if (usable.by_grant) {

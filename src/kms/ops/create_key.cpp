@@ -1,14 +1,13 @@
 // Source: AWS KMS API Reference, "CreateKey"; spec/kms.md 2.2, 7.6.
 #include "base/ids.h"
 #include "base/log.h"
-#include "crypto/hash.h"
 #include "crypto/kms_algorithms.h"
-#include "crypto/random.h"
 #include "kms/keys/metadata.h"
 #include "kms/keys/policy.h"
 #include "kms/keys/tags.h"
 #include "kms/ops/all.h"
 #include "kms/pipeline.h"
+#include "kms/xks/new_key.h"
 
 namespace strongroom::kms {
 namespace {
@@ -39,49 +38,70 @@ Status ParseSpec(const aws::Call& call, KeyRow& row) {
   return {};
 }
 
+/// Keys of the domain store.
+Status ParseDomainOrigin(const aws::Call& call, KeyRow& row) {
+  if (row.custom_key_store_id || call.body.Has("XksKeyId"))
+    return Error(Errc::kInvalidArgument,
+                 "CustomKeyStoreId and XksKeyId are not valid when Origin is " + std::string(Name(row.origin)) + ".");
+  if (row.multi_region) row.primary_region = row.region;
+  return {};
+}
+
+/// Keys whose material is imported. Errors: kUnsupported for what nobody could import or use.
+Status ParseImportedOrigin(const aws::Call& call, KeyRow& row) {
+  SR_CHECK(ParseDomainOrigin(call, row));
+  const crypto::KmsSpec* spec = crypto::FindKmsSpec(row.spec);
+  const bool ml_dsa = spec != nullptr && spec->pair && crypto::IsMlDsa(*spec->pair);
+  // OpenSSL has no key agreement with SM2.
+  if (ml_dsa || (row.spec == "SM2" && row.usage == "KEY_AGREEMENT"))
+    return Error(Errc::kUnsupported,
+                 "KeySpec " + row.spec + " with KeyUsage " + row.usage + " is not supported when Origin is EXTERNAL.");
+  return {};
+}
+
+Status ParseCloudHsmOrigin(const aws::Call& call, KeyRow& row) {
+  if (!row.custom_key_store_id)
+    return Error(Errc::kInvalidArgument, "CustomKeyStoreId is required when Origin is AWS_CLOUDHSM.");
+  if (row.multi_region) return Error(Errc::kUnsupported, "Multi-Region keys are not supported in custom key stores.");
+  if (!row.symmetric())
+    return Error(Errc::kUnsupported, "KeySpec " + row.spec + " is not supported in custom key stores.");
+  if (call.body.Has("XksKeyId"))
+    return Error(Errc::kInvalidArgument, "XksKeyId is valid only when Origin is EXTERNAL_KEY_STORE.");
+  return {};
+}
+
 Status ParseOrigin(const aws::Call& call, KeyRow& row) {
   SR_TRY(const std::string origin, call.body.StringOr("Origin", "AWS_KMS"));
   SR_TRY(row.custom_key_store_id, call.body.OptionalString("CustomKeyStoreId"));
   SR_TRY(row.multi_region, call.body.BoolOr("MultiRegion", false));
-  if (origin == "AWS_CLOUDHSM") {
-    row.origin = Origin::kCloudHsm;
-    if (!row.custom_key_store_id)
-      return Error(Errc::kInvalidArgument, "CustomKeyStoreId is required when Origin is AWS_CLOUDHSM.");
-    if (row.multi_region) return Error(Errc::kUnsupported, "Multi-Region keys are not supported in custom key stores.");
-    if (row.spec != "SYMMETRIC_DEFAULT")
-      return Error(Errc::kUnsupported, "KeySpec " + row.spec + " is not supported in custom key stores.");
-    if (call.body.Has("XksKeyId"))
-      return Error(Errc::kInvalidArgument, "XksKeyId is valid only when Origin is EXTERNAL_KEY_STORE.");
-    return {};
+  row.origin = OriginOf(origin);
+  switch (row.origin) {
+    case Origin::kAwsKms: return ParseDomainOrigin(call, row);
+    case Origin::kCloudHsm: return ParseCloudHsmOrigin(call, row);
+    case Origin::kExternal: return ParseImportedOrigin(call, row);
+    case Origin::kExternalKeyStore: return ParseExternalKeyOrigin(call, row);
   }
-  if (origin != "AWS_KMS")
-    return Error(Errc::kUnsupported, "Origin " + origin + " is not supported by this version of Strongroom.");
-  if (row.custom_key_store_id || call.body.Has("XksKeyId"))
-    return Error(Errc::kInvalidArgument, "CustomKeyStoreId and XksKeyId are not valid when Origin is AWS_KMS.");
-  if (row.multi_region)
-    return Error(Errc::kUnsupported, "Multi-Region keys are not supported by this version of Strongroom.");
-  return {};
+  return Error(Errc::kInternal, "Origin " + origin + " has no rules.");
+}
+
+std::string NewMultiRegionKeyId() {
+  std::string id = NewUuid();
+  std::erase(id, '-');
+  return "mrk-" + id;
 }
 
 Result<Request> Parse(const aws::Call& call) {
   Request r;
   r.row.account = call.account();
   r.row.region = call.region;
-  r.row.key_id = NewUuid();
   SR_CHECK(ParseSpec(call, r.row));
   SR_CHECK(ParseOrigin(call, r.row));
+  r.row.key_id = r.row.multi_region ? NewMultiRegionKeyId() : NewUuid();
   SR_TRY(r.row.description, call.body.StringOr("Description", ""));
   SR_TRY(r.bypass_lockout_check, call.body.BoolOr("BypassPolicyLockoutSafetyCheck", false));
   SR_TRY(r.tags, call.body.PairList("Tags", "TagKey", "TagValue"));
   SR_TRY(r.row.policy, call.body.StringOr("Policy", DefaultPolicy(call.account())));
   return r;
-}
-
-/// Names the material by public facts of it, so that ciphertexts say which one made them.
-Result<std::string> NewMaterialId(const KeyRow& row) {
-  Bytes fresh(16);
-  SR_CHECK(crypto::Random(fresh));
-  return Hex(crypto::Sha256({AsBytes("strongroom material v1"), AsBytes(row.account), AsBytes(row.key_id), fresh}));
 }
 
 Status Insert(store::Transaction& t, KeyRow& row, const std::vector<Tag>& tags, std::int64_t key_limit) {
@@ -90,21 +110,39 @@ Status Insert(store::Transaction& t, KeyRow& row, const std::vector<Tag>& tags, 
     return Error(Errc::kLimitExceeded,
                  "The account has reached its quota of " + std::to_string(key_limit) + " KMS keys.");
   SR_TRY(row.created_millis, t.NowMillis());
+  for (Material& material : row.materials) material.created_millis = row.created_millis;
+  if (row.multi_region) row.relatives = {row.region};
   SR_CHECK(InsertKey(t, row));
   return PutTags(t, row, tags);
 }
 
+/// Without material: the key waits for its import.
+Task<Result<KeyRow>> CreateEmpty(Kms& kms, Request r) {
+  const std::int64_t limit = kms.limits().keys;
+  auto insert = [row = std::move(r.row), tags = std::move(r.tags), limit](store::Transaction& t) -> Result<KeyRow> {
+    KeyRow made = row;
+    SR_CHECK(Insert(t, made, tags, limit));
+    return made;
+  };
+  co_return co_await kms.database().Run(std::move(insert));
+}
+
 Task<Result<KeyRow>> CreateInDomain(Kms& kms, Request r) {
   SR_CO_TRY(r.row.material_id, NewMaterialId(r.row));
-  auto made = co_await kms.domain().Create(r.row);
+  auto made = co_await kms.domain().Create(r.row, r.row.material_id);
   if (!made.ok() && made.error().code() == Errc::kUnsupported)
     co_return Error(Errc::kUnsupported,
                     "KeySpec " + r.row.spec + " with KeyUsage " + r.row.usage +
                         " is not supported by the cryptographic library of this deployment's HSMs.");
   if (!made.ok()) co_return std::move(made).error();
-  r.row.token = std::move(made->token);
+  r.row.materials.emplace_back();
+  r.row.materials.back().id = r.row.material_id;
+  r.row.materials.back().token = std::move(made->token);
+  // A key of an external key store has no KeyMaterialId to show.
+  if (r.row.xks_key_id) r.row.material_id.clear();
   const std::int64_t limit = kms.limits().keys;
   auto insert = [row = r.row, tags = r.tags, limit](store::Transaction& t) mutable -> Result<KeyRow> {
+    if (row.xks_key_id) SR_CHECK(RequireFreeExternalKey(t, row));
     SR_CHECK(Insert(t, row, tags, limit));
     return row;
   };
@@ -114,6 +152,8 @@ Task<Result<KeyRow>> CreateInDomain(Kms& kms, Request r) {
 /// The store that the key goes into: known, connected, its cluster fit for new keys (spec/kms.md 7.6).
 Task<Result<CustomStores::ViewPtr>> RequireStore(Kms& kms, const KeyRow& row) {
   SR_CO_TRY(auto view, co_await kms.custom_stores().Find(row.account, row.region, *row.custom_key_store_id));
+  if (view->row.external())
+    co_return Error(Errc::kInvalidArgument, "Custom key store " + view->row.store_id + " is not of type AWS_CLOUDHSM.");
   if (view->keys == nullptr) co_return view->Unusable();
   SR_CO_TRY(const auto cluster, co_await kms.clusters().Find(row.account, row.region, view->row.cluster_id));
   if (!cluster || !cluster->spans_two_zones())
@@ -144,7 +184,7 @@ Task<Result<KeyRow>> CreateInCluster(Kms& kms, Request r, CustomStores::ViewPtr 
     return row;
   };
   SR_CO_TRY(KeyRow row, co_await kms.database().Run(std::move(insert)));
-  auto made = co_await view->keys->Create(row);
+  auto made = co_await view->keys->Create(row, "");
   if (!made.ok()) {
     co_await GiveUp(kms, view->keys, row);
     co_return std::move(made).error();
@@ -166,19 +206,23 @@ Task<Result<aws::Reply>> CreateKey(Kms& kms, aws::Call& call) {
   CustomStores::ViewPtr view;
   if (r.row.origin == Origin::kCloudHsm) {
     SR_CO_TRY(view, co_await RequireStore(kms, r.row));
+  } else if (r.row.origin == Origin::kExternalKeyStore) {
+    SR_CO_CHECK(co_await RequireExternalKey(kms, call, r.row));
   }
   SR_CO_CHECK(CheckTags(r.tags));
   SR_CO_CHECK(CheckPolicy(kms.authorizer(), call, r.row.policy, r.row, r.bypass_lockout_check));
   Result<KeyRow> made = Error(Errc::kInternal, "");
   if (view) {
     made = co_await CreateInCluster(kms, std::move(r), view);
+  } else if (r.row.origin == Origin::kExternal) {
+    made = co_await CreateEmpty(kms, std::move(r));
   } else {
     made = co_await CreateInDomain(kms, std::move(r));
   }
   if (!made.ok()) co_return std::move(made).error();
   call.AuditResource(made->Arn());
   aws::Reply reply;
-  reply.Object("KeyMetadata", Metadata(*made, KeyState::kEnabled));
+  reply.Object("KeyMetadata", Metadata(*made, StateOf(*made, true, made->created_millis), made->created_millis));
   co_return reply;
 }
 

@@ -304,7 +304,7 @@ TEST(Domain, ASwappedTokenDoesNotOpen) {
   FakeService service;
   const std::string one = service.NewKey(), two = service.NewKey();
   const Bytes blob = service.Encrypted(one, "hi");
-  service.Sql("UPDATE kms_keys SET token = (SELECT token FROM kms_keys WHERE key_id = $1) WHERE key_id = $2",
+  service.Sql("UPDATE kms_materials SET token = (SELECT token FROM kms_materials WHERE key_id = $1) WHERE key_id = $2",
               {two, one});
   EXPECT_FALSE(service.Call("Decrypt", {{"CiphertextBlob", Base64(blob)}}).ok());
   EXPECT_FALSE(service.Call("Encrypt", {{"KeyId", one}, {"Plaintext", B64("hi")}}).ok());

@@ -1,4 +1,5 @@
 // Source: AWS KMS API Reference, "Decrypt"; spec/kms.md 3.1, 3.9.
+#include "kms/attestation/recipient.h"
 #include "kms/ciphertext.h"
 #include "kms/ops/all.h"
 
@@ -36,6 +37,7 @@ Task<Result<aws::Reply>> JudgePermission(Kms& kms, const aws::Call& call, const 
 Task<Result<aws::Reply>> Decrypt(Kms& kms, aws::Call& call) {
   SR_CO_TRY(Request r, Parse(call));
   if (r.ignore_ciphertext) co_return co_await JudgePermission(kms, call, r.from);
+  SR_CO_TRY(const auto recipient, TakeRecipient(kms, call));
   const auto blob = ParseBlob(r.from.blob);
   const ParsedBlob* const parsed = blob.ok() ? &*blob : nullptr;
   SR_CO_TRY(KeyPtr found, co_await FindSourceKey(kms, call, r.from, parsed));
@@ -43,20 +45,21 @@ Task<Result<aws::Reply>> Decrypt(Kms& kms, aws::Call& call) {
   if (!used.ok()) co_return SourceRefused(r.from, used.error());
   const UsableKey& usable = *used;
   const Key& key = *usable.key;
-  SR_CO_CHECK(CheckSource(r.from, key, parsed));
+  SR_CO_TRY(const KeyMaterial* const material, CheckSource(r.from, key, parsed));
   SecretBuffer plaintext;
   if (key.symmetric()) {
-    SR_CO_TRY(plaintext,
-              co_await usable.store(kms).Open(key, blob->header_bytes, r.from.canonical_context, blob->sealed));
+    SR_CO_TRY(plaintext, co_await usable.store(kms).Open(key, *material, blob->header_bytes, r.from.canonical_context,
+                                                         blob->sealed));
   } else {
     SR_CO_TRY(plaintext, co_await usable.store(kms).Decrypt(key, r.from.algorithm, r.from.blob));
   }
   if (r.dry_run) co_return DryRunPassed();
   aws::Reply reply;
-  reply.Text("KeyId", key.arn)
-      .Secret("Plaintext", std::move(plaintext))
-      .Text("EncryptionAlgorithm", std::move(r.from.algorithm));
-  if (key.symmetric() && !key.row.material_id.empty()) reply.Text("KeyMaterialId", key.row.material_id);
+  reply.Text("KeyId", key.arn);
+  SR_CO_CHECK(AddSecret(reply, recipient, "Plaintext", std::move(plaintext)));
+  reply.Text("EncryptionAlgorithm", std::move(r.from.algorithm));
+  const std::string_view material_id = key.MaterialIdText(*material);
+  if (!recipient && !material_id.empty()) reply.Text("KeyMaterialId", std::string(material_id));
   co_return reply;
 }
 

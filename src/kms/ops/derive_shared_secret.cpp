@@ -1,5 +1,6 @@
 // Source: AWS KMS API Reference, "DeriveSharedSecret"; spec/kms.md 3.6.
 #include "crypto/kms_algorithms.h"
+#include "kms/attestation/recipient.h"
 #include "kms/ops/all.h"
 #include "kms/pipeline.h"
 
@@ -21,19 +22,17 @@ Task<Result<aws::Reply>> DeriveSharedSecret(Kms& kms, aws::Call& call) {
   SR_CO_TRY(const std::string algorithm, call.body.RequiredString("KeyAgreementAlgorithm"));
   SR_CO_TRY(const Bytes peer, call.body.RequiredBlob("PublicKey"));
   SR_CO_TRY(const bool dry_run, call.body.BoolOr("DryRun", false));
-  if (call.body.Has("Recipient"))
-    co_return Error(Errc::kUnsupported, "This deployment answers no attested recipients.");
-  const KeyRules rules{.states = kOnlyEnabled, .usage = "KEY_AGREEMENT"};
+  SR_CO_TRY(const auto recipient, TakeRecipient(kms, call));
+  const KeyRules rules{.states = kUsable, .usage = "KEY_AGREEMENT"};
   SR_CO_TRY(const UsableKey usable, co_await UseKey(kms, call, std::move(key_id), rules));
   SR_CO_CHECK(RequireAlgorithm(*usable.key, algorithm));
   SR_CO_CHECK(RequirePeer(*usable.key, peer));
   if (dry_run) co_return DryRunPassed();
   SR_CO_TRY(SecretBuffer shared, co_await usable.store(kms).DeriveSharedSecret(*usable.key, algorithm, peer));
   aws::Reply reply;
-  reply.Text("KeyId", usable.key->arn)
-      .Secret("SharedSecret", std::move(shared))
-      .Text("KeyAgreementAlgorithm", algorithm)
-      .Text("KeyOrigin", std::string(Name(usable.key->row.origin)));
+  reply.Text("KeyId", usable.key->arn);
+  SR_CO_CHECK(AddSecret(reply, recipient, "SharedSecret", std::move(shared)));
+  reply.Text("KeyAgreementAlgorithm", algorithm).Text("KeyOrigin", std::string(Name(usable.key->row.origin)));
   co_return reply;
 }
 

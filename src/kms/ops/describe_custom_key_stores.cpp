@@ -8,16 +8,26 @@
 namespace strongroom::kms {
 namespace {
 
+aws::Reply ShowProxy(const ProxyRow& proxy) {
+  aws::Reply shown;
+  shown.Text("Connectivity", proxy.connectivity)
+      .Text("AccessKeyId", proxy.access_key_id)
+      .Text("UriEndpoint", proxy.endpoint)
+      .Text("UriPath", proxy.path);
+  if (!proxy.vpc_service.empty()) shown.Text("VpcEndpointServiceName", proxy.vpc_service);
+  if (!proxy.vpc_owner.empty()) shown.Text("VpcEndpointServiceOwner", proxy.vpc_owner);
+  return shown;
+}
+
 aws::Reply Show(const CustomStoreRow& row) {
   aws::Reply entry;
-  entry.Text("CustomKeyStoreId", row.store_id)
-      .Text("CustomKeyStoreName", row.name)
-      .Text("CloudHsmClusterId", row.cluster_id)
-      .Text("TrustAnchorCertificate", row.trust_anchor)
-      .Text("ConnectionState", std::string(Name(row.state)));
+  entry.Text("CustomKeyStoreId", row.store_id).Text("CustomKeyStoreName", row.name);
+  if (!row.external()) entry.Text("CloudHsmClusterId", row.cluster_id).Text("TrustAnchorCertificate", row.trust_anchor);
+  entry.Text("ConnectionState", std::string(Name(row.state)));
   if (row.state == ConnectionState::kFailed)
     entry.Text("ConnectionErrorCode", row.error_code.value_or("INTERNAL_ERROR"));
   entry.Timestamp("CreationDate", ToWallTime(row.created_millis)).Text("CustomKeyStoreType", row.type);
+  if (row.external()) entry.Object("XksProxyConfiguration", ShowProxy(row.proxy));
   return entry;
 }
 

@@ -10,7 +10,7 @@ Task<Result<aws::Reply>> DescribeKey(Kms& kms, aws::Call& call) {
   SR_CO_TRY(std::string key_id, call.body.RequiredString("KeyId"));
   SR_CO_TRY(const UsableKey usable, co_await UseKey(kms, call, std::move(key_id), {}));
   aws::Reply reply;
-  reply.Object("KeyMetadata", Metadata(usable.key->row, usable.state));
+  reply.Object("KeyMetadata", Metadata(usable.key->row, usable.state, ToMillis(call.time)));
   co_return reply;
 }
 

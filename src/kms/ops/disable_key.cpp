@@ -7,13 +7,13 @@ namespace {
 
 Task<Result<aws::Reply>> DisableKey(Kms& kms, aws::Call& call) {
   SR_CO_TRY(std::string key_id, call.body.RequiredString("KeyId"));
-  const KeyRules rules{.forms = IdForms::kKeyOnly, .states = kNotPendingDeletion};
+  const KeyRules rules{.forms = IdForms::kKeyOnly, .states = kSwitchable};
   SR_CO_TRY(UsableKey usable, co_await UseKey(kms, call, std::move(key_id), rules));
   ChangeRow change = [](store::Transaction&, KeyRow& row) -> Status {
     row.enabled = false;
     return {};
   };
-  SR_CO_CHECK(co_await ChangeKey(kms, std::move(usable.key), kNotPendingDeletion, std::move(change)));
+  SR_CO_CHECK(co_await ChangeKey(kms, std::move(usable.key), kSwitchable, std::move(change)));
   co_return aws::Reply::NoBody();
 }
 

@@ -21,7 +21,7 @@ Result<Request> Parse(const aws::Call& call) {
 
 Task<Result<aws::Reply>> Encrypt(Kms& kms, aws::Call& call) {
   SR_CO_TRY(Request r, Parse(call));
-  const KeyRules rules{.states = kOnlyEnabled, .usage = "ENCRYPT_DECRYPT"};
+  const KeyRules rules{.states = kUsable, .usage = "ENCRYPT_DECRYPT"};
   SR_CO_TRY(const UsableKey usable, co_await UseKey(kms, call, std::move(r.key_id), rules, &r.options.context));
   SR_CO_TRY(const std::string algorithm, call.body.StringOr("EncryptionAlgorithm", "SYMMETRIC_DEFAULT"));
   SR_CO_CHECK(RequireAlgorithm(*usable.key, algorithm));

@@ -1,4 +1,5 @@
 // Source: AWS KMS API Reference, "GenerateRandom".
+#include "kms/attestation/recipient.h"
 #include "kms/ops/all.h"
 #include "kms/pipeline.h"
 
@@ -8,8 +9,7 @@ namespace {
 Task<Result<aws::Reply>> GenerateRandom(Kms& kms, aws::Call& call) {
   SR_CO_TRY(const auto size, call.body.OptionalInt("NumberOfBytes"));
   if (!size) co_return Error(Errc::kInvalidArgument, "NumberOfBytes is required.");
-  if (call.body.Has("Recipient"))
-    co_return Error(Errc::kUnsupported, "This deployment answers no attested recipients.");
+  SR_CO_TRY(const auto recipient, TakeRecipient(kms, call));
   SR_CO_TRY(const auto store_id, call.body.OptionalString("CustomKeyStoreId"));
   SR_CO_CHECK(AuthorizeCall(kms, call, nullptr));
   CustomStores::ViewPtr view;
@@ -17,12 +17,14 @@ Task<Result<aws::Reply>> GenerateRandom(Kms& kms, aws::Call& call) {
   if (store_id) {
     SR_CO_TRY(view,
               co_await kms.custom_stores().Find(std::string(call.account()), std::string(call.region), *store_id));
+    if (view->row.external())
+      co_return Error(Errc::kUnsupported, "An external key store does not generate random byte strings.");
     if (view->keys == nullptr) co_return view->Unusable();
     store = view->keys.get();
   }
   SR_CO_TRY(SecretBuffer bytes, co_await store->GenerateRandom(static_cast<std::uint32_t>(*size)));
   aws::Reply reply;
-  reply.Secret("Plaintext", std::move(bytes));
+  SR_CO_CHECK(AddSecret(reply, recipient, "Plaintext", std::move(bytes)));
   co_return reply;
 }
 

@@ -14,7 +14,7 @@ bool HasPublicHalf(const KeyRow& row) {
 
 Task<Result<aws::Reply>> GetPublicKey(Kms& kms, aws::Call& call) {
   SR_CO_TRY(std::string key_id, call.body.RequiredString("KeyId"));
-  const KeyRules rules{.states = kOnlyEnabled};
+  const KeyRules rules{.states = kUsable};
   SR_CO_TRY(const UsableKey usable, co_await UseKey(kms, call, std::move(key_id), rules));
   const KeyRow& row = usable.key->row;
   if (!HasPublicHalf(row))

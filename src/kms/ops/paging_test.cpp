@@ -27,6 +27,7 @@ const Row kRows[] = {
     {"ListRetirableGrants", "Grants", "GrantId", {{"RetiringPrincipal", kRoot}}, 3},
     {"ListResourceTags", "Tags", "TagKey", {{"KeyId", "KEY"}}, 3},
     {"ListKeyPolicies", "PolicyNames", "", {{"KeyId", "KEY"}}, 1},
+    {"ListKeyRotations", "Rotations", "KeyMaterialId", {{"KeyId", "KEY"}}, 3},
     {"DescribeCustomKeyStores", "CustomKeyStores", "CustomKeyStoreId", {}, 1},
 };
 
@@ -42,6 +43,7 @@ class World {
       service_.Call("CreateAlias", {{"AliasName", "alias/" + number}, {"TargetKeyId", key_}});
       const json::object tag{{"TagKey", number}, {"TagValue", "v"}};
       service_.Call("TagResource", {{"KeyId", key_}, {"Tags", json::array{tag}}});
+      service_.Call("RotateKeyOnDemand", {{"KeyId", key_}});
       service_.Call(
           "CreateGrant",
           {{"KeyId", key_}, {"GranteePrincipal", kRoot}, {"RetiringPrincipal", kRoot}, {"Operations", {"Encrypt"}}});

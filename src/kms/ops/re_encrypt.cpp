@@ -49,17 +49,24 @@ Task<Result<aws::Reply>> JudgePermission(Kms& kms, const aws::Call& call, const 
   co_return DryRunPassed();
 }
 
-Task<Result<UsableKey>> UseSource(Kms& kms, aws::Call& call, const Ciphertext& from, const ParsedBlob* blob) {
+struct Source {
+  UsableKey usable;
+  const KeyMaterial* material = nullptr;  // of that key
+};
+
+Task<Result<Source>> UseSource(Kms& kms, aws::Call& call, const Ciphertext& from, const ParsedBlob* blob) {
   SR_CO_TRY(KeyPtr key, co_await FindSourceKey(kms, call, from, blob));
   auto used = co_await UseKnownKey(kms, call, std::move(key), kSourceRules, &from.context);
   if (!used.ok()) co_return SourceRefused(from, std::move(used).error());
-  SR_CO_CHECK(CheckSource(from, *used->key, blob));
-  co_return used;
+  Source source;
+  SR_CO_TRY(source.material, CheckSource(from, *used->key, blob));
+  source.usable = std::move(*used);
+  co_return source;
 }
 
 /// The destination's checks, once those of the source have passed.
 Task<Result<UsableKey>> UseDestination(Kms& kms, aws::Call& call, const Destination& to) {
-  const KeyRules rules{.states = kOnlyEnabled, .usage = "ENCRYPT_DECRYPT", .action = kTo};
+  const KeyRules rules{.states = kUsable, .usage = "ENCRYPT_DECRYPT", .action = kTo};
   SR_CO_TRY(UsableKey usable, co_await UseKey(kms, call, to.key_id, rules, &to.context));
   SR_CO_CHECK(RequireAlgorithm(*usable.key, to.algorithm));
   SR_CO_CHECK(RequireNoContext(*usable.key, to.context));
@@ -67,13 +74,15 @@ Task<Result<UsableKey>> UseDestination(Kms& kms, aws::Call& call, const Destinat
 }
 
 /// Through this process, for keys in two clusters.
-Task<Result<Bytes>> AcrossStores(Kms& kms, const Request& r, const ParsedBlob* blob, const UsableKey& source,
+Task<Result<Bytes>> AcrossStores(Kms& kms, const Request& r, const ParsedBlob* blob, const Source& from_source,
                                  const UsableKey& destination) {
+  const UsableKey& source = from_source.usable;
   SecretBuffer plaintext;
   KeyStore& from = source.store(kms);
   KeyStore& to = destination.store(kms);
   if (source.key->symmetric()) {
-    SR_CO_TRY(plaintext, co_await from.Open(*source.key, blob->header_bytes, r.from.canonical_context, blob->sealed));
+    SR_CO_TRY(plaintext, co_await from.Open(*source.key, *from_source.material, blob->header_bytes,
+                                            r.from.canonical_context, blob->sealed));
   } else {
     SR_CO_TRY(plaintext, co_await from.Decrypt(*source.key, r.from.algorithm, r.from.blob));
   }
@@ -84,15 +93,17 @@ Task<Result<Bytes>> AcrossStores(Kms& kms, const Request& r, const ParsedBlob* b
   co_return co_await to.Encrypt(*destination.key, r.to.algorithm, std::move(plaintext));
 }
 
-Task<Result<Bytes>> InOneStore(Kms& kms, const Request& r, const ParsedBlob* blob, const UsableKey& source,
+Task<Result<Bytes>> InOneStore(Kms& kms, const Request& r, const ParsedBlob* blob, const Source& from_source,
                                const UsableKey& destination) {
-  SealSide from{source.key.get(), r.from.algorithm, {}, r.from.canonical_context};
+  const UsableKey& source = from_source.usable;
+  SealSide from{source.key.get(), from_source.material, r.from.algorithm, {}, r.from.canonical_context};
   ByteView sealed = r.from.blob;
   if (source.key->symmetric()) {
     from.header = blob->header_bytes;
     sealed = blob->sealed;
   }
-  const SealSide to{destination.key.get(), r.to.algorithm, destination.key->blob_header, r.to.canonical_context};
+  const Key& into = *destination.key;
+  const SealSide to{&into, &into.current(), r.to.algorithm, into.blob_header, r.to.canonical_context};
   co_return co_await source.store(kms).ReSeal(from, sealed, to);
 }
 
@@ -101,13 +112,14 @@ Task<Result<aws::Reply>> ReEncrypt(Kms& kms, aws::Call& call) {
   if (r.ignore_ciphertext) co_return co_await JudgePermission(kms, call, r);
   const auto parsed = ParseBlob(r.from.blob);
   const ParsedBlob* const blob = parsed.ok() ? &*parsed : nullptr;
-  SR_CO_TRY(const UsableKey source, co_await UseSource(kms, call, r.from, blob));
+  SR_CO_TRY(const Source from_source, co_await UseSource(kms, call, r.from, blob));
+  const UsableKey& source = from_source.usable;
   SR_CO_TRY(const UsableKey destination, co_await UseDestination(kms, call, r.to));
   Bytes made;
   if (&source.store(kms) == &destination.store(kms)) {
-    SR_CO_TRY(made, co_await InOneStore(kms, r, blob, source, destination));
+    SR_CO_TRY(made, co_await InOneStore(kms, r, blob, from_source, destination));
   } else {
-    SR_CO_TRY(made, co_await AcrossStores(kms, r, blob, source, destination));
+    SR_CO_TRY(made, co_await AcrossStores(kms, r, blob, from_source, destination));
   }
   if (r.dry_run) co_return DryRunPassed();
   aws::Reply reply;
@@ -116,11 +128,11 @@ Task<Result<aws::Reply>> ReEncrypt(Kms& kms, aws::Call& call) {
       .Text("KeyId", destination.key->arn)
       .Text("SourceEncryptionAlgorithm", r.from.algorithm)
       .Text("DestinationEncryptionAlgorithm", r.to.algorithm);
-  const auto material = [&reply](std::string_view name, const Key& key) {
-    if (key.symmetric() && !key.row.material_id.empty()) reply.Text(name, key.row.material_id);
+  const auto material = [&reply](std::string_view name, std::string_view id) {
+    if (!id.empty()) reply.Text(name, std::string(id));
   };
-  material("SourceKeyMaterialId", *source.key);
-  material("DestinationKeyMaterialId", *destination.key);
+  material("SourceKeyMaterialId", source.key->MaterialIdText(*from_source.material));
+  material("DestinationKeyMaterialId", destination.key->MaterialIdText(destination.key->current()));
   co_return reply;
 }
 

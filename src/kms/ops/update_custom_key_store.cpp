@@ -2,6 +2,7 @@
 #include "kms/keystore/requests.h"
 #include "kms/ops/all.h"
 #include "kms/pipeline.h"
+#include "kms/xks/store_changes.h"
 
 namespace strongroom::kms {
 namespace {
@@ -15,13 +16,19 @@ struct Request {
 Result<Request> Parse(const aws::Call& call) {
   Request r;
   SR_TRY(r.store_id, call.body.RequiredString("CustomKeyStoreId"));
-  SR_CHECK(RequireCloudHsmMembers(call));
   SR_TRY(r.name, call.body.OptionalString("NewCustomKeyStoreName"));
   SR_TRY(r.cluster_id, call.body.OptionalString("CloudHsmClusterId"));
   SR_TRY(r.password, call.body.OptionalSecretText("KeyStorePassword"));
-  if (!r.name && !r.cluster_id && !r.password)
-    return Error(Errc::kInvalidArgument, "Specify at least one member to update.");
   return r;
+}
+
+Status RequireSomeMember(const aws::Call& call) {
+  for (const std::string_view member :
+       {"NewCustomKeyStoreName", "KeyStorePassword", "CloudHsmClusterId", "XksProxyUriEndpoint", "XksProxyUriPath",
+        "XksProxyVpcEndpointServiceName", "XksProxyVpcEndpointServiceOwner", "XksProxyAuthenticationCredential",
+        "XksProxyConnectivity"})
+    if (call.body.Has(member)) return {};
+  return Error(Errc::kInvalidArgument, "Specify at least one member to update.");
 }
 
 Status RequireChangeable(const CustomStoreRow& row, bool only_name) {
@@ -46,10 +53,15 @@ Task<Status> RequireRelated(Kms& kms, const aws::Call& call, const CustomStoreRo
 }
 
 Task<Result<aws::Reply>> UpdateCustomKeyStore(Kms& kms, aws::Call& call) {
-  SR_CO_TRY(Request r, Parse(call));
+  SR_CO_TRY(const std::string store_id, call.body.RequiredString("CustomKeyStoreId"));
+  SR_CO_CHECK(RequireSomeMember(call));
   SR_CO_CHECK(AuthorizeCall(kms, call, nullptr));
+  // The store's type decides which members there are.
+  SR_CO_TRY(CustomStoreRow known, co_await FindCustomStore(kms, call, store_id));
+  if (known.external()) co_return co_await UpdateExternalStore(kms, call, std::move(known));
+  SR_CO_CHECK(RequireCloudHsmMembers(call));
+  SR_CO_TRY(Request r, Parse(call));
   const bool only_name = !r.cluster_id && !r.password;
-  SR_CO_TRY(const CustomStoreRow known, co_await FindCustomStore(kms, call, r.store_id));
   SR_CO_CHECK(RequireChangeable(known, only_name));
   if (r.cluster_id) {
     SR_CO_CHECK(co_await RequireRelated(kms, call, known, *r.cluster_id));

@@ -55,10 +55,11 @@ double RateOfPair(std::string_view spec) {
 
 }  // namespace
 
-Status RequestRates::Take(const aws::Call& call, std::string_view group, double rate) {
+Status RequestRates::TakeIn(std::string_view account, std::string_view region, std::string_view group, double rate,
+                            double tokens) {
   std::string name;
-  name.reserve(call.account().size() + call.region.size() + group.size() + 2);
-  name.append(call.account()).append(1, '|').append(call.region).append(1, '|').append(group);
+  name.reserve(account.size() + region.size() + group.size() + 2);
+  name.append(account).append(1, '|').append(region).append(1, '|').append(group);
   Shard& shard = shards_[std::hash<std::string>{}(name) % shards_.size()];
   const Clock::time_point now = now_();
   const std::lock_guard lock(shard.mutex);
@@ -67,12 +68,23 @@ Status RequestRates::Take(const aws::Call& call, std::string_view group, double 
   const std::chrono::duration<double> since = fresh ? std::chrono::seconds(1) : now - bucket.filled;
   bucket.tokens = std::min(rate, bucket.tokens + std::max(0.0, since.count()) * rate);
   bucket.filled = now;
-  if (bucket.tokens >= 1) {
-    bucket.tokens -= 1;
+  if (bucket.tokens >= tokens) {
+    bucket.tokens -= tokens;
     return {};
   }
   return Error(Errc::kThrottled,
                "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.");
+}
+
+/// What makes or changes a key in another Region counts there, too: a replica as two CreateKeys.
+Status RequestRates::TakeInOtherRegion(const aws::Call& call) {
+  if (call.operation == "ReplicateKey") {
+    SR_TRY(const std::string region, call.body.RequiredString("ReplicaRegion"));
+    return TakeIn(call.account(), region, "CreateKey", kAllOthers, 2);
+  }
+  if (call.operation != "UpdatePrimaryRegion") return {};
+  SR_TRY(const std::string region, call.body.RequiredString("PrimaryRegion"));
+  return TakeIn(call.account(), region, call.operation, kAllOthers);
 }
 
 Status RequestRates::Admit(const aws::Call& call) {
@@ -86,7 +98,8 @@ Status RequestRates::Admit(const aws::Call& call) {
     return TakeSymmetric(call, store);
   }
   if (std::ranges::find(kOnKey, call.operation) != kOnKey.end()) return {};
-  return Take(call, call.operation, RateOfOperation(call.operation));
+  SR_CHECK(Take(call, call.operation, RateOfOperation(call.operation)));
+  return TakeInOtherRegion(call);
 }
 
 Status RequestRates::TakeSymmetric(const aws::Call& call, const std::string& store_id) {

@@ -47,7 +47,12 @@ class RequestRates {
     std::unordered_map<std::string, Bucket> buckets;
   };
   Status TakeSymmetric(const aws::Call& call, const std::string& store_id);
-  Status Take(const aws::Call& call, std::string_view group, double rate);
+  Status Take(const aws::Call& call, std::string_view group, double rate) {
+    return TakeIn(call.account(), call.region, group, rate);
+  }
+  Status TakeIn(std::string_view account, std::string_view region, std::string_view group, double rate,
+                double tokens = 1);
+  Status TakeInOtherRegion(const aws::Call& call);
 
   const bool on_;
   const std::function<Clock::time_point()> now_;

@@ -101,6 +101,19 @@ TEST_P(RateTable, LetsThroughOneSecondsWorthAndThenTheRate) {
 INSTANTIATE_TEST_SUITE_P(RequestRates, RateTable, ::testing::ValuesIn(kRows),
                          [](const auto& row) { return row.param.name; });
 
+TEST(RequestRates, OfMultiRegionKeysCountInBothRegions) {
+  Caller caller(Throttling::kAws);
+  const auto make = [&](std::string_view region) {
+    return caller.Try(10, "CreateKey", "", "", {}, "111122223333", region);
+  };
+  EXPECT_EQ(caller.Try(10, "ReplicateKey", "", "", {{"ReplicaRegion", "us-east-1"}}), 2);
+  EXPECT_EQ(make("us-east-1"), 1) << "each replica counts as two keys made there";
+  EXPECT_EQ(make("eu-central-1"), 5);
+  EXPECT_EQ(caller.Try(3, "UpdatePrimaryRegion", "", "", {{"PrimaryRegion", "us-east-1"}}), 3);
+  EXPECT_EQ(caller.Try(9, "UpdatePrimaryRegion", "", "", {{"PrimaryRegion", "us-west-2"}}, "111122223333", "us-east-1"),
+            2);
+}
+
 TEST(RequestRates, AreSharedWithinAGroupAndNotBeyondIt) {
   Caller caller(Throttling::kAws);
   EXPECT_EQ(caller.Try(6'000, "Encrypt"), 6'000);

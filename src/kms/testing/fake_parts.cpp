@@ -58,6 +58,8 @@ Task<Result<SecretBuffer>> FakeSealer::Open(std::string purpose, std::string nam
   co_return crypto::Open(key_, AsBytes("fake sealer"), Bound(purpose, name), sealed);
 }
 
+Task<Result<bool>> FakeSealer::Renew(std::uint32_t newest) { co_return generation_.exchange(newest) != newest; }
+
 std::shared_ptr<const ports::Credential> FakeCredentials::Find(std::string_view access_key_id) const {
   auto found = std::make_shared<ports::Credential>();
   ports::Caller& caller = found->caller;

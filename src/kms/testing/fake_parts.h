@@ -33,6 +33,7 @@ class FakeSealer final : public ports::Sealer {
   FakeSealer();
   Task<Result<Bytes>> Seal(std::string purpose, std::string name, SecretBuffer plaintext) override;
   Task<Result<SecretBuffer>> Open(std::string purpose, std::string name, Bytes sealed) override;
+  Task<Result<bool>> Renew(std::uint32_t newest) override;
   /// The next `count` calls find nobody there.
   void FailNext(int count) { failures_ = count; }
 
@@ -40,6 +41,7 @@ class FakeSealer final : public ports::Sealer {
   Status There();
   SecretBuffer key_;
   std::atomic<int> failures_{0};
+  std::atomic<std::uint32_t> generation_{1};
 };
 
 /// Access keys of any principal, one secret for all: "AKIA" and an account's id for its root user, a user's with
@@ -83,6 +85,7 @@ inline constexpr std::string_view kAccount = "111122223333";
 inline constexpr std::string_view kOtherAccount = "444455556666";
 inline constexpr std::string_view kRegion = "eu-central-1";
 inline constexpr std::string_view kOtherRegion = "us-east-1";
+inline constexpr std::string_view kThirdRegion = "us-west-2";
 inline constexpr std::string_view kClusterId = "cluster-abcdefghijk";
 
 }  // namespace strongroom::kms::testing

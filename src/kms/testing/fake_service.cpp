@@ -60,6 +60,10 @@ class LogCatcher {
   std::ostringstream text_;
 };
 
+std::vector<std::string> Regions() {
+  return {std::string(kRegion), std::string(kOtherRegion), std::string(kThirdRegion)};
+}
+
 /// One signed request as the HTTP server would hand it on.
 struct SignedRequest {
   std::string bytes;
@@ -165,11 +169,14 @@ void FakeService::StartProcess(bool start) {
                             SR_TRY(auto context, channel::InnerClient(inner));
                             return hsm_client::ClientTrust{pki_.OuterClientContext(), std::move(context)};
                           },
+                          .regions = Regions(),
                           .limits = limits_,
                           .sm2 = sm2_,
+                          .attestation = attestation_,
+                          .xks = xks_,
                           .stop_patience = stop_patience_}));
   aws::DispatcherConfig config;
-  config.regions = {std::string(kRegion), std::string(kOtherRegion)};
+  config.regions = Regions();
   config.credentials = &credentials_;
   config.services = {Describe(*p.kms)};
   p.dispatcher = Must(aws::Dispatcher::Create(std::move(config)));
@@ -178,6 +185,14 @@ void FakeService::StartProcess(bool start) {
 }
 void FakeService::RestartWithSm2() {
   sm2_ = true;
+  Restart(false);
+}
+void FakeService::RestartTrusting(std::shared_ptr<const AttestationVerifier> attestation) {
+  attestation_ = std::move(attestation);
+  Restart(false);
+}
+void FakeService::RestartReachingProxies(const xks::Options& options) {
+  xks_ = Must(xks::Network::Make(options));
   Restart(false);
 }
 void FakeService::Restart(bool start) {

@@ -73,6 +73,10 @@ class FakeService {
 
   /// Starts another process that has SM2, which is off unless said.
   void RestartWithSm2();
+  /// Starts another process that trusts these attestation roots.
+  void RestartTrusting(std::shared_ptr<const AttestationVerifier> attestation);
+  /// Starts another process that reaches external key store proxies by these options.
+  void RestartReachingProxies(const xks::Options& options);
   /// How long the processes started from now on wait at their end for what is under way.
   void SetStopPatience(std::chrono::milliseconds patience) { stop_patience_ = patience; }
 
@@ -87,6 +91,8 @@ class FakeService {
 
   Limits limits_;
   bool sm2_ = false;
+  std::shared_ptr<const AttestationVerifier> attestation_;
+  std::shared_ptr<const xks::Network> xks_;
   std::chrono::milliseconds stop_patience_{20'000};
   channel::testing::TestPki pki_;
   TemporaryDirectory directory_of_files_;

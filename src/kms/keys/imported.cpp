@@ -1,0 +1,173 @@
+#include "kms/keys/imported.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "kms/keys/material_rows.h"
+
+namespace strongroom::kms {
+namespace {
+
+constexpr std::int64_t kBatch = 100;
+constexpr MaterialState kWaits = MaterialState::kPendingMultiRegionImportAndRotation;
+
+Material* Find(KeyRow& row, const std::string& id) {
+  const auto found = std::ranges::find(row.materials, id, &Material::id);
+  return found == row.materials.end() ? nullptr : &*found;
+}
+
+Error Incorrect(const KeyRow& key) {
+  return Error(Errc::kIncorrectKeyMaterial, "The key material is not one of " + key.Arn() + ".");
+}
+
+/// A material that comes next waits until every Region has it.
+Status SettlePending(store::Transaction& t, std::vector<KeyRow>& set, const std::string& id, std::int64_t now) {
+  const bool everywhere = std::ranges::all_of(set, [&](KeyRow& row) {
+    const Material* material = Find(row, id);
+    return material != nullptr && material->usable(now);
+  });
+  for (KeyRow& row : set) {
+    Material* material = Find(row, id);
+    if (material == nullptr || material->permanent()) continue;
+    material->state = everywhere ? MaterialState::kPendingRotation : kWaits;
+    SR_CHECK(UpdateMaterial(t, row, *material));
+  }
+  return {};
+}
+
+Status PlaceNew(store::Transaction& t, std::vector<KeyRow>& set, const Import& import, std::int64_t now) {
+  KeyRow& key = set.front();
+  if (Find(key, import.id) != nullptr)
+    return Error(Errc::kIncorrectKeyMaterial,
+                 "Key material (id: " + import.id + ") has been imported into " + key.Arn() + " before.");
+  const auto pending = std::ranges::find_if(key.materials, [](const Material& m) { return !m.permanent(); });
+  if (pending != key.materials.end())
+    return Error(Errc::kInvalidState, "New key material (id: " + import.id + ") cannot be imported into KMS key " +
+                                          key.Arn() + ", because another key material (id: " + pending->id +
+                                          ") is pending rotation.");
+  const bool first = key.materials.empty();
+  for (KeyRow& row : set) {
+    Material material;
+    material.id = import.id;
+    material.position = NextPosition(row);
+    material.state = first ? MaterialState::kCurrent : kWaits;
+    material.created_millis = now;
+    if (&row == &key) {
+      material.token = import.token;
+      material.description = import.description.value_or("");
+      material.valid_to_millis = import.valid_to_millis;
+    }
+    SR_CHECK(InsertMaterial(t, row, material));
+    row.materials.push_back(std::move(material));
+    if (first) row.material_id = import.id;
+  }
+  return SettlePending(t, set, import.id, now);
+}
+
+Status PlaceExisting(store::Transaction& t, std::vector<KeyRow>& set, const Import& import, std::int64_t now) {
+  KeyRow& key = set.front();
+  Material* material = Find(key, import.id);
+  if (material == nullptr || (import.expected_id && *import.expected_id != import.id)) return Incorrect(key);
+  material->token = import.token;
+  material->valid_to_millis = import.valid_to_millis;
+  if (import.description) material->description = *import.description;
+  SR_CHECK(UpdateMaterial(t, key, *material));
+  return material->permanent() ? Status{} : SettlePending(t, set, import.id, now);
+}
+
+Import::Type TypeOf(const KeyRow& key, std::optional<Import::Type> type) {
+  return type.value_or(key.materials.empty() ? Import::Type::kNew : Import::Type::kExisting);
+}
+
+}  // namespace
+
+Status RequireImported(const KeyRow& row) {
+  if (row.origin == Origin::kExternal) return {};
+  return Error(Errc::kUnsupported,
+               row.Arn() + " origin is " + std::string(Name(row.origin)) + " which is not valid for this operation.");
+}
+
+Status CheckImportType(const KeyRow& key, std::optional<Import::Type> type) {
+  if (TypeOf(key, type) == Import::Type::kExisting) return {};
+  SR_CHECK(RequirePrimary(key));
+  if (key.materials.empty() || key.symmetric()) return {};
+  return Error(Errc::kUnsupported, "New key material cannot be imported into " + key.Arn() +
+                                       ": only symmetric encryption keys can have more than one key material.");
+}
+
+Status PlaceMaterial(store::Transaction& t, std::vector<KeyRow>& set, const Import& import, std::int64_t now_millis) {
+  KeyRow& key = set.front();
+  SR_CHECK(CheckImportType(key, import.type));
+  const bool was_there = key.HasMaterial(now_millis);
+  if (TypeOf(key, import.type) == Import::Type::kNew) {
+    SR_CHECK(PlaceNew(t, set, import, now_millis));
+  } else {
+    SR_CHECK(PlaceExisting(t, set, import, now_millis));
+  }
+  if (!was_there && key.HasMaterial(now_millis)) key.enabled = true;
+  return {};
+}
+
+Result<bool> RemoveMaterial(store::Transaction& t, std::vector<KeyRow>& set, const std::string& id) {
+  KeyRow& key = set.front();
+  Material* material = Find(key, id);
+  if (material == nullptr) return false;
+  const bool was_there = !material->token.empty();
+  if (!material->permanent() && !key.replica()) {
+    for (KeyRow& row : set) {
+      SR_CHECK(DeleteMaterial(t, row, id));
+      std::erase_if(row.materials, [&](const Material& m) { return m.id == id; });
+    }
+    return was_there;
+  }
+  material->token.clear();
+  material->valid_to_millis.reset();
+  SR_CHECK(UpdateMaterial(t, key, *material));
+  if (!material->permanent()) SR_CHECK(SettlePending(t, set, id, 0));
+  return was_there;
+}
+
+Task<void> ExpireMaterials(Kms& kms) {
+  auto due = [](store::Transaction& t) -> Result<std::vector<KeyRow>> {
+    SR_TRY(const std::int64_t now, t.NowMillis());
+    SR_TRY(const auto rows,
+           t.Query("SELECT DISTINCT account_id, region, key_id FROM kms_materials WHERE valid_to <= $1 "
+                   "LIMIT $2",
+                   {now, kBatch}));
+    std::vector<KeyRow> keys;
+    for (const store::Row& row : rows) {
+      KeyRow& key = keys.emplace_back();
+      key.account = row.Text(0);
+      key.region = row.Text(1);
+      key.key_id = row.Text(2);
+    }
+    return keys;
+  };
+  auto keys = co_await kms.database().RunRead(std::move(due));
+  if (!keys.ok()) co_return;
+  for (const KeyRow& key : *keys) {
+    if (kms.background().stopping()) co_return;
+    auto expire = [key](store::Transaction& t) -> Result<std::vector<KeyRow>> {
+      SR_TRY(auto set, LoadKeySet(t, key));
+      if (set.empty()) return set;
+      SR_TRY(const std::int64_t now, t.NowMillis());
+      // It may have been imported again meanwhile.
+      std::vector<std::string> expired;
+      for (const Material& material : set.front().materials)
+        if (material.valid_to_millis && *material.valid_to_millis <= now) expired.push_back(material.id);
+      for (const std::string& id : expired) SR_CHECK(RemoveMaterial(t, set, id));
+      if (expired.empty()) return std::vector<KeyRow>();
+      SR_CHECK(UpdateKeySet(t, set));
+      return set;
+    };
+    auto set = co_await kms.database().Run(std::move(expire));
+    if (!set.ok()) {
+      LogError("removing expired key material of " + key.Arn(), set.error());
+      continue;
+    }
+    ForgetKeySet(kms, *set);
+    if (!set->empty()) spdlog::info("removed expired key material of {}", key.Arn());
+  }
+}
+
+}  // namespace strongroom::kms
