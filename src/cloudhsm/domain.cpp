@@ -97,6 +97,13 @@ Result<std::uint32_t> TokenGeneration(const std::string& token) {
   return generation;
 }
 
+Error TooOld() {
+  return Error(
+      Errc::kCorrupted,
+      "The database is a copy from before its backups' retention: what it holds is sealed under a generation of "
+      "the domain key that was destroyed since. Restore a newer backup.");
+}
+
 Error NotYet() { return Error(Errc::kUnavailable, "The domain cluster is not reachable yet."); }
 
 }  // namespace
@@ -285,7 +292,8 @@ Task<Result<Bytes>> DomainCluster::Seal(std::string purpose, std::string name, S
                                                                            std::move(segments));
     if (answer.ok()) co_return ToBytes(AsBytes(answer->reply.sealed()));
     // Its token is under a generation of the domain key that is gone: there is a newer one.
-    if (again || answer.error().code() != Errc::kNotFound) co_return std::move(answer).error();
+    if (answer.error().code() != Errc::kNotFound) co_return std::move(answer).error();
+    if (again) co_return TooOld().WithDetail(answer.error().ForLog());
     SR_CO_TRY(const State::Connected fresh, co_await state_->Reload());
     request.mutable_key()->set_token(fresh.token);
   }
@@ -304,7 +312,8 @@ Task<Result<SecretBuffer>> DomainCluster::Open(std::string purpose, std::string 
     if (answer.ok() && answer->segments.size() != 1)
       co_return Error(Errc::kInternal, "The HSM answered without the secret.");
     if (answer.ok()) co_return std::move(answer->segments.front());
-    if (again || answer.error().code() != Errc::kNotFound) co_return std::move(answer).error();
+    if (answer.error().code() != Errc::kNotFound) co_return std::move(answer).error();
+    if (again) co_return TooOld().WithDetail(answer.error().ForLog());
     SR_CO_TRY(const State::Connected fresh, co_await state_->Reload());
     request.mutable_key()->set_token(fresh.token);
   }
