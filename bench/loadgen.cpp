@@ -33,11 +33,13 @@ using Clock = std::chrono::steady_clock;
 
 struct Options {
   std::string host = "127.0.0.1", region = "us-east-1", service = "kms", target, body = "{}", body_file, requests_file;
+  std::string bodies_file;
   std::string path = "/", method = "POST";
   std::uint16_t port = 443;
   int connections = 16;
   int pipeline = 1;
   double seconds = 5, warmup = 1;
+  double rate = 0;  // requests a second that are sent, come what may; 0: the next as soon as an answer is there
   bool unsigned_requests = false;
 };
 
@@ -70,12 +72,10 @@ std::vector<std::string> SplitRequests(const std::string& text) {
   return requests;
 }
 
-std::vector<std::string> MakeRequests(const Options& options) {
-  if (!options.requests_file.empty()) return SplitRequests(ReadAll(options.requests_file));
-  const std::string body = options.body_file.empty() ? options.body : ReadAll(options.body_file);
+std::string MakeRequest(const Options& options, const std::string& body) {
   if (options.unsigned_requests) {
-    return {options.method + " " + options.path + " HTTP/1.1\r\nHost: " + options.host +
-            "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body};
+    return options.method + " " + options.path + " HTTP/1.1\r\nHost: " + options.host +
+           "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
   }
   const char* id = std::getenv("AWS_ACCESS_KEY_ID");
   const char* secret = std::getenv("AWS_SECRET_ACCESS_KEY");
@@ -94,7 +94,18 @@ std::vector<std::string> MakeRequests(const Options& options) {
   if (!options.target.empty()) request.headers.emplace_back("X-Amz-Target", options.target);
   auto http = aws::SignedHttp(request, id, *key);
   if (!http) Die(http.error().ForLog());
-  return {std::move(*http)};
+  return std::move(*http);
+}
+
+std::vector<std::string> MakeRequests(const Options& options) {
+  if (!options.requests_file.empty()) return SplitRequests(ReadAll(options.requests_file));
+  if (options.bodies_file.empty())
+    return {MakeRequest(options, options.body_file.empty() ? options.body : ReadAll(options.body_file))};
+  std::vector<std::string> requests;
+  std::istringstream lines(ReadAll(options.bodies_file));
+  for (std::string line; std::getline(lines, line);) requests.push_back(MakeRequest(options, line));
+  if (requests.empty()) Die("the file of bodies is empty");
+  return requests;
 }
 
 struct Totals {
@@ -134,7 +145,21 @@ class Client {
     event.data.ptr = this;
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd_, &event) != 0) Die("epoll_ctl");
     have_ = 0;
+    Next();
+  }
+
+  /// Sends what was due by now. With a rate the time of an answer counts from when its request was due, so that a
+  /// server that falls behind is not spared by its own slowness.
+  void OnTime(Clock::time_point now) {
+    if (!idle_ || now < due_) return;
+    idle_ = false;
     Send();
+    sent_at_ = due_;
+    due_ += every_;
+  }
+  void Pace(Clock::time_point first, Clock::duration every) {
+    due_ = first;
+    every_ = every;
   }
 
   /// Reads what is there; sends the next requests when all answers have come.
@@ -149,12 +174,19 @@ class Client {
       }
       have_ += static_cast<std::size_t>(count);
       Take();
-      if (waiting_ == 0) Send();
+      if (waiting_ == 0) Next();
       if (SSL_pending(ssl_) == 0) return;
     }
   }
 
  private:
+  void Next() {
+    if (options_.rate > 0)
+      idle_ = true;
+    else
+      Send();
+  }
+
   void Close() {
     if (ssl_ != nullptr) SSL_free(ssl_);
     if (fd_ >= 0) close(fd_);
@@ -222,7 +254,9 @@ class Client {
   std::size_t have_ = 0;
   int fd_ = -1, waiting_ = 0;
   SSL* ssl_ = nullptr;
-  Clock::time_point sent_at_;
+  Clock::time_point sent_at_, due_{};
+  Clock::duration every_{};
+  bool idle_ = false;
 };
 
 double CpuSeconds() {
@@ -232,11 +266,12 @@ double CpuSeconds() {
          static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
 }
 
-void RunFor(int epoll, double seconds) {
+void RunFor(int epoll, double seconds, const std::vector<std::unique_ptr<Client>>& paced) {
   const auto end = Clock::now() + std::chrono::duration<double>(seconds);
   epoll_event events[256];
-  while (Clock::now() < end) {
-    const int count = epoll_wait(epoll, events, 256, 50);
+  for (auto now = Clock::now(); now < end; now = Clock::now()) {
+    for (const auto& client : paced) client->OnTime(now);
+    const int count = epoll_wait(epoll, events, 256, paced.empty() ? 50 : 0);
     for (int i = 0; i < count; ++i) static_cast<Client*>(events[i].data.ptr)->OnReadable(epoll);
   }
 }
@@ -267,12 +302,19 @@ int Run(const Options& options) {
                                                static_cast<std::size_t>(i) % requests.size(), totals));
     clients.back()->Open(epoll);
   }
-  RunFor(epoll, options.warmup);
+  const std::vector<std::unique_ptr<Client>> none;
+  const auto& paced = options.rate > 0 ? clients : none;
+  for (std::size_t i = 0; i < paced.size(); ++i) {
+    const std::chrono::duration<double> every(options.connections / options.rate);
+    const auto step = std::chrono::duration_cast<Clock::duration>(every);
+    paced[i]->Pace(Clock::now() + step * static_cast<int>(i) / options.connections, step);
+  }
+  RunFor(epoll, options.warmup, paced);
   totals.replies = totals.failures = totals.reconnects = 0;
   totals.micros.clear();
   const double cpu_before = CpuSeconds();
   const auto start = Clock::now();
-  RunFor(epoll, options.seconds);
+  RunFor(epoll, options.seconds, paced);
   const double took = std::chrono::duration<double>(Clock::now() - start).count();
   const double cpu = CpuSeconds() - cpu_before;
 
@@ -310,6 +352,9 @@ int main(int argc, char** argv) {
   app.add_option("--target", options.target, "X-Amz-Target, such as TrentService.Encrypt");
   app.add_option("--body", options.body, "request body");
   app.add_option("--body-file", options.body_file, "file with the request body");
+  app.add_option("--bodies", options.bodies_file, "file with a request body on each line, sent in turn");
+  app.add_option("--rate", options.rate,
+                 "requests a second over all connections; latencies count from when one is due");
   app.add_option("--region", options.region, "of the credential scope");
   app.add_option("--service", options.service, "of the credential scope");
   app.add_option("--method", options.method, "HTTP method");

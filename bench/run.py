@@ -22,6 +22,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 import cluster  # noqa: E402
+import operations  # noqa: E402
 from deployment import BIN, Deployment  # noqa: E402
 
 rows = []
@@ -185,6 +186,8 @@ PARTS = {
     "signatures": lambda seconds: signatures(2),
     "channel": channel,
     "service": service,
+    "operations": lambda seconds: operations.each_operation(sys.modules[__name__], seconds),
+    "million-keys": lambda seconds: operations.a_million_keys(sys.modules[__name__], seconds),
     "cluster-sqlite": lambda seconds: cluster.on_sqlite(row, seconds),
     "cluster-postgresql": lambda seconds: cluster.on_postgresql(row, seconds),
 }
