@@ -68,7 +68,7 @@ struct Numbers {
   BignumPtr n, e, d, p, q, dp, dq, qi;
 };
 BignumPtr New() { return BignumPtr(::BN_new()); }
-/// n, d and the CRT numbers from p, q and e.
+/// n, d and the CRT numbers from p, q and e. d is the largest that does below phi, so never the smallest, modulo lcm.
 Numbers FromPrimes(const BIGNUM* p, const BIGNUM* q, const BIGNUM* e) {
   const std::unique_ptr<BN_CTX, Freer<BN_CTX_free>> context(::BN_CTX_new());
   Numbers k{New(), BignumPtr(::BN_dup(e)), New(), BignumPtr(::BN_dup(p)), BignumPtr(::BN_dup(q)), New(), New(), New()};
@@ -78,6 +78,12 @@ Numbers FromPrimes(const BIGNUM* p, const BIGNUM* q, const BIGNUM* e) {
   ::BN_mul(k.n.get(), p, q, context.get());
   ::BN_mul(phi.get(), p1.get(), q1.get(), context.get());
   EXPECT_NE(::BN_mod_inverse(k.d.get(), e, phi.get(), context.get()), nullptr);
+  const BignumPtr gcd = New(), lcm = New(), next = New();
+  ::BN_gcd(gcd.get(), p1.get(), q1.get(), context.get());
+  ::BN_div(lcm.get(), nullptr, phi.get(), gcd.get(), context.get());
+  for (::BN_add(next.get(), k.d.get(), lcm.get()); ::BN_cmp(next.get(), phi.get()) < 0;
+       ::BN_add(next.get(), k.d.get(), lcm.get()))
+    ::BN_copy(k.d.get(), next.get());
   ::BN_mod(k.dp.get(), k.d.get(), p1.get(), context.get());
   ::BN_mod(k.dq.get(), k.d.get(), q1.get(), context.get());
   EXPECT_NE(::BN_mod_inverse(k.qi.get(), q, p, context.get()), nullptr);
