@@ -150,11 +150,12 @@ Task<Status> Handler::Answer(Exchange& exchange) {
   co_return WrongPath();
 }
 
+// No coroutine of its own: every request to every service comes this way.
 Task<void> Handler::Handle(const aws::HttpRequest& request, aws::HttpResponse& response) {
-  if (!IsForProxies(request.path())) {
-    co_await rest_.Handle(request, response);
-    co_return;
-  }
+  return IsForProxies(request.path()) ? HandleOurs(request, response) : rest_.Handle(request, response);
+}
+
+Task<void> Handler::HandleOurs(const aws::HttpRequest& request, aws::HttpResponse& response) {
   const auto start = std::chrono::steady_clock::now();
   const std::size_t empty_body = response.body.size();
   response.request_id = aws::NewRequestId();

@@ -28,6 +28,7 @@ class Handler final : public aws::HttpHandler {
   void Refuse(std::string_view reason, aws::HttpResponse& response) override { rest_.Refuse(reason, response); }
 
  private:
+  Task<void> HandleOurs(const aws::HttpRequest& request, aws::HttpResponse& response);
   struct Exchange;
   Handler(Proxies& proxies, aws::HttpHandler& rest, const ports::Clock& clock,
           std::unique_ptr<aws::SigV4Verifier> verifier)
