@@ -14,6 +14,7 @@
 #include "domain_keys.pb.h"
 #include "keys.pb.h"
 #include "messages.pb.h"
+#include "wire/key_token.h"
 
 namespace strongroom::cloudhsm {
 namespace {
@@ -29,13 +30,7 @@ void AppendText(Bytes& to, std::string_view text) {
 }
 
 // docs/formats.md 5: the deployment's service key is bound as a key of no account could be.
-Bytes ServiceBinding() {
-  Bytes binding{1};
-  for (const std::string_view part : {"deployment", "service", "1", "SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"}) {
-    AppendText(binding, part);
-  }
-  return binding;
-}
+Bytes ServiceBinding() { return wire::Encode({"deployment", "service", "1", "SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"}); }
 
 Result<std::string> Header(std::string_view purpose, std::string_view name) {
   if (purpose.empty() || name.empty() || purpose.size() > kMaxNameBytes || name.size() > kMaxNameBytes) {
@@ -87,14 +82,6 @@ HsmRow NewHsm(const ClusterRow& cluster, const std::string& zone, Place place, s
           .eni_ip = std::move(place.address),
           .host_id = std::move(place.host_id),
           .created_at = now};
-}
-
-/// docs/formats.md 5. Errors: kCorrupted.
-Result<std::uint32_t> TokenGeneration(const std::string& token) {
-  if (token.size() < 8) return Error(Errc::kCorrupted, "The deployment's sealing key is damaged.");
-  std::uint32_t generation = 0;
-  for (std::size_t i = 4; i < 8; ++i) generation = generation << 8 | static_cast<std::uint8_t>(token[i]);
-  return generation;
 }
 
 Error TooOld() {
@@ -322,8 +309,7 @@ Task<Result<SecretBuffer>> DomainCluster::Open(std::string purpose, std::string 
 Task<Result<bool>> DomainCluster::Renew(std::uint32_t newest) {
   if (state_->Get().client == nullptr) co_return NotYet();
   SR_CO_TRY(const State::Connected connected, co_await state_->Reload());
-  SR_CO_TRY(const std::uint32_t generation, TokenGeneration(connected.token));
-  if (generation >= newest) co_return false;
+  if (wire::KeyTokenGeneration(AsBytes(connected.token)).value_or(0) >= newest) co_return false;
   proto::RewrapTokenRequest request;
   request.mutable_key()->set_token(connected.token);
   request.mutable_key()->set_binding(std::string(AsText(ServiceBinding())));

@@ -93,7 +93,8 @@ Task<Status> Run(Call& call) {
                         .material_id = imported.material_id,
                         .spec = request.spec(),
                         .usage = request.usage()};
-  SR_CO_TRY(const Bytes bound, WriteBinding(binding));
+  const Bytes bound = wire::Encode(binding);
+  if (bound.empty()) co_return Error(Errc::kInvalidArgument, "A name is too long for a binding.");
   const MaterialKind kind = spec->pair ? MaterialKind::kPkcs8 : MaterialKind::kSymmetric;
   SR_CO_TRY(const Bytes key_token, Vault::NewToken(engine.state(), bound, kind, imported.read.material));
   proto::ImportKeyReply reply;

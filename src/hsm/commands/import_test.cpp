@@ -78,7 +78,7 @@ class Imports : public ::testing::Test {
     const Binding binding{request.account(), request.key_id(), imported.material_id(), request.spec(), request.usage()};
     proto::KeyRef key;
     key.set_token(imported.token());
-    key.set_binding(std::string(AsText(WriteBinding(binding).value())));
+    key.set_binding(std::string(AsText(wire::Encode(binding))));
     return key;
   }
   TestHsm hsm{TestHsm::Kind::kDomain};

@@ -11,7 +11,6 @@
 namespace strongroom::hsm {
 namespace {
 
-constexpr std::array<std::uint8_t, 4> kMagic{'S', 'R', 'T', 1};
 constexpr std::string_view kPurpose{"strongroom token v1\0", 20};
 
 using Info = std::array<std::uint8_t, kPurpose.size() + 4>;
@@ -32,38 +31,16 @@ Error BadToken() { return Error(Errc::kBadCiphertext, "The key token does not op
 }  // namespace
 
 Result<std::uint32_t> TokenGeneration(ByteView token) {
-  if (token.size() <= kTokenHeadBytes + crypto::kSealOverheadBytes || token.size() > kMaxTokenBytes ||
-      !std::equal(kMagic.begin(), kMagic.end(), token.begin()))
+  const auto generation = wire::KeyTokenGeneration(token);
+  if (!generation || token.size() <= kTokenHeadBytes + crypto::kSealOverheadBytes || token.size() > kMaxTokenBytes)
     return BadToken();
-  std::uint32_t generation = 0;
-  for (std::size_t i = 4; i < 8; ++i) generation = generation << 8 | token[i];
-  return generation;
+  return *generation;
 }
 
 Result<Binding> ReadBinding(ByteView bytes) {
-  Error bad(Errc::kInvalidArgument, "The token's binding is not well-formed.");
-  if (bytes.empty() || bytes[0] != 1) return bad;
-  ByteView rest = bytes.subspan(1);
-  Binding binding;
-  for (std::string_view* field :
-       {&binding.account, &binding.key_id, &binding.material_id, &binding.spec, &binding.usage}) {
-    if (rest.empty() || rest.size() < 1u + rest[0]) return bad;
-    *field = AsText(rest.subspan(1, rest[0]));
-    rest = rest.subspan(1u + rest[0]);
-  }
-  if (!rest.empty()) return bad;
-  return binding;
-}
-
-Result<Bytes> WriteBinding(const Binding& binding) {
-  Bytes bytes{1};
-  for (const std::string_view field :
-       {binding.account, binding.key_id, binding.material_id, binding.spec, binding.usage}) {
-    if (field.size() > 255) return Error(Errc::kInvalidArgument, "A name is too long for a binding.");
-    bytes.push_back(static_cast<std::uint8_t>(field.size()));
-    Append(bytes, AsBytes(field));
-  }
-  return bytes;
+  const auto binding = wire::ParseKeyTokenBinding(bytes);
+  if (!binding) return Error(Errc::kInvalidArgument, "The token's binding is not well-formed.");
+  return *binding;
 }
 
 Result<Bytes> SealToken(const SecretBuffer& domain_key, std::uint32_t generation, ByteView binding, MaterialKind kind,
@@ -71,7 +48,7 @@ Result<Bytes> SealToken(const SecretBuffer& domain_key, std::uint32_t generation
   SR_TRY(const SecretBuffer framed, VaultSealer::WithKind(static_cast<std::uint8_t>(kind), material));
   Bytes token(kTokenHeadBytes + crypto::SealedSize(framed.size()));
   if (token.size() > kMaxTokenBytes) return Error(Errc::kInvalidArgument, "The key is too large for a token.");
-  std::ranges::copy(kMagic, token.begin());
+  std::ranges::copy(wire::kKeyTokenMagic, token.begin());
   PutGeneration(generation, token.data() + 4);
   const Info info = InfoOf(generation);
   SR_CHECK(crypto::SealSecretInto(domain_key, info, binding, framed, std::span(token).subspan(kTokenHeadBytes)));

@@ -7,6 +7,7 @@
 #include "domain_keys.pb.h"
 #include "kms/domain_keys/rows.h"
 #include "kms/service.h"
+#include "wire/key_token.h"
 
 namespace strongroom::kms {
 namespace {
@@ -86,14 +87,6 @@ Task<Status> AddOne(Kms& kms, std::uint32_t generation) {
   co_return Status();
 }
 
-/// docs/formats.md 5. 0 for what is no token.
-std::uint32_t GenerationOf(const Bytes& token) {
-  if (token.size() < 8) return 0;
-  std::uint32_t generation = 0;
-  for (std::size_t i = 4; i < 8; ++i) generation = generation << 8 | token[i];
-  return generation;
-}
-
 /// The token under the newest generation; empty for one that cannot be opened any more, which stays as it is.
 Task<Result<Bytes>> Rewrapped(Kms& kms, const TokenRow& row) {
   auto load = [row](store::Transaction& t) { return LoadKey(t, row.account, row.region, row.key_id); };
@@ -123,7 +116,8 @@ Task<Result<std::size_t>> RewrapAll(Kms& kms, std::uint32_t newest) {
     cursor = page.back();
     std::vector<std::pair<TokenRow, Bytes>> changed;
     for (TokenRow& row : page) {
-      if (row.token.empty() || GenerationOf(row.token) >= newest) continue;
+      // Imported material that is missing has none.
+      if (wire::KeyTokenGeneration(row.token).value_or(newest) >= newest) continue;
       SR_CO_TRY(Bytes token, co_await Rewrapped(kms, row));
       if (!token.empty()) changed.emplace_back(std::move(row), std::move(token));
     }

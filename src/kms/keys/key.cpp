@@ -5,16 +5,12 @@
 
 #include "crypto/hash.h"
 #include "crypto/random.h"
+#include "wire/key_token.h"
 
 namespace strongroom::kms {
 namespace {
 
 constexpr std::array<std::string_view, 4> kOrigins = {"AWS_KMS", "EXTERNAL", "AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"};
-
-void PutShort(Bytes& out, std::string_view text) {
-  out.push_back(static_cast<std::uint8_t>(text.size()));
-  Append(out, AsBytes(text));
-}
 
 Result<MaterialId> ParseMaterialId(std::string_view hex) {
   MaterialId id{};
@@ -75,13 +71,7 @@ const KeyMaterial* Key::Find(const MaterialId& id) const noexcept {
 }
 
 Bytes TokenBinding(const KeyRow& row, std::string_view material_id) {
-  Bytes out{1};
-  PutShort(out, row.account);
-  PutShort(out, row.key_id);
-  PutShort(out, material_id);
-  PutShort(out, row.spec);
-  PutShort(out, row.usage);
-  return out;
+  return wire::Encode({row.account, row.key_id, material_id, row.spec, row.usage});
 }
 
 Result<std::string> NewMaterialId(const KeyRow& row) {
