@@ -24,48 +24,8 @@ inline constexpr auto kOwnErrors = std::to_array<aws::WireError>({
     {Errc::kTag, "CloudHsmTagException", 400},
 });
 
-inline constexpr auto kUnusedHere = std::to_array<Errc>({
-    Errc::kDisabled,
-    Errc::kWrongKeyUsage,
-    Errc::kIncorrectKey,
-    Errc::kBadCiphertext,
-    Errc::kBadSignature,
-    Errc::kBadMac,
-    Errc::kMalformedPolicy,
-    Errc::kInvalidAlias,
-    Errc::kKeyUnavailable,
-    Errc::kDryRun,
-    Errc::kInvalidGrantToken,
-    Errc::kInvalidGrantId,
-    Errc::kInvalidImportToken,
-    Errc::kExpiredImportToken,
-    Errc::kIncorrectKeyMaterial,
-    Errc::kCustomKeyStoreNotFound,
-    Errc::kCustomKeyStoreNameInUse,
-    Errc::kCustomKeyStoreInvalidState,
-    Errc::kCustomKeyStoreHasKeys,
-    Errc::kClusterNotFound,
-    Errc::kClusterNotActive,
-    Errc::kClusterInUse,
-    Errc::kClusterInvalidConfiguration,
-    Errc::kClusterNotRelated,
-    Errc::kIncorrectTrustAnchor,
-    Errc::kXksProxyUriInUse,
-    Errc::kXksProxyEndpointInUse,
-    Errc::kXksProxyUnreachable,
-    Errc::kXksProxyBadCredential,
-    Errc::kXksProxyInvalidResponse,
-    Errc::kXksProxyInvalidConfiguration,
-    Errc::kXksVpcServiceInUse,
-    Errc::kXksVpcServiceNotFound,
-    Errc::kXksVpcServiceInvalidConfiguration,
-    Errc::kXksKeyInvalidConfiguration,
-    Errc::kXksKeyAlreadyInUse,
-    Errc::kXksKeyNotFound,
-});
-
 inline constexpr aws::WireErrors kWireErrors = aws::CompleteTable(
-    kOwnErrors, aws::kCommonJsonErrors, {Errc::kInternal, "CloudHsmInternalFailureException", 500}, kUnusedHere);
+    kOwnErrors, aws::kCommonJsonErrors, {Errc::kInternal, "CloudHsmInternalFailureException", 500}, aws::kOfKmsAlone);
 static_assert(kWireErrors.size() == aws::kErrcCount);
 
 }  // namespace strongroom::cloudhsm

@@ -26,13 +26,11 @@ constexpr auto kOwnErrors = std::to_array<aws::WireError>({
     {Errc::kClusterNotActive, "ClusterNotActiveException", 400},
     {Errc::kTimeout, "DependencyTimeoutException", 500},
 });
-constexpr auto kEverythingElse = [] {
-  std::array<Errc, aws::kErrcCount> all{};
-  for (std::size_t i = 0; i < aws::kErrcCount; ++i) all[i] = static_cast<Errc>(i);
-  return all;
-}();
+constexpr auto kUnused =
+    aws::Join(aws::kOfKmsAlone,
+              std::to_array<Errc>({Errc::kUnsupported, Errc::kInvalidArn, Errc::kInvalidMarker, Errc::kTag}));
 constexpr aws::WireErrors kWireErrors = aws::CompleteTable(
-    kOwnErrors, aws::kCommonJsonErrors, {Errc::kInternal, "InternalException", 500}, kEverythingElse);
+    kOwnErrors, aws::kCommonJsonErrors, {Errc::kInternal, "InternalException", 500}, kUnused);
 
 std::string NewAccessKeyId() {
   constexpr std::string_view kBase32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";

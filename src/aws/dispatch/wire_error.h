@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <span>
@@ -71,11 +72,52 @@ inline constexpr auto kNeverReachesCaller = std::to_array<Errc>({
     Errc::kInternal,
 });
 
+/// Errc values that KMS alone answers: what is unused in every other service.
+inline constexpr auto kOfKmsAlone = std::to_array<Errc>({
+    Errc::kDisabled,
+    Errc::kWrongKeyUsage,
+    Errc::kIncorrectKey,
+    Errc::kBadCiphertext,
+    Errc::kBadSignature,
+    Errc::kBadMac,
+    Errc::kMalformedPolicy,
+    Errc::kInvalidAlias,
+    Errc::kKeyUnavailable,
+    Errc::kDryRun,
+    Errc::kInvalidGrantToken,
+    Errc::kInvalidGrantId,
+    Errc::kInvalidImportToken,
+    Errc::kExpiredImportToken,
+    Errc::kIncorrectKeyMaterial,
+    Errc::kCustomKeyStoreNotFound,
+    Errc::kCustomKeyStoreNameInUse,
+    Errc::kCustomKeyStoreInvalidState,
+    Errc::kCustomKeyStoreHasKeys,
+    Errc::kClusterNotFound,
+    Errc::kClusterNotActive,
+    Errc::kClusterInUse,
+    Errc::kClusterInvalidConfiguration,
+    Errc::kClusterNotRelated,
+    Errc::kIncorrectTrustAnchor,
+    Errc::kXksProxyUriInUse,
+    Errc::kXksProxyEndpointInUse,
+    Errc::kXksProxyUnreachable,
+    Errc::kXksProxyBadCredential,
+    Errc::kXksProxyInvalidResponse,
+    Errc::kXksProxyInvalidConfiguration,
+    Errc::kXksVpcServiceInUse,
+    Errc::kXksVpcServiceNotFound,
+    Errc::kXksVpcServiceInvalidConfiguration,
+    Errc::kXksKeyInvalidConfiguration,
+    Errc::kXksKeyAlreadyInUse,
+    Errc::kXksKeyNotFound,
+});
+
 /// Joins a service's own rows (which win), the common rows, and `internal` for kNeverReachesCaller and for each of
 /// `unused`. Does not compile while an Errc is left without a row or a service names one twice.
 ///
 ///   inline constexpr auto kWireErrors = CompleteTable(kOwnRows, kCommonJsonErrors, {…, "KMSInternalException", 500},
-///                                                     kUnusedHere);
+///                                                     kOfKmsAlone);
 template <std::size_t N, std::size_t M, std::size_t U>
 consteval WireErrors CompleteTable(const std::array<WireError, N>& own, const std::array<WireError, M>& common,
                                    WireError internal, const std::array<Errc, U>& unused) {
@@ -99,6 +141,13 @@ consteval WireErrors CompleteTable(const std::array<WireError, N>& own, const st
     if (table[i].http_status == 0 || table[i].code != static_cast<Errc>(i)) throw "an Errc was added without a row";
   }
   return table;
+}
+/// One list of unused values out of two.
+template <std::size_t N, std::size_t M>
+consteval std::array<Errc, N + M> Join(const std::array<Errc, N>& a, const std::array<Errc, M>& b) {
+  std::array<Errc, N + M> both{};
+  std::copy(b.begin(), b.end(), std::copy(a.begin(), a.end(), both.begin()));
+  return both;
 }
 template <std::size_t N, std::size_t M>
 consteval WireErrors CompleteTable(const std::array<WireError, N>& own, const std::array<WireError, M>& common,
