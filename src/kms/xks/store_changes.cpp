@@ -2,6 +2,7 @@
 #include "kms/xks/store_changes.h"
 
 #include "base/ids.h"
+#include "base/log.h"
 #include "kms/keystore/requests.h"
 #include "kms/xks/failures.h"
 #include "kms/xks/proxy_row.h"
@@ -58,8 +59,12 @@ Task<Status> RequireHealthy(Kms& kms, const aws::Call& call, const CustomStoreRo
   SR_CO_TRY(const auto proxy, MakeProxyClient(kms.xks_network(), row, std::move(secret)));
   const auto health = co_await proxy->GetHealthStatus(ProxyMetadata(call, ""));
   proxy->Close();
-  if (!health.ok()) co_return ProxyErrorInStoreChange(health.failed());
-  co_return Status();
+  if (health.ok()) co_return Status();
+  // The caller gets AWS's words; why it is so (an address that section [xks] does not allow, a certificate) is the
+  // operator's to know.
+  Error refused = ProxyErrorInStoreChange(health.failed());
+  LogError("custom key store " + row.name + ": asking its proxy", refused);
+  co_return refused;
 }
 
 Task<Result<Bytes>> SealCredential(Kms& kms, std::string store_id, SecretBuffer secret) {
