@@ -1,4 +1,6 @@
 // ML-DSA where the OpenSSL in use has it (3.5), and the clear refusal where it does not.
+#include <openssl/crypto.h>
+
 #include "crypto/internal/wycheproof_for_tests.h"
 #include "crypto/key_pair.h"
 
@@ -16,6 +18,10 @@ const Row kRows[] = {{"mldsa_44", KeySpec::kMlDsa44, 1312, 2420},
                      {"mldsa_65", KeySpec::kMlDsa65, 1952, 3309},
                      {"mldsa_87", KeySpec::kMlDsa87, 2592, 4627}};
 class MlDsa : public testing::TestWithParam<Row> {};
+
+TEST_P(MlDsa, IsThereWhereOpenSslHasIt) {
+  EXPECT_EQ(Available(GetParam().spec), OpenSSL_version_num() >= 0x30500000UL);
+}
 
 TEST_P(MlDsa, SignsAndVerifiesOrIsRefusedClearly) {
   const Row& row = GetParam();
