@@ -90,6 +90,13 @@ STRUCTURES = {
     "XksKeyConfiguration": "Id",
     "Aliases": "AliasName AliasArn TargetKeyId CreationDate LastUpdatedDate",
 }
+# Members of structures in requests, by the member that holds them.
+NESTED = {
+    "Tags": "TagKey TagValue",
+    "Constraints": "EncryptionContextSubset EncryptionContextEquals",
+    "Recipient": "KeyEncryptionAlgorithm AttestationDocument",
+    "XksProxyAuthenticationCredential": "AccessKeyId RawSecretAccessKey",
+}
 EXCUSED = {
     "GetKeyRotationStatus answers OnDemandRotationStartDate": "a rotation on demand is over before it is answered, unless an HSM "
                                                               "is away just then (rotation_test.cpp has that)",
@@ -155,6 +162,10 @@ class Members(unittest.TestCase):
         if region not in cls.regions:
             cls.regions[region] = Connection(dict(cls.d.environment, AWS_DEFAULT_REGION=region), "kms")
         cls.met.update(f"{operation} takes {member}" for member in members)
+        for member, value in members.items():
+            for one in value if isinstance(value, list) else [value]:
+                if isinstance(one, dict) and member in NESTED:
+                    cls.met.update(f"{operation} takes {member}.{inner}" for inner in one)
         answer = cls.regions[region].call(operation, **members)
         cls.met.update(f"{operation} answers {member}" for member in answer)
         cls.note(answer)
@@ -187,6 +198,20 @@ class Members(unittest.TestCase):
         return {"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256",
                 "AttestationDocument": encoded(self.enclave.document(public))}
 
+    def attested(self, operation, secret, **members):
+        """An answer for a recipient; each member of it counts."""
+        good = self.recipient()
+        document = bytearray(base64.b64decode(good["AttestationDocument"]))
+        document[-1] ^= 1  # of its signature
+        for change in ({"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_1"}, {"AttestationDocument": encoded(document)}):
+            self.refused("ValidationException", operation, **members, Recipient={**good, **change})
+        for member in good:
+            rest = {name: value for name, value in good.items() if name != member}
+            self.refused("ValidationException", operation, **members, Recipient=rest)
+        answer = self.call(operation, **members, Recipient=good)
+        self.assertNotIn(secret, answer)
+        self.assertTrue(answer["CiphertextForRecipient"])
+
     def new(self, **members):
         return self.call("CreateKey", **members)["KeyMetadata"]["KeyId"]
 
@@ -212,7 +237,10 @@ class Members(unittest.TestCase):
         self.call("UpdateKeyDescription", KeyId=key, Description="second")
         self.refused("InvalidGrantTokenException", "DescribeKey", KeyId=key, GrantTokens=["made-up"])
         self.assertEqual("second", self.call("DescribeKey", KeyId=key, GrantTokens=[self.token])["KeyMetadata"]["Description"])
+        tagged = lambda: {tag["TagKey"]: tag["TagValue"] for tag in self.call("ListResourceTags", KeyId=key)["Tags"]}
+        self.assertEqual({"a": "1"}, tagged())
         self.call("TagResource", KeyId=key, Tags=[{"TagKey": "b", "TagValue": "2"}, {"TagKey": "c", "TagValue": "3"}])
+        self.assertEqual({"a": "1", "b": "2", "c": "3"}, tagged())
         self.call("UntagResource", KeyId=key, TagKeys=["c"])
         first = self.call("ListResourceTags", KeyId=key, Limit=1)
         self.assertEqual((["a"], True), ([tag["TagKey"] for tag in first["Tags"]], first["Truncated"]))
@@ -247,6 +275,9 @@ class Members(unittest.TestCase):
         self.assertEqual(one["GrantId"], self.call("CreateGrant", **grant)["GrantId"], "the name makes it the same one")
         two = self.call("CreateGrant", **{**grant, "Name": "other", "Constraints": {"EncryptionContextSubset": CONTEXT}})
         three = self.call("CreateGrant", **{**grant, "Name": "third"})
+        for made, constraints in ((one, {"EncryptionContextEquals": CONTEXT}), (two, {"EncryptionContextSubset": CONTEXT})):
+            [shown] = self.call("ListGrants", KeyId=self.key, GrantId=made["GrantId"])["Grants"]
+            self.assertEqual(constraints, shown["Constraints"])
         self.assertEqual(1, len(self.call("ListGrants", KeyId=self.key, GrantId=two["GrantId"])["Grants"]))
         page = self.call("ListGrants", KeyId=self.key, Limit=1)
         self.assertTrue(self.call("ListGrants", KeyId=self.key, Marker=page["NextMarker"])["Grants"])
@@ -269,7 +300,7 @@ class Members(unittest.TestCase):
         self.assertEqual("c2VjcmV0", opened["Plaintext"])
         self.refused("InvalidCiphertextException", "Decrypt", CiphertextBlob=blob)
         self.refused("DryRunOperationException", "Decrypt", KeyId=self.key, DryRun=True, DryRunModifiers=["IGNORE_CIPHERTEXT"])
-        self.assertNotIn("Plaintext", self.call("Decrypt", CiphertextBlob=blob, Recipient=self.recipient(), **with_context))
+        self.attested("Decrypt", "Plaintext", CiphertextBlob=blob, **with_context)
         other = self.new()
         moved = self.both("ReEncrypt", CiphertextBlob=blob, SourceKeyId=self.key, SourceEncryptionContext=CONTEXT,
                           DestinationKeyId=other, DestinationEncryptionContext={"x": "y"},
@@ -283,16 +314,16 @@ class Members(unittest.TestCase):
             made = self.call(operation, KeyId=self.key, NumberOfBytes=7, **with_context)
             opened = self.call("Decrypt", CiphertextBlob=made["CiphertextBlob"], **with_context)
             self.assertEqual(7, len(base64.b64decode(opened["Plaintext"])))
-        self.call("GenerateDataKey", KeyId=self.key, KeySpec="AES_256", Recipient=self.recipient())
+        self.attested("GenerateDataKey", "Plaintext", KeyId=self.key, KeySpec="AES_256")
         for operation in ("GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext"):
             made = self.both(operation, KeyId=self.key, KeyPairSpec="ECC_NIST_P256", **with_context)
             opened = self.call("Decrypt", CiphertextBlob=made["PrivateKeyCiphertextBlob"], **with_context)
             private = serialization.load_der_private_key(base64.b64decode(opened["Plaintext"]), None)
             self.assertEqual(base64.b64decode(made["PublicKey"]), private.public_key().public_bytes(
                 serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo))
-        self.call("GenerateDataKeyPair", KeyId=self.key, KeyPairSpec="ECC_NIST_P256", Recipient=self.recipient())
+        self.attested("GenerateDataKeyPair", "PrivateKeyPlaintext", KeyId=self.key, KeyPairSpec="ECC_NIST_P256")
         self.assertEqual(5, len(base64.b64decode(self.call("GenerateRandom", NumberOfBytes=5)["Plaintext"])))
-        self.call("GenerateRandom", NumberOfBytes=5, Recipient=self.recipient())
+        self.attested("GenerateRandom", "Plaintext", NumberOfBytes=5)
 
     def test_asymmetric_keys_and_macs(self):
         sign = self.new(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
@@ -317,7 +348,7 @@ class Members(unittest.TestCase):
         shared = self.both("DeriveSharedSecret", **derive)["SharedSecret"]
         ours = serialization.load_der_public_key(base64.b64decode(self.call("GetPublicKey", KeyId=agree)["PublicKey"]))
         self.assertEqual(peer.exchange(ec.ECDH(), ours), base64.b64decode(shared))
-        self.call("DeriveSharedSecret", **derive, Recipient=self.recipient())
+        self.attested("DeriveSharedSecret", "SharedSecret", **derive)
         made = self.both("GenerateMac", KeyId=mac, Message=encoded(b"m"), MacAlgorithm="HMAC_SHA_256")
         self.assertTrue(self.both("VerifyMac", KeyId=mac, Message=encoded(b"m"), MacAlgorithm="HMAC_SHA_256",
                                   Mac=made["Mac"])["MacValid"])
@@ -414,7 +445,14 @@ class Members(unittest.TestCase):
         public = dict(CustomKeyStoreName="external", CustomKeyStoreType="EXTERNAL_KEY_STORE",
                       XksProxyConnectivity="PUBLIC_ENDPOINT", XksProxyUriEndpoint=f"https://{HOST}", XksProxyUriPath=Proxy.PATH,
                       XksProxyAuthenticationCredential=credential)
+        wrong = ({**credential, "AccessKeyId": "B" * 20}, {**credential, "RawSecretAccessKey": "B" * 43})
+        for other in wrong:
+            self.refused("XksProxyIncorrectAuthenticationCredentialException", "CreateCustomKeyStore",
+                         **{**public, "XksProxyAuthenticationCredential": other})
         store = self.call("CreateCustomKeyStore", **public)["CustomKeyStoreId"]
+        for other in wrong:
+            self.refused("XksProxyIncorrectAuthenticationCredentialException", "UpdateCustomKeyStore", CustomKeyStoreId=store,
+                         XksProxyAuthenticationCredential=other)
         page = self.call("DescribeCustomKeyStores", Limit=1)
         self.assertEqual(1, len(page["CustomKeyStores"]))
         vpc = dict(CustomKeyStoreId=store, XksProxyConnectivity="VPC_ENDPOINT_SERVICE", XksProxyUriEndpoint=f"https://{HOST}",
@@ -441,6 +479,8 @@ class Members(unittest.TestCase):
             operation, takes, answers = (part.strip() for part in line.split("|"))
             wanted.update(f"{operation} takes {member}" for member in takes.split(",") if member)
             wanted.update(f"{operation} answers {member}" for member in answers.split(",") if member)
+            wanted.update(f"{operation} takes {member}.{inner}" for member in takes.split(",")
+                          for inner in NESTED.get(member, "").split())
         for structure, members in STRUCTURES.items():
             wanted.update(f"{structure}.{member}" for member in members.split())
         self.assertEqual(set(), set(EXCUSED) - wanted, "excuses for what there is not")

@@ -3,6 +3,9 @@
 import base64
 import json
 import os
+import signal
+import sqlite3
+import threading
 import unittest
 
 from client import Connection, Refused
@@ -244,6 +247,62 @@ class XksClient(unittest.TestCase):
         self.kms.call("ConnectCustomKeyStore", CustomKeyStoreId=self.store)
         self.assertEqual("CONNECTED", self.settled(self.store))
         self.assertEqual("eHg=", self.kms.call("Decrypt", CiphertextBlob=blob)["Plaintext"])
+
+    def test_a_kill_at_each_step_of_connecting(self):
+        """strongroomd is killed in the middle; the one that comes after it ends what was begun."""
+        key = self.new_key("steps")
+        blob = self.kms.call("Encrypt", KeyId=key, Plaintext="eHg=")["CiphertextBlob"]
+        health = json.dumps(self.proxy.answer(f"{Proxy.PATH}/health", {})).encode()
+        killed = threading.Event()
+
+        def kill(*_):
+            [front_end] = self.d.processes("strongroomd")
+            os.kill(front_end["pid"], signal.SIGKILL)
+            killed.set()
+
+        def half(handler):
+            handler.send_response(200)
+            handler.send_header("content-type", "application/json")
+            handler.send_header("content-length", str(len(health)))
+            handler.end_headers()
+            handler.wfile.write(health[:len(health) // 2])
+            kill()
+
+        def whole(handler):
+            handler.send(200, health)
+            kill()
+
+        steps = {"as the request is answered": None, "as the proxy is connected to": "accepted", "as it is asked": kill,
+                 "in the middle of its answer": half, "as it has answered": whole}
+        for name, step in steps.items():
+            with self.subTest(name):
+                self.kms.call("DisconnectCustomKeyStore", CustomKeyStoreId=self.store)
+                self.assertEqual("DISCONNECTED", self.settled(self.store))
+                killed.clear()
+                if step == "accepted":
+                    self.proxy.accepted = kill
+                elif step:
+                    self.proxy.script = [step]
+                self.kms.call("ConnectCustomKeyStore", CustomKeyStoreId=self.store)
+                if step is None:
+                    kill()
+                self.assertTrue(killed.wait(60), name)
+                self.kms.close()
+                # As if the time had passed that the dead one has to finish; a step that waits for it is the first.
+                if step:
+                    wait_for("the lease to end", lambda: self.sql("UPDATE custom_key_stores SET lease_until = 0 "
+                                                                  f"WHERE store_id = '{self.store}'"))
+                wait_for("strongroomd is back", lambda: self.d.aws("kms", "list-keys").status == 0)
+                self.kms = XksClient.kms = Connection(self.d.environment, "kms")
+                self.assertEqual("CONNECTED", self.settled(self.store))
+                self.assertEqual("eHg=", self.kms.call("Decrypt", CiphertextBlob=blob)["Plaintext"])
+        self.assertNotIn(Proxy.SECRET, self.d.serve_log())
+
+    def sql(self, statement):
+        with sqlite3.connect(self.d.data / "service" / "strongroom.sqlite", timeout=30) as store:
+            store.execute(statement)
+        store.close()
+        return True
 
     def test_stores_that_are_refused(self):
         for code, members in (
