@@ -1,12 +1,14 @@
 # strongroom_component(name LAYER n SOURCES ... [HEADERS ...] [DEPS ...] [LIBS ...]
-#                      [ONE_FILE_DIR dir ROW_TYPE type ROW_HEADER header] [PCH std|asio|aws] [TEST_DEPS ...])
+#                      [ONE_FILE_DIR dir ROW_TYPE type ROW_HEADER header] [PCH std|asio|aws|service|own] [TEST_DEPS ...])
 #
 # One library target per component, strongroom_<name> (alias strongroom::<name>). DEPS are other components, which
 # must have a lower LAYER; LIBS are packages. Every *_test.cpp beneath the folder joins strongroom_<name>_test.
 # ONE_FILE_DIR: each <dir>/<file>.cpp defines strongroom::<name>::op::<file>, an object of ROW_TYPE; a header
 # <name>/<dir>/all.h with the declarations and the table of all of them is generated.
+# PCH own: the component's precompiled.h, which is worth its ten seconds from some twenty files on. Where there is a
+# testing/precompiled.h, the tests have one of their own, too.
 
-foreach(kind IN ITEMS std asio aws)
+foreach(kind IN ITEMS std asio aws service)
   file(WRITE ${CMAKE_BINARY_DIR}/pch/${kind}.cpp "// compiled once; components reuse its precompiled header\n")
   add_library(strongroom_pch_${kind} OBJECT ${CMAKE_BINARY_DIR}/pch/${kind}.cpp)
   target_link_libraries(strongroom_pch_${kind} PRIVATE strongroom_flags)
@@ -47,7 +49,11 @@ function(strongroom_component name)
   target_link_libraries(${target} PUBLIC strongroom_flags ${C_LIBS})
   # Not for tests: GoogleTest's macros name their parameters as our tables of cases do.
   target_compile_options(${target} PRIVATE -Wshadow)
-  target_precompile_headers(${target} REUSE_FROM strongroom_pch_${C_PCH})
+  if(C_PCH STREQUAL own)
+    target_precompile_headers(${target} PRIVATE precompiled.h)
+  else()
+    target_precompile_headers(${target} REUSE_FROM strongroom_pch_${C_PCH})
+  endif()
   foreach(dep IN LISTS C_DEPS)
     string(REPLACE "strongroom::" "" bare ${dep})
     get_property(dep_layer TARGET strongroom_${bare} PROPERTY STRONGROOM_LAYER)
@@ -63,7 +69,11 @@ function(strongroom_component name)
     set_target_properties(${target}_test PROPERTIES POSITION_INDEPENDENT_CODE OFF)
     target_compile_options(${target}_test PRIVATE -fPIC)
     target_link_libraries(${target}_test PRIVATE ${target} ${C_TEST_DEPS} strongroom_test_flags GTest::gtest_main)
-    target_precompile_headers(${target}_test REUSE_FROM strongroom_pch_test)
+    if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/testing/precompiled.h)
+      target_precompile_headers(${target}_test PRIVATE testing/precompiled.h)
+    else()
+      target_precompile_headers(${target}_test REUSE_FROM strongroom_pch_test)
+    endif()
     gtest_discover_tests(${target}_test NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS unit)
   endif()
 endfunction()

@@ -10,6 +10,8 @@ target_compile_options(strongroom_flags INTERFACE
   -fstack-protector-strong)
 target_compile_definitions(strongroom_flags INTERFACE
   BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_ARRAY BOOST_ASIO_DISABLE_BOOST_REGEX
+  # Compiled once (base/asio.cpp, aws/http/beast.cpp) and not in every file that waits for something.
+  BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION
   STRONGROOM_VERSION="${PROJECT_VERSION}"
   $<$<BOOL:${STRONGROOM_DEV}>:STRONGROOM_DEV=1>)
 # A precompiled header is only taken when the macros are the same everywhere, so the macros that packages bring are

@@ -14,7 +14,7 @@ struct Row {
   std::string name, text;
   bool good;
 };
-class Base64Table : public testing::TestWithParam<Row> {};
+class Base64Table : public ::testing::TestWithParam<Row> {};
 TEST_P(Base64Table, TakesExactlyWhatRfc4648Says) {
   const auto decoded = FromBase64(GetParam().text);
   EXPECT_EQ(decoded.ok(), GetParam().good);
@@ -22,15 +22,14 @@ TEST_P(Base64Table, TakesExactlyWhatRfc4648Says) {
     EXPECT_EQ(Base64(*decoded), GetParam().text);
   }
 }
-INSTANTIATE_TEST_SUITE_P(Base64, Base64Table,
-                         testing::Values(Row{"Empty", "", true}, Row{"OneByte", "AA==", true},
-                                         Row{"TwoBytes", "AAA=", true}, Row{"ThreeBytes", "AAAA", true},
-                                         Row{"UnpaddedIsRefused", "AA", false}, Row{"UrlSafeIsRefused", "-_-_", false},
-                                         Row{"SpaceIsRefused", "AA A", false}, Row{"NewlineIsRefused", "AAAA\n", false},
-                                         Row{"TrailingBitsAreRefused", "AB==", false},
-                                         Row{"PaddingOnlyIsRefused", "====", false},
-                                         Row{"BeyondAsciiIsRefused", "aG\xC3\xA4", false}),
-                         [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Base64, Base64Table,
+    ::testing::Values(Row{"Empty", "", true}, Row{"OneByte", "AA==", true}, Row{"TwoBytes", "AAA=", true},
+                      Row{"ThreeBytes", "AAAA", true}, Row{"UnpaddedIsRefused", "AA", false},
+                      Row{"UrlSafeIsRefused", "-_-_", false}, Row{"SpaceIsRefused", "AA A", false},
+                      Row{"NewlineIsRefused", "AAAA\n", false}, Row{"TrailingBitsAreRefused", "AB==", false},
+                      Row{"PaddingOnlyIsRefused", "====", false}, Row{"BeyondAsciiIsRefused", "aG\xC3\xA4", false}),
+    [](const auto& info) { return info.param.name; });
 
 TEST(Base64, EveryLengthRoundTripsAndAForeignCharacterIsSeenAtEveryPlace) {
   Bytes bytes;

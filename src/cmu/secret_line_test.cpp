@@ -8,11 +8,11 @@ namespace {
 struct Row {
   std::string name, typed, remembered;
 };
-class History : public testing::TestWithParam<Row> {};
+class History : public ::testing::TestWithParam<Row> {};
 TEST_P(History, HasNoPassword) { EXPECT_EQ(SecretLine(GetParam().typed).WithoutPassword(), GetParam().remembered); }
 INSTANTIATE_TEST_SUITE_P(
     SecretLine, History,
-    testing::Values(
+    ::testing::Values(
         Row{"Login", "loginHSM CO admin Secret-1", "loginHSM CO admin -hpswd"},
         Row{"LoginShortened", "LOGINH CO admin Secret-1 more", "LOGINH CO admin -hpswd"},
         Row{"Create", "createUser CU alice Secret-1", "createUser CU alice -hpswd"},

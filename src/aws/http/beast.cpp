@@ -1,0 +1,2 @@
+// As src/base/asio.cpp, for Beast.
+#include <boost/beast/src.hpp>

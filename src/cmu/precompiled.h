@@ -1,0 +1,8 @@
+// What most of this component's files include; compiled once.
+#include "../../cmake/pch_asio.h"
+
+#include <CLI/CLI.hpp>
+
+#include "cluster.pb.h"
+#include "cmu/commands/all.h"
+#include "cmu/mgmt_util.h"

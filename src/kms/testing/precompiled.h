@@ -1,0 +1,3 @@
+#include "../../../cmake/pch_test.h"
+
+#include "kms/testing/fake_service.h"
