@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "base/bytes.h"
 #include "channel/tls_context.h"
@@ -39,6 +40,9 @@ class TlsLayer {
   /// Appends the closing alert to out().
   void Shutdown() noexcept;
 
+  /// "TLSv1.3" and "TLS_AES_128_GCM_SHA256", as OpenSSL names them; literals, once the handshake is complete.
+  std::string_view version() const noexcept { return SSL_get_version(ssl_.get()); }
+  std::string_view cipher() const noexcept { return SSL_get_cipher_name(ssl_.get()); }
   /// Absent when the peer showed none.
   std::optional<crypto::Certificate> PeerCertificate() const;
 

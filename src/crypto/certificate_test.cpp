@@ -148,13 +148,13 @@ const PemRow kBadPem[] = {
      [](const std::string&) { return std::string("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"); }},
     {"HeaderOnly", [](const std::string&) { return std::string("-----BEGIN CERTIFICATE-----"); }},
 };
-class BadPem : public testing::TestWithParam<PemRow> {};
+class BadPem : public ::testing::TestWithParam<PemRow> {};
 TEST_P(BadPem, IsRefused) {
   const auto read = Certificate::FromPem(GetParam().text(Root().ToPem()));
   ASSERT_FALSE(read.ok());
   EXPECT_EQ(read.error().code(), Errc::kInvalidArgument);
 }
-INSTANTIATE_TEST_SUITE_P(Certificate, BadPem, testing::ValuesIn(kBadPem),
+INSTANTIATE_TEST_SUITE_P(Certificate, BadPem, ::testing::ValuesIn(kBadPem),
                          [](const auto& info) { return info.param.name; });
 
 struct OptionsRow {
@@ -173,13 +173,13 @@ const OptionsRow kBadOptions[] = {
     {"BadDnsName", {{"CN", "a"}}, {.dns_names = {"a b"}}},
     {"LongSerial", {{"CN", "a"}}, {.serial = Bytes(21, 1)}},
 };
-class BadOptions : public testing::TestWithParam<OptionsRow> {};
+class BadOptions : public ::testing::TestWithParam<OptionsRow> {};
 TEST_P(BadOptions, AreRefused) {
   const auto made = MakeSelfSigned(GetParam().subject, OtherKey(), GetParam().options);
   ASSERT_FALSE(made.ok());
   EXPECT_EQ(made.error().code(), Errc::kInvalidArgument);
 }
-INSTANTIATE_TEST_SUITE_P(Certificate, BadOptions, testing::ValuesIn(kBadOptions),
+INSTANTIATE_TEST_SUITE_P(Certificate, BadOptions, ::testing::ValuesIn(kBadOptions),
                          [](const auto& info) { return info.param.name; });
 
 TEST(Certificate, IssuingWithAnotherKeyIsRefused) {

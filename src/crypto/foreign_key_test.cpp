@@ -109,7 +109,7 @@ BignumPtr Word(unsigned long value) {
   return number;
 }
 
-class RsaKeys : public testing::Test {
+class RsaKeys : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     p = new BignumPtr(Prime(1024));

@@ -23,7 +23,7 @@ TEST(HmacKey, GivesThePublishedValueEachTime) {
 struct Row {
   std::string name, key;
 };
-class HmacKeys : public testing::TestWithParam<Row> {};
+class HmacKeys : public ::testing::TestWithParam<Row> {};
 
 TEST_P(HmacKeys, AgreesWithHmacInAnyOrderOfTexts) {
   const SecretBuffer key = Key(GetParam().key);
@@ -40,9 +40,9 @@ TEST_P(HmacKeys, AgreesWithHmacInAnyOrderOfTexts) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Crypto, HmacKeys,
-                         testing::Values(Row{"Empty", ""}, Row{"Digest", std::string(32, 'k')},
-                                         Row{"Block", std::string(64, 'k')},
-                                         Row{"LongerThanABlock", std::string(131, 'k')}),
+                         ::testing::Values(Row{"Empty", ""}, Row{"Digest", std::string(32, 'k')},
+                                           Row{"Block", std::string(64, 'k')},
+                                           Row{"LongerThanABlock", std::string(131, 'k')}),
                          [](const auto& row) { return row.param.name; });
 
 }  // namespace

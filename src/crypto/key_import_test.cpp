@@ -74,7 +74,7 @@ TEST(WrappingAlgorithms, FitTheMaterialAsTheTableSays) {
         << row.material << " " << row.algorithm << " " << Name(row.wrapping);
 }
 
-class Unwrapping : public OpenSslCli, public testing::WithParamInterface<std::string> {};
+class Unwrapping : public OpenSslCli, public ::testing::WithParamInterface<std::string> {};
 
 TEST_P(Unwrapping, GivesBackWhatWasWrappedAndNothingElse) {
   const WrappingAlgorithm& algorithm = *FindWrappingAlgorithm(GetParam());
@@ -115,8 +115,8 @@ TEST_P(Unwrapping, GivesBackWhatWasWrappedAndNothingElse) {
   EXPECT_TRUE(Refused(Unwrap(algorithm, stranger, good)));
 }
 INSTANTIATE_TEST_SUITE_P(Algorithms, Unwrapping,
-                         testing::Values("RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256", "RSA_AES_KEY_WRAP_SHA_1",
-                                         "RSA_AES_KEY_WRAP_SHA_256", "SM2PKE"),
+                         ::testing::Values("RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256", "RSA_AES_KEY_WRAP_SHA_1",
+                                           "RSA_AES_KEY_WRAP_SHA_256", "SM2PKE"),
                          [](const auto& info) { return info.param; });
 
 using Openssl = OpenSslCli;

@@ -27,7 +27,7 @@ const Row kRows[] = {
     {"P521", KeySpec::kP521, SignatureScheme::kEcdsaSha512, "-sha512"},
     {"Secp256k1", KeySpec::kSecp256k1, SignatureScheme::kEcdsaSha256, "-sha256"},
 };
-class KeyTable : public OpenSslCli, public testing::WithParamInterface<Row> {};
+class KeyTable : public OpenSslCli, public ::testing::WithParamInterface<Row> {};
 
 TEST_P(KeyTable, SignsWhatOpenSslVerifiesAndSurvivesPkcs8) {
   const Row& row = GetParam();
@@ -72,7 +72,8 @@ TEST_P(KeyTable, PublicNumbersRebuildTheKey) {
   ASSERT_TRUE(rebuilt.ok()) << rebuilt.error();
   EXPECT_EQ(*rebuilt, key);
 }
-INSTANTIATE_TEST_SUITE_P(KeyPair, KeyTable, testing::ValuesIn(kRows), [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(KeyPair, KeyTable, ::testing::ValuesIn(kRows),
+                         [](const auto& info) { return info.param.name; });
 
 TEST(KeyPair, DigestAndMessageGiveSignaturesThatVerifyAsEither) {
   const PrivateKey key = PrivateKey::Generate(KeySpec::kP256).value();

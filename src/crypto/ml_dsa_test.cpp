@@ -17,7 +17,7 @@ struct Row {
 const Row kRows[] = {{"mldsa_44", KeySpec::kMlDsa44, 1312, 2420},
                      {"mldsa_65", KeySpec::kMlDsa65, 1952, 3309},
                      {"mldsa_87", KeySpec::kMlDsa87, 2592, 4627}};
-class MlDsa : public testing::TestWithParam<Row> {};
+class MlDsa : public ::testing::TestWithParam<Row> {};
 
 TEST_P(MlDsa, IsThereWhereOpenSslHasIt) {
   EXPECT_EQ(Available(GetParam().spec), OpenSSL_version_num() >= 0x30500000UL);
@@ -82,7 +82,7 @@ TEST_P(MlDsa, AgreesWithWycheproof) {
   });
   EXPECT_EQ(verified > 50, there) << verified;
 }
-INSTANTIATE_TEST_SUITE_P(Crypto, MlDsa, testing::ValuesIn(kRows), [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Crypto, MlDsa, ::testing::ValuesIn(kRows), [](const auto& info) { return info.param.name; });
 
 }  // namespace
 }  // namespace strongroom::crypto

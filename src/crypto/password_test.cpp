@@ -44,13 +44,13 @@ const Row kForged[] = {
     {"ExtraField", "scrypt$15$8$1$" + kSalt + "$" + kHash + "$"},
     {"NotBase64", "scrypt$15$8$1$" + kSalt + "$" + std::string(44, '!')},
 };
-class PasswordForged : public testing::TestWithParam<Row> {};
+class PasswordForged : public ::testing::TestWithParam<Row> {};
 TEST_P(PasswordForged, IsCorrupted) {
   const auto verified = VerifyPassword(Secret("x"), GetParam().encoded);
   ASSERT_FALSE(verified.ok());
   EXPECT_EQ(verified.error().code(), Errc::kCorrupted);
 }
-INSTANTIATE_TEST_SUITE_P(Password, PasswordForged, testing::ValuesIn(kForged),
+INSTANTIATE_TEST_SUITE_P(Password, PasswordForged, ::testing::ValuesIn(kForged),
                          [](const auto& info) { return info.param.name; });
 
 TEST(SelfTests, Pass) {
@@ -58,7 +58,7 @@ TEST(SelfTests, Pass) {
   EXPECT_TRUE(status.ok()) << status.error();
 }
 
-class BrokenSelfTest : public testing::TestWithParam<int> {};
+class BrokenSelfTest : public ::testing::TestWithParam<int> {};
 TEST_P(BrokenSelfTest, IsNamed) {
   const auto test = static_cast<SelfTest>(GetParam());
   const Status status = RunSelfTests(test);
@@ -66,7 +66,7 @@ TEST_P(BrokenSelfTest, IsNamed) {
   EXPECT_EQ(status.error().code(), Errc::kInternal);
   EXPECT_NE(status.error().public_message().find(Name(test)), std::string::npos) << status.error();
 }
-INSTANTIATE_TEST_SUITE_P(SelfTests, BrokenSelfTest, testing::Range(0, static_cast<int>(SelfTest::kCount_)));
+INSTANTIATE_TEST_SUITE_P(SelfTests, BrokenSelfTest, ::testing::Range(0, static_cast<int>(SelfTest::kCount_)));
 
 }  // namespace
 }  // namespace strongroom::crypto

@@ -16,7 +16,7 @@ using secret::Peek;
 
 SecretBuffer Secret(std::string_view text) { return SecretBuffer::CopyOf(AsBytes(text)).value(); }
 
-class SealSize : public testing::TestWithParam<std::size_t> {};
+class SealSize : public ::testing::TestWithParam<std::size_t> {};
 TEST_P(SealSize, OpensToWhatWasSealed) {
   const SecretBuffer key = Secret("a secret of any length");
   const SecretBuffer text = RandomSecret(GetParam()).value();
@@ -30,12 +30,12 @@ TEST_P(SealSize, OpensToWhatWasSealed) {
   ASSERT_TRUE(bytes.ok());
   EXPECT_TRUE(text.EqualsInConstantTime(ByteView(*bytes)));
 }
-INSTANTIATE_TEST_SUITE_P(Seal, SealSize, testing::Values(0, 1, 31, 32, 4096, 100000));
+INSTANTIATE_TEST_SUITE_P(Seal, SealSize, ::testing::Values(0, 1, 31, 32, 4096, 100000));
 
 struct Row {
   std::string name, secret, info, aad;
 };
-class SealMismatch : public testing::TestWithParam<Row> {};
+class SealMismatch : public ::testing::TestWithParam<Row> {};
 TEST_P(SealMismatch, IsRefusedWithTheOneText) {
   const Bytes sealed = Seal(Secret("secret"), AsBytes("info"), AsBytes("aad"), AsBytes("text")).value();
   const Row& row = GetParam();
@@ -45,10 +45,10 @@ TEST_P(SealMismatch, IsRefusedWithTheOneText) {
   EXPECT_EQ(opened.error().public_message(), "The sealed data cannot be opened.");
 }
 INSTANTIATE_TEST_SUITE_P(Seal, SealMismatch,
-                         testing::Values(Row{"Secret", "Secret", "info", "aad"}, Row{"Info", "secret", "Info", "aad"},
-                                         Row{"Aad", "secret", "info", "Aad"}, Row{"NoInfo", "secret", "", "aad"},
-                                         Row{"NoAad", "secret", "info", ""},
-                                         Row{"InfoAndAadShifted", "secret", "infoa", "ad"}),
+                         ::testing::Values(Row{"Secret", "Secret", "info", "aad"}, Row{"Info", "secret", "Info", "aad"},
+                                           Row{"Aad", "secret", "info", "Aad"}, Row{"NoInfo", "secret", "", "aad"},
+                                           Row{"NoAad", "secret", "info", ""},
+                                           Row{"InfoAndAadShifted", "secret", "infoa", "ad"}),
                          [](const auto& info) { return info.param.name; });
 
 TEST(Seal, EveryChangedBitAndEveryTruncationIsRefused) {

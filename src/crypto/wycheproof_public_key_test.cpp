@@ -10,7 +10,7 @@ struct VerifyFile {
   std::string name;
   SignatureScheme scheme;
 };
-class WycheproofVerify : public testing::TestWithParam<VerifyFile> {};
+class WycheproofVerify : public ::testing::TestWithParam<VerifyFile> {};
 TEST_P(WycheproofVerify, EveryCase) {
   ForEach(GetParam().name + "_test", [](const auto& group, const auto& test, const std::string& want) {
     const auto key = PublicKey::FromSpki(Hexed(group, "publicKeyDer"));
@@ -25,25 +25,25 @@ TEST_P(WycheproofVerify, EveryCase) {
   });
 }
 INSTANTIATE_TEST_SUITE_P(Crypto, WycheproofVerify,
-                         testing::Values(VerifyFile{"ecdsa_secp256r1_sha256", SignatureScheme::kEcdsaSha256},
-                                         VerifyFile{"ecdsa_secp384r1_sha384", SignatureScheme::kEcdsaSha384},
-                                         VerifyFile{"ecdsa_secp521r1_sha512", SignatureScheme::kEcdsaSha512},
-                                         VerifyFile{"ecdsa_secp256k1_sha256", SignatureScheme::kEcdsaSha256},
-                                         VerifyFile{"ed25519", SignatureScheme::kEd25519},
-                                         VerifyFile{"rsa_signature_2048_sha256", SignatureScheme::kPkcs1Sha256},
-                                         VerifyFile{"rsa_signature_3072_sha384", SignatureScheme::kPkcs1Sha384},
-                                         VerifyFile{"rsa_signature_4096_sha512", SignatureScheme::kPkcs1Sha512},
-                                         VerifyFile{"rsa_pss_2048_sha256_mgf1_32", SignatureScheme::kPssSha256},
-                                         VerifyFile{"rsa_pss_2048_sha384_mgf1_48", SignatureScheme::kPssSha384},
-                                         VerifyFile{"rsa_pss_3072_sha256_mgf1_32", SignatureScheme::kPssSha256},
-                                         VerifyFile{"rsa_pss_4096_sha512_mgf1_64", SignatureScheme::kPssSha512}),
+                         ::testing::Values(VerifyFile{"ecdsa_secp256r1_sha256", SignatureScheme::kEcdsaSha256},
+                                           VerifyFile{"ecdsa_secp384r1_sha384", SignatureScheme::kEcdsaSha384},
+                                           VerifyFile{"ecdsa_secp521r1_sha512", SignatureScheme::kEcdsaSha512},
+                                           VerifyFile{"ecdsa_secp256k1_sha256", SignatureScheme::kEcdsaSha256},
+                                           VerifyFile{"ed25519", SignatureScheme::kEd25519},
+                                           VerifyFile{"rsa_signature_2048_sha256", SignatureScheme::kPkcs1Sha256},
+                                           VerifyFile{"rsa_signature_3072_sha384", SignatureScheme::kPkcs1Sha384},
+                                           VerifyFile{"rsa_signature_4096_sha512", SignatureScheme::kPkcs1Sha512},
+                                           VerifyFile{"rsa_pss_2048_sha256_mgf1_32", SignatureScheme::kPssSha256},
+                                           VerifyFile{"rsa_pss_2048_sha384_mgf1_48", SignatureScheme::kPssSha384},
+                                           VerifyFile{"rsa_pss_3072_sha256_mgf1_32", SignatureScheme::kPssSha256},
+                                           VerifyFile{"rsa_pss_4096_sha512_mgf1_64", SignatureScheme::kPssSha512}),
                          [](const auto& info) { return info.param.name; });
 
 struct OaepFile {
   std::string name;
   OaepHash hash;
 };
-class WycheproofOaep : public testing::TestWithParam<OaepFile> {};
+class WycheproofOaep : public ::testing::TestWithParam<OaepFile> {};
 TEST_P(WycheproofOaep, EveryCase) {
   ForEach(GetParam().name + "_test", [](const auto& group, const auto& test, const std::string& want) {
     const auto key = PrivateKey::FromPkcs8(Secret(group, "privateKeyPkcs8"), KeyCheck::kParseOnly);
@@ -59,10 +59,10 @@ TEST_P(WycheproofOaep, EveryCase) {
   });
 }
 INSTANTIATE_TEST_SUITE_P(Crypto, WycheproofOaep,
-                         testing::Values(OaepFile{"rsa_oaep_2048_sha1_mgf1sha1", OaepHash::kSha1},
-                                         OaepFile{"rsa_oaep_2048_sha256_mgf1sha256", OaepHash::kSha256},
-                                         OaepFile{"rsa_oaep_3072_sha256_mgf1sha256", OaepHash::kSha256},
-                                         OaepFile{"rsa_oaep_4096_sha256_mgf1sha256", OaepHash::kSha256}),
+                         ::testing::Values(OaepFile{"rsa_oaep_2048_sha1_mgf1sha1", OaepHash::kSha1},
+                                           OaepFile{"rsa_oaep_2048_sha256_mgf1sha256", OaepHash::kSha256},
+                                           OaepFile{"rsa_oaep_3072_sha256_mgf1sha256", OaepHash::kSha256},
+                                           OaepFile{"rsa_oaep_4096_sha256_mgf1sha256", OaepHash::kSha256}),
                          [](const auto& info) { return info.param.name; });
 
 /// PKCS#8 around a bare scalar, the public key left to be computed.
@@ -89,7 +89,7 @@ struct EcdhFile {
   std::size_t field_bytes;
   std::string oid;
 };
-class WycheproofEcdh : public testing::TestWithParam<EcdhFile> {};
+class WycheproofEcdh : public ::testing::TestWithParam<EcdhFile> {};
 TEST_P(WycheproofEcdh, EveryCase) {
   const EcdhFile& file = GetParam();
   ForEach(file.name + "_test", [&file](const auto&, const auto& test, const std::string& want) {
@@ -114,9 +114,9 @@ TEST_P(WycheproofEcdh, EveryCase) {
   });
 }
 INSTANTIATE_TEST_SUITE_P(Crypto, WycheproofEcdh,
-                         testing::Values(EcdhFile{"ecdh_secp256r1", 32, "06082a8648ce3d030107"},
-                                         EcdhFile{"ecdh_secp384r1", 48, "06052b81040022"},
-                                         EcdhFile{"ecdh_secp521r1", 66, "06052b81040023"}),
+                         ::testing::Values(EcdhFile{"ecdh_secp256r1", 32, "06082a8648ce3d030107"},
+                                           EcdhFile{"ecdh_secp384r1", 48, "06052b81040022"},
+                                           EcdhFile{"ecdh_secp521r1", 66, "06052b81040023"}),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace

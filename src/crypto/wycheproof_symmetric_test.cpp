@@ -74,7 +74,7 @@ struct HmacFile {
   std::string name;
   Digest digest;
 };
-class WycheproofHmac : public testing::TestWithParam<HmacFile> {};
+class WycheproofHmac : public ::testing::TestWithParam<HmacFile> {};
 TEST_P(WycheproofHmac, EveryCase) {
   ForEach(GetParam().name + "_test", [](const auto& group, const auto& test, const std::string& want) {
     Bytes mac = Hmac(GetParam().digest, Secret(test, "key"), {Hexed(test, "msg")});
@@ -83,10 +83,11 @@ TEST_P(WycheproofHmac, EveryCase) {
   });
 }
 INSTANTIATE_TEST_SUITE_P(Crypto, WycheproofHmac,
-                         testing::Values(HmacFile{"hmac_sha1", Digest::kSha1}, HmacFile{"hmac_sha224", Digest::kSha224},
-                                         HmacFile{"hmac_sha256", Digest::kSha256},
-                                         HmacFile{"hmac_sha384", Digest::kSha384},
-                                         HmacFile{"hmac_sha512", Digest::kSha512}),
+                         ::testing::Values(HmacFile{"hmac_sha1", Digest::kSha1},
+                                           HmacFile{"hmac_sha224", Digest::kSha224},
+                                           HmacFile{"hmac_sha256", Digest::kSha256},
+                                           HmacFile{"hmac_sha384", Digest::kSha384},
+                                           HmacFile{"hmac_sha512", Digest::kSha512}),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace

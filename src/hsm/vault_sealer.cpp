@@ -31,4 +31,24 @@ Result<std::pair<std::uint8_t, SecretBuffer>> VaultSealer::SplitKind(const Secre
   return std::pair{bytes[0], std::move(material)};
 }
 
+Result<SecretBuffer> VaultSealer::Between(ByteView before, const SecretBuffer& secret, ByteView after) {
+  const ByteView bytes = secret.Reveal(KeyAccess());
+  return SecretBuffer::Produce(before.size() + bytes.size() + after.size(), [&](std::span<std::uint8_t> room) {
+    auto at = room.begin();
+    for (const ByteView part : {before, bytes, after}) at = std::ranges::copy(part, at).out;
+    return room.size();
+  });
+}
+
+Result<SecretBuffer> VaultSealer::AsLetters(const SecretBuffer& random) {
+  constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  static_assert(kLetters.size() == 64);
+  const ByteView bytes = random.Reveal(KeyAccess());
+  return SecretBuffer::Produce(bytes.size(), [&](std::span<std::uint8_t> room) {
+    std::ranges::transform(bytes, room.begin(),
+                           [&](std::uint8_t byte) { return static_cast<std::uint8_t>(kLetters[byte & 63]); });
+    return room.size();
+  });
+}
+
 }  // namespace strongroom::hsm

@@ -27,6 +27,11 @@ class VaultSealer {
   static Result<SecretBuffer> WithKind(std::uint8_t kind, const SecretBuffer& material);
   /// The reverse. Errors: kBadCiphertext when empty.
   static Result<std::pair<std::uint8_t, SecretBuffer>> SplitKind(const SecretBuffer& plaintext);
+  /// `before | secret | after`. Errors: kResourceExhausted.
+  static Result<SecretBuffer> Between(ByteView before, const SecretBuffer& secret, ByteView after);
+  /// Each byte as one of the 64 letters of AWS's secret access keys, each with equal chance. Errors:
+  /// kResourceExhausted.
+  static Result<SecretBuffer> AsLetters(const SecretBuffer& random);
 };
 
 }  // namespace strongroom::hsm

@@ -86,6 +86,17 @@ class ClusterClient {
     co_return answer;
   }
 
+  /// What one of the members answered.
+  struct MemberAnswer {
+    Endpoint endpoint;
+    Result<wire::Frame> reply;
+  };
+  /// A repeatable command, without segments, to each member that is known, all at once. A member that is down is waited
+  /// for no longer than until one attempt to connect has failed, one that hangs no longer than Call waits for it.
+  /// Errors: kInvalidArgument another command; kInternal, kCancelled as Call; the members' own are in their answers.
+  Task<Result<std::vector<MemberAnswer>>> CallEach(wire::Command command, const google::protobuf::MessageLite& request,
+                                                   Clock::time_point deadline);
+
   /// One attempt to reach and log in to any member, for "connect" operations: success or the most telling error.
   Task<Status> Probe(Clock::time_point deadline);
 

@@ -274,6 +274,99 @@ TEST_F(ClusterTest, ANewMemberIsConnectedByItselfAndALeavingOneIsLeft) {
   EXPECT_EQ(second->executed(wire::Command::kEcho), 1u);
 }
 
+// ---- each of them
+
+class EachTest : public ClusterTest {
+ protected:
+  /// Endpoints that answered, and those that did not.
+  struct Outcome {
+    std::set<Endpoint> answered, failed;
+    std::set<Errc> errors;
+  };
+  Outcome Each(wire::Command command, const google::protobuf::MessageLite& request,
+               std::chrono::milliseconds timeout = 5s) {
+    Outcome outcome;
+    auto answers = RunTask(loop_, client_->CallEach(command, request, Clock::now() + timeout));
+    EXPECT_TRUE(answers.ok());
+    if (!answers.ok()) return outcome;
+    for (auto& [endpoint, reply] : *answers) {
+      (reply.ok() ? outcome.answered : outcome.failed).insert(endpoint);
+      if (!reply.ok()) outcome.errors.insert(reply.error().code());
+    }
+    return outcome;
+  }
+};
+
+TEST_F(EachTest, MemberIsAskedOnceAlsoByTheFirstCall) {
+  auto second = Second(first_);
+  Use({first_.endpoint(), second->endpoint()});
+  for (std::size_t times = 1; times <= 3; ++times) {
+    EXPECT_EQ(Each(wire::Command::kEcho, EchoOf("x")).answered, (std::set{first_.endpoint(), second->endpoint()}));
+    EXPECT_EQ(first_.executed(wire::Command::kEcho), times);
+    EXPECT_EQ(second->executed(wire::Command::kEcho), times);
+  }
+}
+
+TEST_F(EachTest, MemberThatIsDownIsNamedAndTheOthersAreAsked) {
+  auto second = Second(first_);
+  const Endpoint gone = second->endpoint();
+  Use({first_.endpoint(), gone});
+  ASSERT_TRUE(Echo().ok());
+  ASSERT_TRUE(WaitForConnections(2));
+  second.reset();
+  ASSERT_TRUE(WaitForConnections(1));
+  const Outcome outcome = Each(wire::Command::kListUsers, proto::ListUsersRequest());
+  EXPECT_EQ(outcome.answered, (std::set{first_.endpoint()}));
+  EXPECT_EQ(outcome.failed, (std::set{gone}));
+  EXPECT_EQ(first_.executed(wire::Command::kListUsers), 1u);
+}
+
+TEST_F(EachTest, MemberThatHangsHoldsNobodyUpUntilTheDeadline) {
+  auto second = Second(first_);
+  Use({first_.endpoint(), second->endpoint()});
+  ASSERT_TRUE(Echo().ok());
+  ASSERT_TRUE(WaitForConnections(2));
+  second->Freeze();
+  const auto before = Clock::now();
+  const Outcome outcome = Each(wire::Command::kListUsers, proto::ListUsersRequest(), 60s);
+  const auto took = Clock::now() - before;
+  second->Thaw();
+  EXPECT_EQ(outcome.answered, (std::set{first_.endpoint()}));
+  EXPECT_EQ(outcome.failed, (std::set{second->endpoint()}));
+  EXPECT_LT(took, 60s);
+}
+
+TEST_F(EachTest, MemberWhoseConnectionIsCutIsAskedAgain) {
+  auto second = Second(first_);
+  Use({first_.endpoint(), second->endpoint()});
+  ASSERT_TRUE(Echo().ok());
+  ASSERT_TRUE(WaitForConnections(2));
+  second->CutNext(HsmDouble::Cut::kBeforeExecution);
+  EXPECT_EQ(Each(wire::Command::kListUsers, proto::ListUsersRequest()).answered.size(), 2u);
+  EXPECT_EQ(second->executed(wire::Command::kListUsers), 1u);
+}
+
+TEST_F(EachTest, MembersOwnErrorsAreInTheirAnswers) {
+  auto second = Second(first_);
+  Use({first_.endpoint(), second->endpoint()});
+  ASSERT_TRUE(Echo().ok());
+  ASSERT_TRUE(WaitForConnections(2));
+  second->FailNext(Errc::kPermission);
+  const Outcome outcome = Each(wire::Command::kEcho, EchoOf("x"));
+  EXPECT_EQ(outcome.failed, (std::set{second->endpoint()}));
+  EXPECT_EQ(outcome.errors, (std::set{Errc::kPermission}));
+}
+
+TEST_F(EachTest, CommandThatChangesTheClusterIsRefused) {
+  Use({first_.endpoint()});
+  for (const wire::Command command : {wire::Command::kGenerateKey, wire::Command::kLogout}) {
+    const proto::GenerateKeyRequest request = AesKey();
+    const auto answers = RunTask(loop_, client_->CallEach(command, request, Soon()));
+    EXPECT_EQ(answers.error().code(), Errc::kInvalidArgument);
+  }
+  EXPECT_EQ(first_.executed(wire::Command::kGenerateKey), 0u);
+}
+
 // ---- refusals
 
 TEST_F(ClusterTest, AWrongPasswordIsTriedOnceAndThenToldWithoutAsking) {

@@ -33,7 +33,7 @@ void Supervisor::OnRelayMessage(proto::HostMessage message) {
       [[maybe_unused]] const ssize_t written = ::write(options_.ready_fd, "ready\n", 6);
     }
     was_ready_ = true;
-    front_ends_seen_ = "\n";  // a new relay knows none
+    front_ends_seen_.assign(1, '\n');  // a new relay knows none
     WatchFrontEnds();
     for (auto& [id, house] : houses_) StartIfWanted(*house);
     return;

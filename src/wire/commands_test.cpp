@@ -53,6 +53,9 @@ TEST(Commands, ThatChangeNothingMayBeRepeated) {
                                                                "AddDomainKey",
                                                                "DropDomainKey",
                                                                "RewrapToken",
+                                                               "MakeSigningSecret",
+                                                               "DeriveSigningKey",
+                                                               "ForgetTokens",
                                                                "AesGcmEncrypt",
                                                                "AesGcmDecrypt"}));
 }
@@ -89,8 +92,8 @@ TEST(Commands, AreListedInTheFormats) {
   std::string text{std::istreambuf_iterator<char>(file), {}};
   std::ranges::replace(text, '\n', ' ');
   for (const CommandRow& row : kCommands)
-    EXPECT_THAT(text, testing::HasSubstr(" " + std::to_string(static_cast<unsigned>(row.command)) + " " +
-                                         std::string(row.name)));
+    EXPECT_THAT(text, ::testing::HasSubstr(" " + std::to_string(static_cast<unsigned>(row.command)) + " " +
+                                           std::string(row.name)));
 }
 
 }  // namespace

@@ -37,6 +37,7 @@ constexpr auto kRows = std::to_array<Row>({
     {Errc::kInvalidImportToken, 0xeb},
     {Errc::kExpiredImportToken, 0xec},
     {Errc::kIncorrectKeyMaterial, 0xed},
+    {Errc::kExpiredToken, 0xee},
     {Errc::kUnavailable, 0x100},
     {Errc::kTimeout, 0x101},
     {Errc::kCancelled, 0x102},

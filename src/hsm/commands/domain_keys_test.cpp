@@ -4,6 +4,7 @@
 #include "domain_keys.pb.h"
 #include "hsm/session/testing/test_hsm.h"
 #include "messages.pb.h"
+#include "token_keys.pb.h"
 
 namespace strongroom::hsm {
 namespace {
@@ -130,6 +131,93 @@ TEST_F(DomainKeys, WhatWasOpenedGoesWithItsGeneration) {
   ASSERT_EQ(Drop(1), kOk);
   hsm.engine->vault.DropGoneGenerations(hsm.engine->state());
   EXPECT_EQ(hsm.engine->vault.cached_tokens(), opened - 1);
+}
+
+// ---- what was opened is forgotten
+
+class Forgetting : public DomainKeys {
+ protected:
+  Errc Forget(TestClient& client, const std::vector<std::string>& bindings) {
+    proto::ForgetTokensRequest request;
+    for (const std::string& binding : bindings) request.add_bindings(binding);
+    return TestHsm::CodeOf(hsm.Call(client, Command::kForgetTokens, request));
+  }
+  std::size_t Held() { return hsm.engine->vault.cached_tokens(); }
+};
+
+TEST_F(Forgetting, WhatIsNamedGoesUnderEveryGenerationAndTheTokenStaysGood) {
+  const proto::KeyRef key = NewKey("key"), other = NewKey("other");
+  const std::string sealed = Seal(key);
+  (void)Seal(other);
+  ASSERT_EQ(Add(2), kOk);
+  proto::KeyRef renewed = key;
+  renewed.set_token(TestHsm::Parsed<proto::RewrapTokenReply>(Rewrap(key)).token());
+  EXPECT_EQ(Open(renewed, sealed), kOk);
+  const std::size_t held = Held();
+  EXPECT_EQ(Forget(*front_end, {BindingOf("key"), BindingOf("unknown")}), kOk);
+  EXPECT_EQ(Held(), held - 2);
+  EXPECT_EQ(Forget(*front_end, {BindingOf("key")}), kOk);
+  EXPECT_EQ(Held(), held - 2);
+  EXPECT_EQ(Open(key, sealed), kOk);
+  EXPECT_EQ(Held(), held - 1);
+}
+
+TEST_F(Forgetting, KeysThatSignGoToo) {
+  std::string binding(1, '\1');
+  for (const std::string_view field :
+       {std::string_view("111122223333"), std::string_view("key"), std::string_view("material"),
+        std::string_view("HMAC_256"), std::string_view("GENERATE_VERIFY_MAC")}) {
+    binding.push_back(static_cast<char>(field.size()));
+    binding += field;
+  }
+  proto::CreateTokenRequest create;
+  create.set_spec("HMAC_256");
+  create.set_binding(binding);
+  proto::GenerateMacRequest mac;
+  mac.mutable_key()->set_binding(binding);
+  mac.mutable_key()->set_token(
+      TestHsm::Parsed<proto::CreateTokenReply>(hsm.Call(*front_end, Command::kCreateToken, create)).token());
+  mac.set_algorithm("HMAC_SHA_256");
+  ASSERT_EQ(TestHsm::CodeOf(hsm.Call(*front_end, Command::kGenerateMac, mac, "message")), kOk);
+  ASSERT_EQ(hsm.engine->vault.cached_keys(), 1u);
+  EXPECT_EQ(Forget(*front_end, {binding}), kOk);
+  EXPECT_EQ(hsm.engine->vault.cached_keys(), 0u);
+}
+
+TEST_F(Forgetting, WhatNobodyUsesGoesByItself) {
+  const proto::KeyRef idle = NewKey("idle"), busy = NewKey("busy");
+  (void)Seal(idle);
+  const std::string sealed = Seal(busy);
+  const std::size_t held = Held();
+  for (std::uint64_t turn = 0; turn < Vault::kIdleTurns; ++turn) {
+    hsm.engine->vault.NextTurn(hsm.engine->state());
+    EXPECT_EQ(Held(), held) << turn;
+    EXPECT_EQ(Open(busy, sealed), kOk);
+  }
+  hsm.engine->vault.NextTurn(hsm.engine->state());
+  EXPECT_EQ(Held(), held - 1);
+  EXPECT_EQ(Open(busy, sealed), kOk);
+  EXPECT_EQ(Held(), held - 1);
+}
+
+TEST_F(Forgetting, ATurnDropsWhatIsOfAGenerationThatIsGone) {
+  (void)Seal(NewKey("key"));
+  hsm.engine->vault.NextTurn(hsm.engine->state());
+  ASSERT_EQ(Add(2), kOk);
+  ASSERT_EQ(Drop(1), kOk);
+  const std::size_t held = Held();
+  hsm.engine->vault.NextTurn(hsm.engine->state());
+  EXPECT_EQ(Held(), held - 1);
+}
+
+TEST_F(Forgetting, RequestsThatMakeNoSenseAreRefused) {
+  EXPECT_EQ(Forget(*front_end, {}), Errc::kInvalidArgument);
+  EXPECT_EQ(Forget(*front_end, {""}), Errc::kInvalidArgument);
+  EXPECT_EQ(Forget(*front_end, {BindingOf("key"), "nonsense"}), Errc::kInvalidArgument);
+  EXPECT_EQ(Forget(*front_end, std::vector<std::string>(256, BindingOf("key"))), kOk);
+  EXPECT_EQ(Forget(*front_end, std::vector<std::string>(257, BindingOf("key"))), Errc::kInvalidArgument);
+  auto stranger = hsm.Connect();
+  EXPECT_EQ(Forget(*stranger, {BindingOf("key")}), Errc::kPermission);
 }
 
 TEST_F(DomainKeys, WhatIsWrappedAnewIsATokenWithItsBinding) {

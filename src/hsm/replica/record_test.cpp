@@ -89,7 +89,7 @@ struct Place {
   Head head;
   std::uint64_t epoch;
 };
-class WrongPlace : public testing::TestWithParam<Place> {};
+class WrongPlace : public ::testing::TestWithParam<Place> {};
 TEST_P(WrongPlace, IsRefused) {
   const Made made = Make();
   const auto envelope = ParseRecord(made.record);
@@ -98,15 +98,15 @@ TEST_P(WrongPlace, IsRefused) {
   const bool follows = CheckFollows(*envelope, place.head, place.epoch).ok();
   EXPECT_FALSE(follows && OpenRecord(*envelope, SecretOf(place.secret), place.cluster).ok());
 }
-INSTANTIATE_TEST_SUITE_P(Record, WrongPlace,
-                         testing::Values(Place{"OtherSecret", 2, "cluster-x", {4, HashOf(AsBytes("record four"))}, 2},
-                                         Place{"OtherCluster", 1, "cluster-y", {4, HashOf(AsBytes("record four"))}, 2},
-                                         Place{"OtherEpoch", 1, "cluster-x", {4, HashOf(AsBytes("record four"))}, 3},
-                                         Place{"Replayed", 1, "cluster-x", {5, HashOf(AsBytes("record five"))}, 2},
-                                         Place{"TooEarly", 1, "cluster-x", {3, HashOf(AsBytes("record three"))}, 2},
-                                         Place{
-                                             "OtherHistory", 1, "cluster-x", {4, HashOf(AsBytes("another four"))}, 2}),
-                         [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Record, WrongPlace,
+    ::testing::Values(Place{"OtherSecret", 2, "cluster-x", {4, HashOf(AsBytes("record four"))}, 2},
+                      Place{"OtherCluster", 1, "cluster-y", {4, HashOf(AsBytes("record four"))}, 2},
+                      Place{"OtherEpoch", 1, "cluster-x", {4, HashOf(AsBytes("record four"))}, 3},
+                      Place{"Replayed", 1, "cluster-x", {5, HashOf(AsBytes("record five"))}, 2},
+                      Place{"TooEarly", 1, "cluster-x", {3, HashOf(AsBytes("record three"))}, 2},
+                      Place{"OtherHistory", 1, "cluster-x", {4, HashOf(AsBytes("another four"))}, 2}),
+    [](const auto& info) { return info.param.name; });
 
 TEST(Record, OneThatIsTooLargeIsRefusedBeforeItIsOffered) {
   proto::LogBatch batch;

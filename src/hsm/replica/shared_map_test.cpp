@@ -32,7 +32,7 @@ struct Row {
   bool in_order;
 };
 
-class AgainstAMap : public testing::TestWithParam<Row> {};
+class AgainstAMap : public ::testing::TestWithParam<Row> {};
 
 TEST_P(AgainstAMap, HoldsTheSameAndCopiesStayAsTheyWere) {
   const Row& row = GetParam();
@@ -68,10 +68,11 @@ TEST_P(AgainstAMap, HoldsTheSameAndCopiesStayAsTheyWere) {
 }
 
 INSTANTIATE_TEST_SUITE_P(SharedMap, AgainstAMap,
-                         testing::Values(Row{"Growing", 1, 100'000, 5'000, 0, true},
-                                         Row{"Mixed", 2, 2'000, 10'000, 40, false},
-                                         Row{"Dense", 3, 70, 5'000, 50, false},
-                                         Row{"Shrinking", 4, 300, 5'000, 70, false}, Row{"One", 5, 1, 500, 50, false}),
+                         ::testing::Values(Row{"Growing", 1, 100'000, 5'000, 0, true},
+                                           Row{"Mixed", 2, 2'000, 10'000, 40, false},
+                                           Row{"Dense", 3, 70, 5'000, 50, false},
+                                           Row{"Shrinking", 4, 300, 5'000, 70, false},
+                                           Row{"One", 5, 1, 500, 50, false}),
                          [](const auto& tested) { return tested.param.name; });
 
 // What makes a copy cheap.

@@ -81,7 +81,7 @@ struct Row {
   std::string name;
   proto::Change change;
 };
-class ImpossibleChange : public testing::TestWithParam<Row> {};
+class ImpossibleChange : public ::testing::TestWithParam<Row> {};
 TEST_P(ImpossibleChange, StopsTheHsm) {
   State state = Fresh();
   ASSERT_TRUE(state.Apply(LevelChange(kLevelOfSharing), {}).ok());
@@ -93,15 +93,15 @@ TEST_P(ImpossibleChange, StopsTheHsm) {
 }
 INSTANTIATE_TEST_SUITE_P(
     State, ImpossibleChange,
-    testing::Values(Row{"UnknownType", UnknownChange()}, Row{"Empty", proto::Change()},
-                    Row{"SecondGenesis", GenesisChange()}, Row{"NewerLevel", LevelChange(99)},
-                    Row{"LowerLevel", LevelChange(0)}, Row{"UserNameTaken", UserChange(3, "ADMIN")},
-                    Row{"UserRenamed", UserChange(1, "other")}, Row{"UserIdZero", UserChange(0, "zero")},
-                    Row{"SegmentMissing", KeyChange(6, 3)}, Row{"HandleZero", KeyChange(0)},
-                    Row{"HandleAgain", KeyChange(4)}, Row{"FailuresOfNobody", FailuresChange(9, 1)},
-                    Row{"SharingOfNothing", SharingChange(6, 2)}, Row{"SharingWithNobody", SharingChange(5, 9)},
-                    Row{"UnsharingOfWhatIsNotShared", SharingChange(5, 2, false)},
-                    Row{"EpochSkipped", EpochChange(3, "hsm-a")}, Row{"RemovalOfNobody", EpochChange(2, "hsm-z")}),
+    ::testing::Values(Row{"UnknownType", UnknownChange()}, Row{"Empty", proto::Change()},
+                      Row{"SecondGenesis", GenesisChange()}, Row{"NewerLevel", LevelChange(99)},
+                      Row{"LowerLevel", LevelChange(0)}, Row{"UserNameTaken", UserChange(3, "ADMIN")},
+                      Row{"UserRenamed", UserChange(1, "other")}, Row{"UserIdZero", UserChange(0, "zero")},
+                      Row{"SegmentMissing", KeyChange(6, 3)}, Row{"HandleZero", KeyChange(0)},
+                      Row{"HandleAgain", KeyChange(4)}, Row{"FailuresOfNobody", FailuresChange(9, 1)},
+                      Row{"SharingOfNothing", SharingChange(6, 2)}, Row{"SharingWithNobody", SharingChange(5, 9)},
+                      Row{"UnsharingOfWhatIsNotShared", SharingChange(5, 2, false)},
+                      Row{"EpochSkipped", EpochChange(3, "hsm-a")}, Row{"RemovalOfNobody", EpochChange(2, "hsm-z")}),
     [](const auto& info) { return info.param.name; });
 
 proto::Change MaterialIdChange(std::uint32_t segment = 1) {

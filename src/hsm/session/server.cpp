@@ -62,13 +62,25 @@ Status Server::Listen(int descriptor) {
   if (error)
     return Error(Errc::kInvalidArgument, "The inherited socket is not one that listens.").WithDetail(error.message());
   boost::asio::co_spawn(engine_.loop.get_executor(), Accept(acceptor_, this), boost::asio::detached);
+  turns_ = std::make_shared<Timer>(engine_.loop.get_executor());
+  boost::asio::co_spawn(engine_.loop.get_executor(), TurnVault(acceptor_, turns_, this), boost::asio::detached);
   return {};
 }
 
 void Server::Stop() {
   boost::system::error_code ignored;
   if (acceptor_) acceptor_->close(ignored);
+  if (turns_) turns_->cancel();
   engine_.sessions.CloseAll(Error(Errc::kCancelled, "The HSM is stopping."));
+}
+
+Task<void> Server::TurnVault(std::shared_ptr<Acceptor> acceptor, std::shared_ptr<Timer> timer, Server* self) {
+  while (acceptor->is_open()) {
+    timer->expires_after(Vault::kTurn);
+    (void)co_await timer->async_wait(boost::asio::as_tuple(boost::asio::use_awaitable_t<LoopExecutor>{}));
+    if (!acceptor->is_open()) co_return;
+    self->engine_.vault.NextTurn(self->engine_.state());
+  }
 }
 
 Task<void> Server::Accept(std::shared_ptr<Acceptor> acceptor, Server* self) {
@@ -81,9 +93,7 @@ Task<void> Server::Accept(std::shared_ptr<Acceptor> acceptor, Server* self) {
     if (error) {
       // Out of descriptors, say: the next tunnel may find some again.
       spdlog::warn("accepting a tunnel: {}", error.message());
-      boost::asio::basic_waitable_timer<std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>,
-                                        LoopExecutor>
-          pause(self->engine_.loop.get_executor(), std::chrono::milliseconds(50));
+      Timer pause(self->engine_.loop.get_executor(), std::chrono::milliseconds(50));
       (void)co_await pause.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable_t<LoopExecutor>{}));
       continue;
     }

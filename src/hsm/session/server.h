@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <chrono>
 #include <cstddef>
@@ -31,9 +32,12 @@ class Server {
  public:
   using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::local::stream_protocol, LoopExecutor>;
 
+  using Timer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                                  boost::asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>;
+
   Server(Engine& engine, ServerOptions options) : engine_(engine), options_(options) {}
 
-  /// Takes over a listening Unix socket and accepts until Stop.
+  /// Takes over a listening Unix socket and accepts until Stop; meanwhile the vault has its turns.
   Status Listen(int descriptor);
   /// One tunnel that is connected already.
   void Serve(channel::StreamSocket socket);
@@ -42,12 +46,14 @@ class Server {
 
  private:
   static Task<void> Accept(std::shared_ptr<Acceptor> acceptor, Server* self);
+  static Task<void> TurnVault(std::shared_ptr<Acceptor> acceptor, std::shared_ptr<Timer> timer, Server* self);
   static Task<void> Run(Server* self, channel::StreamSocket socket, channel::TlsContext context);
   Result<channel::TlsContext> CurrentContext();
 
   Engine& engine_;
   const ServerOptions options_;
   std::shared_ptr<Acceptor> acceptor_;
+  std::shared_ptr<Timer> turns_;
   std::size_t connections_ = 0;
   std::optional<channel::TlsContext> context_;
   Bytes context_certificate_;  // DER of the certificate that context_ shows

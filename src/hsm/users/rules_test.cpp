@@ -9,22 +9,23 @@ struct NameRow {
   std::string name, user_name;
   bool ok;
 };
-class UserNames : public testing::TestWithParam<NameRow> {};
+class UserNames : public ::testing::TestWithParam<NameRow> {};
 TEST_P(UserNames, AreTakenAsTheRowSays) { EXPECT_EQ(CheckUserName(GetParam().user_name).ok(), GetParam().ok); }
 INSTANTIATE_TEST_SUITE_P(
     Rules, UserNames,
-    testing::Values(NameRow{"OneLetter", "a", true}, NameRow{"LettersDigitsUnderscore", "Kms_User9", true},
-                    NameRow{"Longest", std::string(31, 'x'), true}, NameRow{"OneTooLong", std::string(32, 'x'), false},
-                    NameRow{"Empty", "", false}, NameRow{"Colon", "a:b", false}, NameRow{"Space", "a b", false},
-                    NameRow{"Dash", "a-b", false}, NameRow{"Utf8", "\xc3\xa4", false},
-                    NameRow{"NulByte", std::string("a\0b", 3), false}, NameRow{"Newline", "a\n", false}),
+    ::testing::Values(NameRow{"OneLetter", "a", true}, NameRow{"LettersDigitsUnderscore", "Kms_User9", true},
+                      NameRow{"Longest", std::string(31, 'x'), true},
+                      NameRow{"OneTooLong", std::string(32, 'x'), false}, NameRow{"Empty", "", false},
+                      NameRow{"Colon", "a:b", false}, NameRow{"Space", "a b", false}, NameRow{"Dash", "a-b", false},
+                      NameRow{"Utf8", "\xc3\xa4", false}, NameRow{"NulByte", std::string("a\0b", 3), false},
+                      NameRow{"Newline", "a\n", false}),
     [](const auto& info) { return info.param.name; });
 
 struct PasswordRow {
   std::string name, password;
   bool ok;
 };
-class Passwords : public testing::TestWithParam<PasswordRow> {};
+class Passwords : public ::testing::TestWithParam<PasswordRow> {};
 TEST_P(Passwords, AreTakenAsTheRowSays) {
   auto password = SecretBuffer::CopyOf(AsBytes(GetParam().password));
   ASSERT_TRUE(password.ok());
@@ -32,11 +33,11 @@ TEST_P(Passwords, AreTakenAsTheRowSays) {
 }
 INSTANTIATE_TEST_SUITE_P(
     Rules, Passwords,
-    testing::Values(PasswordRow{"Shortest", "1234567", true}, PasswordRow{"OneTooShort", "123456", false},
-                    PasswordRow{"Longest", std::string(32, 'p'), true},
-                    PasswordRow{"OneTooLong", std::string(33, 'p'), false}, PasswordRow{"Empty", "", false},
-                    PasswordRow{"ColonAndSpace", "a:b c d~!", true}, PasswordRow{"Control", "abcdef\x07", false},
-                    PasswordRow{"Utf8", "p\xc3\xa4ssword", false}, PasswordRow{"Delete", "abcdef\x7f", false}),
+    ::testing::Values(PasswordRow{"Shortest", "1234567", true}, PasswordRow{"OneTooShort", "123456", false},
+                      PasswordRow{"Longest", std::string(32, 'p'), true},
+                      PasswordRow{"OneTooLong", std::string(33, 'p'), false}, PasswordRow{"Empty", "", false},
+                      PasswordRow{"ColonAndSpace", "a:b c d~!", true}, PasswordRow{"Control", "abcdef\x07", false},
+                      PasswordRow{"Utf8", "p\xc3\xa4ssword", false}, PasswordRow{"Delete", "abcdef\x7f", false}),
     [](const auto& info) { return info.param.name; });
 
 TEST(UserNames, CaseDoesNotCount) {

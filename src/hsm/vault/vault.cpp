@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view kMessagePurpose{"strongroom message v1\0", 22};
 
-Error NoSuchKey() { return Error(Errc::kNotFound, "There is no such key."); }
+Error UnknownHandle() { return Error(Errc::kNotFound, "There is no such key."); }
 
 Error UnknownGeneration() { return Error(Errc::kNotFound, "The key token's generation is not known here."); }
 
@@ -32,7 +32,7 @@ Result<const SecretBuffer*> Vault::Material(const replica::State& state, const K
   }
   if (user.user_id == 0) return Error(Errc::kPermission, "Key handles are for crypto users.");
   const auto found = state.keys().find(ref.handle());
-  if (found == state.keys().end() || !MayUse(found->second->info, user.user_id)) return NoSuchKey();
+  if (found == state.keys().end() || !MayUse(found->second->info, user.user_id)) return UnknownHandle();
   const replica::Key& key = *found->second;
   const bool permitted = use == KeyUse::kSeal ? key.info.encrypt() : key.info.decrypt();
   if (key.info.key_class() != proto::SECRET || key.info.type() != proto::AES || !key.material || !permitted)
@@ -132,6 +132,16 @@ Result<Bytes> Vault::RewrapToken(const replica::State& state, const proto::KeyRe
   SR_TRY(const OpenedToken opened, OpenToken(*domain_key->second, generation, binding, token));
   if (generation == state.newest_domain_key()) return ToBytes(token);
   return NewToken(state, binding, opened.kind, opened.material);
+}
+
+void Vault::NextTurn(const replica::State& state) {
+  cache_.NextTurn(kIdleTurns);
+  keys_.NextTurn(kIdleTurns);
+  std::vector<std::uint32_t> there;
+  for (const auto& [generation, secret] : state.domain_keys()) there.push_back(generation);
+  if (there == generations_) return;
+  DropGoneGenerations(state);
+  generations_ = std::move(there);
 }
 
 void Vault::DropGoneGenerations(const replica::State& state) {

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.h"
 #include "hsm/replica/state.h"
@@ -71,6 +73,14 @@ class Vault {
   /// Drops what came from tokens of generations that the state no longer has.
   void DropGoneGenerations(const replica::State& state);
 
+  /// Drops what was opened of the tokens with this binding; how many there were.
+  std::size_t ForgetBinding(ByteView binding) { return cache_.DropBinding(binding) + keys_.DropBinding(binding); }
+  /// To be called every kTurn: lets go of what nobody has used for kIdleTurns of them, and of gone generations. So what
+  /// no front end uses any more is not in memory ten and a half minutes later, whoever was told to forget it or not.
+  void NextTurn(const replica::State& state);
+  static constexpr std::chrono::seconds kTurn{30};
+  static constexpr std::uint64_t kIdleTurns = 20;
+
   /// The cluster is gone or another: nothing that was opened stays.
   void Forget() {
     cache_.Clear();
@@ -85,7 +95,8 @@ class Vault {
 
   TokenCache cache_;
   TokenMap<TokenKeyPtr> keys_;
-  Bytes associated_;  // kept, so that a message costs no allocation; not secret
+  std::vector<std::uint32_t> generations_;  // of the domain key, at the last turn
+  Bytes associated_;                        // kept, so that a message costs no allocation; not secret
 };
 
 }  // namespace strongroom::hsm

@@ -80,7 +80,7 @@ struct CheckValueRow {
   std::size_t bytes;
   std::string want;  // of an all-zero key; known from AES itself (FIPS 197 with zero key and zero block)
 };
-class CheckValues : public testing::TestWithParam<CheckValueRow> {};
+class CheckValues : public ::testing::TestWithParam<CheckValueRow> {};
 TEST_P(CheckValues, AreTheFirstBytesOfAnEncryptedZeroBlock) {
   auto key = SecretBuffer::CopyOf(Bytes(GetParam().bytes));
   const auto value = VaultMaterial::AesCheckValue(*key);
@@ -90,9 +90,9 @@ TEST_P(CheckValues, AreTheFirstBytesOfAnEncryptedZeroBlock) {
   }
 }
 INSTANTIATE_TEST_SUITE_P(Vault, CheckValues,
-                         testing::Values(CheckValueRow{"Aes128", 16, "66e94b"}, CheckValueRow{"Aes192", 24, "aae069"},
-                                         CheckValueRow{"Aes256", 32, "dc95c0"}, CheckValueRow{"NoSuchSize", 20, ""},
-                                         CheckValueRow{"Empty", 0, ""}),
+                         ::testing::Values(CheckValueRow{"Aes128", 16, "66e94b"}, CheckValueRow{"Aes192", 24, "aae069"},
+                                           CheckValueRow{"Aes256", 32, "dc95c0"}, CheckValueRow{"NoSuchSize", 20, ""},
+                                           CheckValueRow{"Empty", 0, ""}),
                          [](const auto& info) { return info.param.name; });
 
 OpenedToken Opened() {

@@ -235,6 +235,11 @@ Result<DoubleReply> DomainKeys(DoubleCluster& cluster, wire::Command command, wi
     cluster.later_domain_keys.erase(request.generation());
     return Answer(proto::DropDomainKeyReply());
   }
+  if (command == wire::Command::kForgetTokens) {
+    SR_TRY(const auto request, Parse<proto::ForgetTokensRequest>(frame));
+    for (const std::string& binding : request.bindings()) cluster.forgotten.push_back(binding);
+    return Answer(proto::ForgetTokensReply());
+  }
   SR_TRY(const auto request, Parse<proto::RewrapTokenRequest>(frame));
   SR_TRY(const SecretBuffer opened, OpenedToken(cluster, request.key()));
   SR_TRY(const SecretBuffer material, SecretBuffer::CopyOf(secret::Peek::At(opened).subspan(1)));
@@ -363,6 +368,7 @@ Result<DoubleReply> Dispatch(DoubleCluster& cluster, DoubleSession& session, wir
     case wire::Command::kListDomainKeys:
     case wire::Command::kAddDomainKey:
     case wire::Command::kDropDomainKey:
+    case wire::Command::kForgetTokens:
     case wire::Command::kRewrapToken: return DomainKeys(cluster, command, frame);
     case wire::Command::kSealMessage:
     case wire::Command::kSealRandom:

@@ -44,6 +44,7 @@ struct DoubleCluster {
   const SecretBuffer* DomainKey(std::uint32_t generation) const;
   std::uint32_t newest_domain_key() const { return later_domain_keys.empty() ? 1 : later_domain_keys.rbegin()->first; }
   std::vector<proto::Member> members;
+  std::vector<std::string> forgotten;  // bindings, each as often as any of the HSMs was told
 };
 
 /// One client's connection as the double knows it.
