@@ -2,47 +2,44 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "ports/clock.h"
-#include "ports/credentials.h"
 
 namespace strongroom::ports {
 
-/// One API call as the audit trail keeps it. Never holds payload: only names, ids and what the service chose to show.
+/// Something for the audit trail that no call to an AWS API tells: what a service did by itself, or what a program that
+/// speaks another protocol asked for. Texts are shown as they are; never payload, passwords or keys.
 struct AuditEvent {
-  WallTime time;
-  std::string request_id;
-  std::string event_source;  // "kms.amazonaws.com"
-  std::string event_name;    // "Encrypt"
-  std::string region;
-  std::string source_ip;
-  std::string user_agent;
-  Caller caller;           // empty account when the caller could not be established
-  std::string error_code;  // empty on success
-  std::string error_message;
-  /// Request parameters fit for the trail, in lowerCamelCase, each value already JSON.
-  std::vector<std::pair<std::string, std::string>> request_parameters;
-  /// ARNs of the resources that the call touched.
-  std::vector<std::string> resources;
+  enum class Kind : std::uint8_t {
+    kServiceEvent,  // AwsServiceEvent, by "AWS Internal"
+    kForeignCall,   // AwsApiCall of a program with a credential of its own (an external key store proxy's client)
+  };
+  /// lowerCamelCase name and text.
+  using Texts = std::vector<std::pair<std::string, std::string>>;
+
+  Kind kind = Kind::kServiceEvent;
+  std::string account, region;  // whose trail it belongs to
+  std::string event_source = "kms.amazonaws.com";
+  std::string event_name;              // "RotateKey"
+  std::vector<std::string> resources;  // ARNs
+  Texts details;                       // serviceEventDetails of a service event, requestParameters of a call
+  Texts additional;                    // additionalEventData
+  std::string error_code, error_message;
+  bool read_only = false;
+
+  // Of a foreign call only.
+  std::string request_id, source_ip, user_agent, access_key_id;
 };
 
-/// Where audit events go.
-/// Threads   any number of calls at once; must not block (writers group events).
+/// Where such events go.
+/// Threads   any number of calls at once; does not block.
 class AuditSink {
  public:
   virtual ~AuditSink() = default;
-  virtual void Record(AuditEvent event) = 0;
-  /// False when Record would do nothing with an event just now: the caller then need not make one.
-  virtual bool listens() const noexcept { return true; }
-};
-
-/// Writes each event to the log at debug level.
-class LogAuditSink final : public AuditSink {
- public:
-  void Record(AuditEvent event) override;
-  bool listens() const noexcept override;
+  virtual void Record(const AuditEvent& event) = 0;
 };
 
 }  // namespace strongroom::ports

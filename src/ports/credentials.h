@@ -5,30 +5,66 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ports/clock.h"
 #include "secret/secret_buffer.h"
 
 namespace strongroom::ports {
 
-enum class PrincipalKind : std::uint8_t { kRoot, kUser, kAssumedRole, kFederatedUser, kService };
+enum class PrincipalKind : std::uint8_t {
+  kRoot,
+  kUser,
+  kAssumedRole,
+  kFederatedUser,
+  kService,      // `arn` is its name, "kms.amazonaws.com"
+  kWebIdentity,  // bears the token of an identity provider and nothing else yet; `arn` is the provider's
+};
 
-/// Who calls, as established by the request's signature. Nothing in it is secret.
+struct Tag {
+  std::string key, value;
+  bool operator==(const Tag&) const = default;
+};
+
+/// What temporary credentials were made of; what a policy can ask about them.
+/// Source   IAM User Guide, "AWS global condition context keys".
+struct Session {
+  WallTime issued_at;                   // aws:TokenIssueTime
+  std::optional<WallTime> mfa_at;       // when a second factor was shown: aws:MultiFactorAuthPresent and …Age
+  std::string name;                     // of the role session or of the federated user
+  std::string source_identity;          // aws:SourceIdentity; empty: none
+  std::string federated_provider;       // aws:FederatedProvider; empty: none
+  std::vector<Tag> tags;                // passed with the session
+  std::vector<std::string> transitive;  // keys of those that go on to sessions made from this one
+  std::vector<Tag> claims;              // keys of the provider: "issuer.example:sub", "issuer.example:aud"
+};
+
+struct PrincipalPolicies;  // ports/authorizer.h
+
+/// Who calls, as established by the request's signature. Nothing in it is secret. Copies share what is behind pointers.
 struct Caller {
   PrincipalKind kind = PrincipalKind::kRoot;
   std::string partition = "aws";
   std::string account;  // 12 digits
   std::string arn;      // arn:aws:iam::111122223333:root, …:user/name, arn:aws:sts::…:assumed-role/role/session
-  std::string principal_id;   // the account for root; AIDA…, AROA…:session
+  std::string principal_id;   // the account for root; AIDA…, AROA…:session, account:name of a federated user
   std::string user_name;      // empty for root
   std::string access_key_id;  // AKIA…, ASIA…
-  std::string role_arn;       // of an assumed role's session: the role itself; else empty
+  std::string role_arn;       // of an assumed role's session: the role itself; of a federated user: the user
+
+  /// What identity policies, boundary and session policies say. Null: there are none, and root alone may do anything.
+  std::shared_ptr<const PrincipalPolicies> policies;
+  /// Tags of the user or role, overlaid by those of the session. Null: none.
+  std::shared_ptr<const std::vector<Tag>> tags;
+  /// Null for the use of permanent credentials.
+  std::shared_ptr<const Session> session;
 
   bool is_root() const noexcept { return kind == PrincipalKind::kRoot; }
 };
 
 /// One access key with everything that a signature check needs.
-/// Secrets   `secret` is the secret access key's text; `session_token` is compared in constant time.
+/// Secrets   `secret` is the secret access key's text, or empty: then signing keys come from ports/signing_keys.h.
+///           `session_token` is compared in constant time.
 struct Credential {
   Caller caller;
   secret::SecretBuffer secret;

@@ -1,4 +1,3 @@
-#include "base/log.h"
 #include "ports/audit.h"
 #include "ports/authorizer.h"
 #include "ports/clock.h"
@@ -14,14 +13,6 @@ class MachineClock final : public Clock {
 const Clock& SystemClock() noexcept {
   static const MachineClock clock;
   return clock;
-}
-
-bool LogAuditSink::listens() const noexcept { return spdlog::should_log(spdlog::level::debug); }
-
-void LogAuditSink::Record(AuditEvent event) {
-  spdlog::debug("audit: {} {} by {} in {}: {}", event.request_id, event.event_name,
-                event.caller.arn.empty() ? "nobody" : event.caller.arn, event.region,
-                event.error_code.empty() ? "ok" : event.error_code);
 }
 
 }  // namespace strongroom::ports

@@ -17,25 +17,24 @@ struct AddressRow {
   bool allowed;
 };
 void PrintTo(const AddressRow& row, std::ostream* out) { *out << row.name; }
-class XksAddress : public testing::TestWithParam<AddressRow> {};
+class XksAddress : public ::testing::TestWithParam<AddressRow> {};
 TEST_P(XksAddress, IsAllowedWithoutConfigurationAsTheRowSays) {
   EXPECT_EQ(Allowed({}, GetParam().address), GetParam().allowed);
 }
 INSTANTIATE_TEST_SUITE_P(
     Addresses, XksAddress,
-    testing::Values(AddressRow{"Public", "93.184.216.34", true}, AddressRow{"Private", "10.1.2.3", true},
-                    AddressRow{"PublicV6", "2001:db8::1", true}, AddressRow{"UniqueLocal", "fd00::1", true},
-                    AddressRow{"Loopback", "127.0.0.1", false}, AddressRow{"LoopbackElsewhere", "127.81.4.1", false},
-                    AddressRow{"LoopbackV6", "::1", false}, AddressRow{"ThisHost", "0.0.0.0", false},
-                    AddressRow{"AnyV6", "::", false}, AddressRow{"CloudMetadata", "169.254.169.254", false},
-                    AddressRow{"LinkLocalV6", "fe80::1", false}, AddressRow{"Multicast", "224.0.0.1", false},
-                    AddressRow{"MulticastV6", "ff02::1", false}, AddressRow{"Broadcast", "255.255.255.255", false},
-                    AddressRow{"Reserved", "240.0.0.1", false}, AddressRow{"MappedLoopback", "::ffff:127.0.0.1", false},
-                    AddressRow{"MappedMetadata", "::ffff:169.254.169.254", false},
-                    AddressRow{"CompatibleLoopback", "::127.0.0.1", false},
-                    AddressRow{"Nat64Loopback", "64:ff9b::7f00:1", false},
-                    AddressRow{"SixToFourLoopback", "2002:7f00:1::", false},
-                    AddressRow{"Nat64Public", "64:ff9b::5db8:d822", true}),
+    ::testing::Values(
+        AddressRow{"Public", "93.184.216.34", true}, AddressRow{"Private", "10.1.2.3", true},
+        AddressRow{"PublicV6", "2001:db8::1", true}, AddressRow{"UniqueLocal", "fd00::1", true},
+        AddressRow{"Loopback", "127.0.0.1", false}, AddressRow{"LoopbackElsewhere", "127.81.4.1", false},
+        AddressRow{"LoopbackV6", "::1", false}, AddressRow{"ThisHost", "0.0.0.0", false},
+        AddressRow{"AnyV6", "::", false}, AddressRow{"CloudMetadata", "169.254.169.254", false},
+        AddressRow{"LinkLocalV6", "fe80::1", false}, AddressRow{"Multicast", "224.0.0.1", false},
+        AddressRow{"MulticastV6", "ff02::1", false}, AddressRow{"Broadcast", "255.255.255.255", false},
+        AddressRow{"Reserved", "240.0.0.1", false}, AddressRow{"MappedLoopback", "::ffff:127.0.0.1", false},
+        AddressRow{"MappedMetadata", "::ffff:169.254.169.254", false},
+        AddressRow{"CompatibleLoopback", "::127.0.0.1", false}, AddressRow{"Nat64Loopback", "64:ff9b::7f00:1", false},
+        AddressRow{"SixToFourLoopback", "2002:7f00:1::", false}, AddressRow{"Nat64Public", "64:ff9b::5db8:d822", true}),
     [](const auto& info) { return info.param.name; });
 
 TEST(XksAddressRules, ListedNetworksAndNoOthers) {

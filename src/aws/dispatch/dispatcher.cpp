@@ -3,6 +3,11 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
 #include <mutex>
 
@@ -42,23 +47,37 @@ bool IsForm(const HttpRequest& request) {
   return IsMediaType(request.Get("content-type"), "application/x-www-form-urlencoded");
 }
 
+/// Failures that somebody who guesses would see.
+bool IsFailedSignature(const Exchange& exchange, const Error& failure) {
+  if (exchange.verified.credential)
+    return exchange.verified.credential->caller.kind == ports::PrincipalKind::kWebIdentity;
+  return failure.code() == Errc::kInvalidSignature || failure.code() == Errc::kUnrecognizedClient ||
+         failure.code() == Errc::kExpiredToken;
+}
+
 }  // namespace
 
 struct Dispatcher::State {
   DispatcherConfig config;
+  std::vector<std::string> global_regions;  // of services without Regions
   Registry registry;
   std::unique_ptr<SigV4Verifier> verifier;
   std::shared_ptr<DispatchMetrics> metrics;
-  std::mutex extra_mutex;  // guards config.metrics
+  std::optional<FailureBrake> brake;
+  std::shared_ptr<const ports::Credential> anonymous;  // whom requests without a signature are of
+  std::mutex extra_mutex;                              // guards config.metrics
 
   Result<const Route*> ChooseOperation(Exchange& exchange) const;
   Result<const Route*> ChooseAction(Exchange& exchange) const;
   Status Authenticate(Exchange& exchange);
   Status ReadBody(Exchange& exchange) const;
   Result<Call*> Prepare(Exchange& exchange);
+  Result<Call*> PrepareBody(Exchange& exchange);
+  Task<Result<Call*>> PrepareWithKey(Exchange& exchange);
+  Task<void> Hold(const Exchange& exchange, std::optional<Error>& failure, std::chrono::steady_clock::time_point start);
   void Answer(Exchange& exchange, const Reply& reply) const;
   void Finish(Exchange& exchange, const Error* error, std::chrono::steady_clock::time_point start);
-  void Audit(Exchange& exchange, const Error* error) const;
+  void Record(const Exchange& exchange, const Reply* reply, const Error* error) const;
   bool AnswerUnsigned(const HttpRequest& request, HttpResponse& response);
 };
 
@@ -72,9 +91,16 @@ Result<const Route*> Dispatcher::State::ChooseAction(Exchange& exchange) const {
     if (first_query == nullptr) first_query = &service;
     if (service.signing_name == scope) exchange.service = &service;
   }
+  const std::string action = FormParameter(exchange.parameters, "Action");
+  if (scope.empty()) {
+    for (const Service& service : config.services) {
+      if (service.protocol != Protocol::kQuery) continue;
+      const Route* route = registry.FindAction(service, action);
+      if (route != nullptr && route->operation->anonymous) exchange.service = &service;
+    }
+  }
   if (exchange.service == nullptr) exchange.service = first_query;
   if (exchange.service == nullptr) return Error(Errc::kUnknownOperation, "");
-  const std::string action = FormParameter(exchange.parameters, "Action");
   if (const Route* route = registry.FindAction(*exchange.service, action)) return route;
   if (action.empty()) return Error(Errc::kUnknownOperation, "The request names no Action.");
   return Error(Errc::kUnknownOperation, "The action " + action.substr(0, 128) + " is not valid for this endpoint.");
@@ -99,11 +125,18 @@ Result<const Route*> Dispatcher::State::ChooseOperation(Exchange& exchange) cons
 
 Status Dispatcher::State::Authenticate(Exchange& exchange) {
   const VerifyOptions options{
-      .regions = config.regions,
+      .regions = exchange.service->global ? global_regions : config.regions,
       .service = exchange.service->signing_name,
       .presigned = exchange.service->protocol == Protocol::kQuery ? Presigned::kAllowed : Presigned::kRefused,
       .skew = config.clock_skew};
-  SR_TRY(exchange.verified, verifier->Verify(exchange.request, options, exchange.time));
+  auto verified = verifier->Verify(exchange.request, options, exchange.time);
+  if (!verified.ok() && verified.error().code() == Errc::kMissingAuthentication &&
+      exchange.route->operation->anonymous) {
+    exchange.verified.credential = anonymous;
+    exchange.verified.region = config.regions.front();
+    return {};
+  }
+  SR_TRY(exchange.verified, std::move(verified));
   return {};
 }
 
@@ -130,11 +163,44 @@ Status Dispatcher::State::ReadBody(Exchange& exchange) const {
   return model::CheckConstraints(object, input, exchange.route->overrides);
 }
 
+/// Null when a signing key has to be fetched first: then PrepareWithKey goes on.
 Result<Call*> Dispatcher::State::Prepare(Exchange& exchange) {
   exchange.time = config.clock->Now();
   SR_TRY(exchange.route, ChooseOperation(exchange));
   SR_CHECK(Authenticate(exchange));
+  if (exchange.verified.wanted) return nullptr;
+  return PrepareBody(exchange);
+}
+
+Task<Result<Call*>> Dispatcher::State::PrepareWithKey(Exchange& exchange) {
+  // A second time when the key was pushed out of memory, or its access key changed, in between.
+  for (int attempt = 0; attempt < 2 && exchange.verified.wanted; ++attempt) {
+    ports::WantedKey wanted = std::move(*exchange.verified.wanted);
+    exchange.verified.wanted.reset();
+    Status fetched = co_await config.signing_keys->Fetch(std::move(wanted));
+    if (!fetched.ok()) co_return std::move(fetched).error();
+    SR_CO_CHECK(Authenticate(exchange));
+  }
+  if (exchange.verified.wanted) co_return Error(Errc::kUnavailable, "The signing key cannot be kept; try again.");
+  co_return PrepareBody(exchange);
+}
+
+/// Holds back the answer to a request whose signature has failed.
+Task<void> Dispatcher::State::Hold(const Exchange& exchange, std::optional<Error>& failure,
+                                   std::chrono::steady_clock::time_point start) {
+  using Timer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                                  boost::asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>;
+  const FailureBrake::Verdict verdict = brake->Failed(exchange.request.remote_address, start);
+  if (verdict.too_many) failure.emplace(Error(Errc::kThrottled, "Rate exceeded"));
+  if (verdict.hold.count() == 0) co_return;
+  Timer timer(co_await boost::asio::this_coro::executor, start + verdict.hold);
+  boost::system::error_code ignored;
+  co_await timer.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable_t<LoopExecutor>{}, ignored));
+}
+
+Result<Call*> Dispatcher::State::PrepareBody(Exchange& exchange) {
   SR_CHECK(ReadBody(exchange));
+  if (config.trail != nullptr) SR_CHECK(config.trail->Admit());
   const Operation& operation = *exchange.route->operation;
   exchange.call.emplace(Call{.caller = exchange.verified.credential->caller,
                              .region = exchange.verified.region,
@@ -145,6 +211,7 @@ Result<Call*> Dispatcher::State::Prepare(Exchange& exchange) {
                              .user_agent = exchange.request.Get("user-agent"),
                              .time = exchange.time,
                              .body = Fields(exchange.body->get_object())});
+  if (config.authenticated) config.authenticated(*exchange.call, exchange.service->signing_name);
   if (exchange.service->admit) SR_CHECK(exchange.service->admit(exchange.service->instance, *exchange.call));
   return &*exchange.call;
 }
@@ -172,33 +239,29 @@ void Dispatcher::State::Answer(Exchange& exchange, const Reply& reply) const {
   put({"<ResponseMetadata><RequestId>", response.request_id, "</RequestId></ResponseMetadata></", name, "Response>"});
 }
 
-void Dispatcher::State::Audit(Exchange& exchange, const Error* error) const {
-  if (config.audit == nullptr || exchange.route == nullptr || !config.audit->listens()) return;
-  ports::AuditEvent event;
-  event.time = exchange.time;
-  event.request_id = exchange.response.request_id;
-  event.event_source = exchange.service->event_source;
-  event.event_name = exchange.route->operation->name();
-  event.region = exchange.verified.region;
-  event.source_ip = exchange.request.remote_address;
-  event.user_agent = exchange.request.Get("user-agent").substr(0, 1024);
-  if (exchange.verified.credential) event.caller = exchange.verified.credential->caller;
-  if (exchange.call) {
-    event.request_parameters = std::move(exchange.call->audit_parameters);
-    event.resources = std::move(exchange.call->audit_resources);
-  }
+void Dispatcher::State::Record(const Exchange& exchange, const Reply* reply, const Error* error) const {
+  if (config.trail == nullptr || exchange.route == nullptr) return;
+  EndedCall ended{.service = *exchange.service,
+                  .operation = *exchange.route->operation,
+                  .request = exchange.request,
+                  .request_id = exchange.response.request_id,
+                  .region = exchange.verified.region,
+                  .time = config.clock->Now()};
+  if (exchange.verified.credential) ended.caller = &exchange.verified.credential->caller;
+  if (exchange.call) ended.call = &*exchange.call;
+  if (exchange.body && exchange.body->is_object()) ended.parameters = &exchange.body->get_object();
+  ended.reply = reply;
   if (error != nullptr) {
-    event.error_code = (*exchange.service->errors)[static_cast<std::size_t>(error->code())].type;
-    event.error_message = error->public_message();
+    ended.error_code = (*exchange.service->errors)[static_cast<std::size_t>(error->code())].type;
+    ended.error_message = error->public_message();
   }
-  config.audit->Record(std::move(event));
+  config.trail->Record(ended);
 }
 
 void Dispatcher::State::Finish(Exchange& exchange, const Error* error, std::chrono::steady_clock::time_point start) {
   const auto took = std::chrono::steady_clock::now() - start;
   metrics->Count(exchange.route == nullptr ? metrics->no_operation() : exchange.route->metric,
                  error == nullptr ? Errc::kCount_ : error->code(), took);
-  Audit(exchange, error);
 }
 
 bool Dispatcher::State::AnswerUnsigned(const HttpRequest& request, HttpResponse& response) {
@@ -208,6 +271,7 @@ bool Dispatcher::State::AnswerUnsigned(const HttpRequest& request, HttpResponse&
     response.status = healthy ? 200 : 503;
     response.content_type = "text/plain; charset=utf-8";
     response.body.Append(healthy ? "ok\n" : healthy.error().public_message() + "\n");
+    if (config.alarms) response.body.Append(config.alarms());
     return true;
   }
   if (request.target == "/metrics") {
@@ -233,8 +297,17 @@ Result<std::unique_ptr<Dispatcher>> Dispatcher::Create(DispatcherConfig config) 
   auto state = std::make_unique<State>();
   state->config = std::move(config);
   if (state->config.clock == nullptr) state->config.clock = &ports::SystemClock();
+  constexpr std::string_view kHome = "us-east-1";
+  state->global_regions = state->config.regions;
+  if (std::ranges::find(state->global_regions, kHome) == state->global_regions.end())
+    state->global_regions.emplace_back(kHome);
   SR_TRY(state->registry, Registry::Create(state->config.services));
-  SR_TRY(state->verifier, SigV4Verifier::Create(*state->config.credentials, state->config.loops));
+  SR_TRY(state->verifier,
+         SigV4Verifier::Create(*state->config.credentials, state->config.loops, state->config.signing_keys));
+  state->brake.emplace(state->config.brake);
+  auto anonymous = std::make_shared<ports::Credential>();
+  anonymous->caller.kind = ports::PrincipalKind::kWebIdentity;
+  state->anonymous = std::move(anonymous);
   std::vector<DispatchMetrics::Name> names;
   for (const auto& route : state->registry.routes()) {
     names.push_back({std::string(route->service->name), std::string(route->operation->name())});
@@ -254,22 +327,31 @@ Task<void> Dispatcher::Handle(const HttpRequest& request, HttpResponse& response
   const auto start = std::chrono::steady_clock::now();
   const std::size_t empty_body = response.body.size();
   Exchange exchange{.request = request, .response = response};
+  std::optional<Reply> reply;
   std::optional<Error> failure;
   try {
     auto prepared = state_->Prepare(exchange);
+    if (prepared && *prepared == nullptr) prepared = co_await state_->PrepareWithKey(exchange);
     if (prepared) {
-      Result<Reply> reply = co_await exchange.route->operation->handler(exchange.service->instance, **prepared);
-      if (reply) {
+      Result<Reply> answer = co_await exchange.route->operation->handler(exchange.service->instance, **prepared);
+      if (answer) {
+        reply.emplace(std::move(answer).value());
         state_->Answer(exchange, *reply);
         if (exchange.service->succeeded) exchange.service->succeeded(exchange.service->instance, **prepared);
       } else {
-        failure.emplace(std::move(reply).error());
+        failure.emplace(std::move(answer).error());
       }
     } else {
       failure.emplace(std::move(prepared).error());
     }
   } catch (const std::exception& unexpected) {
     failure.emplace(Error(Errc::kInternal, "Unexpected exception.").WithDetail(unexpected.what()));
+  }
+  if (failure && IsFailedSignature(exchange, *failure)) co_await state_->Hold(exchange, failure, start);
+  state_->Record(exchange, failure ? nullptr : &*reply, failure ? &*failure : nullptr);
+  if (state_->config.trail != nullptr && exchange.route != nullptr && state_->config.trail->holds_answers()) {
+    Status durable = co_await state_->config.trail->Durable();
+    if (!durable.ok()) failure.emplace(std::move(durable).error());
   }
   if (failure) {
     response.body.Truncate(empty_body);

@@ -7,12 +7,14 @@
 #include <string_view>
 #include <vector>
 
+#include "aws/dispatch/call_trail.h"
+#include "aws/dispatch/failure_brake.h"
 #include "aws/dispatch/service.h"
 #include "aws/http/handler.h"
 #include "base/result.h"
-#include "ports/audit.h"
 #include "ports/clock.h"
 #include "ports/credentials.h"
+#include "ports/signing_keys.h"
 
 namespace prometheus {
 class Collectable;
@@ -25,11 +27,17 @@ struct DispatcherConfig {
   std::chrono::seconds clock_skew{300};
   std::vector<Service> services;
   const ports::Credentials* credentials = nullptr;
+  ports::SigningKeySource* signing_keys = nullptr;  // null: each credential has its secret
+  FailureBrake::Options brake{};
   const ports::Clock* clock = nullptr;  // null: the machine's
-  ports::AuditSink* audit = nullptr;    // null: none
+  CallTrail* trail = nullptr;           // null: none
   std::size_t loops = 1;                // size of the LoopGroup
+  /// Told of each call whose signature is right, with the name that it was signed for. Must not block; null: none.
+  std::function<void(const Call&, std::string_view service)> authenticated;
   /// Answers GET /healthz: ok, or the failure whose public message is shown with status 503. Null: always ok.
   std::function<Status()> health;
+  /// What else GET /healthz says, after "ok" or the failure: lines about what needs the operator. Null: nothing.
+  std::function<std::string()> alarms;
   /// Shown by GET /metrics beside the dispatcher's own; must outlive it.
   std::vector<std::shared_ptr<prometheus::Collectable>> metrics;
 };

@@ -3,54 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/json.hpp>
 
-#include "aws/dispatch/fake_service_for_tests.h"
+#include "aws/dispatch/direct_for_tests.h"
 
 namespace strongroom::aws {
 namespace {
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
-struct Answered {
-  unsigned status = 0;
-  std::string content_type, request_id, body;
-};
-
-/// The dispatcher with no server around it.
-class Direct : public testing_kit::FakeEndpoint {
- public:
-  /// Hands one HTTP request, given as its bytes, to the dispatcher.
-  Answered Send(const std::string& http) {
-    std::vector<HttpHeader> headers;
-    const std::size_t head_end = http.find("\r\n\r\n");
-    std::string_view head = std::string_view(http).substr(0, head_end);
-    const std::string_view line = head.substr(0, head.find("\r\n"));
-    const std::size_t first = line.find(' '), last = line.rfind(' ');
-    while (head.find("\r\n") != std::string_view::npos) {
-      head = head.substr(head.find("\r\n") + 2);
-      const std::string_view one = head.substr(0, head.find("\r\n"));
-      headers.push_back({one.substr(0, one.find(": ")), one.substr(one.find(": ") + 2)});
-    }
-    const HttpRequest request{.method = line.substr(0, first),
-                              .target = line.substr(first + 1, last - first - 1),
-                              .headers = headers,
-                              .body = std::string_view(http).substr(head_end + 4),
-                              .remote_address = "192.0.2.7"};
-    WipedBuffer out;
-    HttpResponse response{.body = out};
-    Loop loop;
-    auto handling = dispatcher->Handle(request, response);
-    boost::asio::co_spawn(loop, std::move(handling), boost::asio::detached);
-    loop.run();
-    return {response.status, std::string(response.content_type), response.request_id, std::string(out.view())};
-  }
-  Answered Kms(std::string_view operation, std::string_view body) {
-    return Send(Signed("kms", "TrentService." + std::string(operation), body));
-  }
-  Answered Sts(std::string_view form) { return Send(Signed("sts", "", form)); }
-};
+using testing_kit::Answered;
+using testing_kit::Direct;
 
 std::string Error(const std::string& type, const std::string& member, const std::string& message) {
   return R"({"__type":")" + type + "\",\"" + member + "\":\"" + message + "\"}";
@@ -125,7 +87,7 @@ const Row kRows[] = {
     {"UnknownOperation", "Encryptt", "{}", 400, R"({"__type":"UnknownOperationException"})"},
     {"CaseOfTargetCounts", "encrypt", "{}", 400, R"({"__type":"UnknownOperationException"})"},
 };
-class DispatchTable : public testing::TestWithParam<Row> {};
+class DispatchTable : public ::testing::TestWithParam<Row> {};
 TEST_P(DispatchTable, AnswersAsTheRowSays) {
   Direct direct;
   const Answered answer = direct.Kms(GetParam().operation, GetParam().body);
@@ -134,7 +96,7 @@ TEST_P(DispatchTable, AnswersAsTheRowSays) {
   EXPECT_EQ(answer.content_type, "application/x-amz-json-1.1");
   EXPECT_EQ(answer.request_id.size(), 36u);
 }
-INSTANTIATE_TEST_SUITE_P(Dispatch, DispatchTable, testing::ValuesIn(kRows),
+INSTANTIATE_TEST_SUITE_P(Dispatch, DispatchTable, ::testing::ValuesIn(kRows),
                          [](const auto& row) { return row.param.name; });
 
 TEST(Dispatch, FailuresOfOurOwnTellTheRequestIdOnly) {
@@ -166,20 +128,48 @@ TEST(Dispatch, TheTargetIsJudgedBeforeTheSignatureAndThatBeforeTheBody) {
   EXPECT_EQ(direct.kms.calls, 0);
 }
 
-TEST(Dispatch, EveryCallIsAuditedWithoutPayload) {
+TEST(Dispatch, TheTrailIsToldOfEveryCallThatNamesAnOperation) {
   Direct direct;
   direct.Kms("Encrypt", R"({"KeyId":"k","Plaintext":"aGk="})");
   direct.Kms("Encrypt", R"({"KeyId":"k","Plaintext":""})");
-  ASSERT_EQ(direct.audit.events.size(), 2u);
-  const ports::AuditEvent& good = direct.audit.events[0];
-  EXPECT_EQ(good.event_source, "kms.amazonaws.com");
-  EXPECT_EQ(good.event_name, "Encrypt");
+  direct.Send("POST / HTTP/1.1\r\nHost: a\r\nX-Amz-Target: TrentService.Encrypt\r\n\r\n{");
+  direct.Send("POST / HTTP/1.1\r\nHost: a\r\nX-Amz-Target: TrentService.Nothing\r\n\r\n{");
+  ASSERT_EQ(direct.trail.events.size(), 3u);
+  const auto& good = direct.trail.events[0];
+  EXPECT_EQ(good.source, "kms.amazonaws.com");
+  EXPECT_EQ(good.name, "Encrypt");
   EXPECT_EQ(good.region, "eu-central-1");
-  EXPECT_EQ(good.caller.account, "111122223333");
+  EXPECT_EQ(good.account, "111122223333");
   EXPECT_EQ(good.source_ip, "192.0.2.7");
   EXPECT_EQ(good.error_code, "");
-  EXPECT_EQ(good.request_parameters.size(), 1u);
-  EXPECT_EQ(direct.audit.events[1].error_code, "ValidationException");
+  EXPECT_EQ(good.reply, "KeyId");
+  EXPECT_THAT(good.parameters, HasSubstr("KeyId"));
+  EXPECT_EQ(good.resources, std::vector<std::string>{"k"});
+  EXPECT_EQ(direct.trail.events[1].error_code, "ValidationException");
+  EXPECT_EQ(direct.trail.events[1].account, "111122223333");
+  EXPECT_EQ(direct.trail.events[2].error_code, "MissingAuthenticationTokenException");
+  EXPECT_EQ(direct.trail.events[2].account, "");
+}
+
+TEST(Dispatch, NothingIsDoneThatCouldNotBeRecorded) {
+  Direct direct;
+  direct.trail.admits = strongroom::Error(Errc::kUnavailable, "The audit trail cannot be written.");
+  const auto refused = direct.Kms("Encrypt", R"({"KeyId":"k","Plaintext":"aGk="})");
+  EXPECT_EQ(refused.status, 503u);
+  EXPECT_THAT(refused.body, HasSubstr("The audit trail cannot be written."));
+  EXPECT_EQ(direct.kms.calls, 0);
+}
+
+TEST(Dispatch, AnAnswerWhoseRecordDidNotBecomeDurableIsNotGiven) {
+  Direct direct;
+  direct.trail.durable = strongroom::Error(Errc::kUnavailable, "The audit trail cannot be written.");
+  EXPECT_EQ(direct.Kms("Encrypt", R"({"KeyId":"k","Plaintext":"aGk="})").status, 200u);
+  direct.trail.holds = true;
+  const auto refused = direct.Kms("Encrypt", R"({"KeyId":"k","Plaintext":"aGk="})");
+  EXPECT_EQ(refused.status, 503u);
+  EXPECT_THAT(refused.body, testing::Not(HasSubstr("CiphertextBlob")));
+  direct.trail.durable = {};
+  EXPECT_EQ(direct.Kms("Encrypt", R"({"KeyId":"k","Plaintext":"aGk="})").status, 200u);
 }
 
 struct QueryRow {
@@ -214,7 +204,7 @@ const QueryRow kQueryRows[] = {
     {"UnknownAction", "Action=Dance", 400, {"<Code>InvalidAction</Code><Message>The action Dance is not valid"}},
     {"NoAction", "Version=2011-06-15", 400, {"<Code>InvalidAction</Code>"}},
 };
-class QueryTable : public testing::TestWithParam<QueryRow> {};
+class QueryTable : public ::testing::TestWithParam<QueryRow> {};
 TEST_P(QueryTable, AnswersAsTheRowSays) {
   Direct direct;
   const Answered answer = direct.Sts(GetParam().form);
@@ -222,7 +212,7 @@ TEST_P(QueryTable, AnswersAsTheRowSays) {
   EXPECT_EQ(answer.content_type, "text/xml");
   for (const std::string& part : GetParam().parts) EXPECT_THAT(answer.body, HasSubstr(part));
 }
-INSTANTIATE_TEST_SUITE_P(Dispatch, QueryTable, testing::ValuesIn(kQueryRows),
+INSTANTIATE_TEST_SUITE_P(Dispatch, QueryTable, ::testing::ValuesIn(kQueryRows),
                          [](const auto& row) { return row.param.name; });
 
 TEST(Dispatch, QueryFailuresUseTheQueryNames) {

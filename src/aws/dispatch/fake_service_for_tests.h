@@ -3,6 +3,8 @@
 // Services with a few operations, credentials and a movable clock, for this component's tests.
 #include <fmt/format.h>
 
+#include <boost/json.hpp>
+
 #include <array>
 #include <chrono>
 #include <memory>
@@ -59,7 +61,7 @@ inline Task<Result<Reply>> EchoEncrypt(FakeKms& kms, Call& call) {
   if (key == "denied") co_return Error(Errc::kAccessDenied, "User is not authorized");
   if (key == "broken") co_return Error(Errc::kCorrupted, "inner words").WithDetail("row 7");
   if (key == "throws") throw std::runtime_error("boom");
-  call.AuditParameter("keyId", "\"" + key + "\"");
+  call.AuditResource(key);
   Reply reply;
   reply.Text("KeyId", "arn:\"" + key + "\"").Secret("CiphertextBlob", std::move(plaintext));
   co_return reply;
@@ -129,14 +131,35 @@ inline constexpr auto kStsErrors =
 inline constexpr auto kOverrides =
     std::to_array<ConstraintOverride>({{"ScheduleKeyDeletion", "PendingWindowInDays", 7, 30}});
 
-class CountingAudit final : public ports::AuditSink {
+/// Keeps what it was told, and can say that nothing may be done or that nothing became durable.
+class CountingTrail final : public CallTrail {
  public:
-  void Record(ports::AuditEvent event) override {
+  struct Seen {
+    std::string source, name, region, account, source_ip, parameters, reply, error_code, error_message;
+    std::vector<std::string> resources;
+  };
+  Status Admit() const override { return admits; }
+  bool holds_answers() const noexcept override { return holds; }
+  Task<Status> Durable() override { co_return durable; }
+  void Record(const EndedCall& ended) override {
+    Seen seen{
+        std::string(ended.service.event_source),
+        std::string(ended.operation.name()),
+        std::string(ended.region),
+        ended.caller == nullptr ? "" : ended.caller->account,
+        std::string(ended.request.remote_address),
+        ended.parameters == nullptr ? "" : boost::json::serialize(*ended.parameters),
+        ended.reply == nullptr || ended.reply->members().empty() ? "" : std::string(ended.reply->members()[0].name),
+        std::string(ended.error_code),
+        std::string(ended.error_message),
+        ended.call == nullptr ? std::vector<std::string>() : ended.call->audit_resources};
     const std::lock_guard lock(mutex);
-    events.push_back(std::move(event));
+    events.push_back(std::move(seen));
   }
+  Status admits, durable;
+  bool holds = false;
   std::mutex mutex;
-  std::vector<ports::AuditEvent> events;
+  std::vector<Seen> events;
 };
 
 /// Everything wired up; `dispatcher` is ready for a server or for direct calls.
@@ -144,15 +167,16 @@ struct FakeEndpoint {
   FakeClock clock;
   FakeCredentials credentials;
   FakeKms kms;
-  CountingAudit audit;
+  CountingTrail trail;
   std::unique_ptr<Dispatcher> dispatcher;
 
-  explicit FakeEndpoint(std::size_t loops = 1) {
+  explicit FakeEndpoint(std::size_t loops = 1, ports::SigningKeySource* keys = nullptr) {
     DispatcherConfig config;
     config.regions = {"eu-central-1", "us-east-1"};
     config.credentials = &credentials;
+    config.signing_keys = keys;
     config.clock = &clock;
-    config.audit = &audit;
+    config.trail = &trail;
     config.loops = loops;
     config.services = {Service{.name = "kms",
                                .signing_name = "kms",

@@ -31,12 +31,12 @@ struct Call {
   /// Condition keys that the operation has found in the request, for its authorisation; operations add to it.
   ports::ConditionContext conditions{};
 
-  /// What the audit trail shows of this call; operations add to it. Values are texts, never payload.
-  void AuditParameter(std::string name, std::string value) {
-    audit_parameters.emplace_back(std::move(name), std::move(value));
-  }
+  /// What the audit trail shows of this call beside its parameters, as `additionalEventData`: text under a literal name
+  /// in lowerCamelCase. Never payload.
+  void AuditData(std::string_view name, std::string value) { audit_data.emplace_back(name, std::move(value)); }
+  /// A resource that the call has touched or wanted to touch; the first one of several is the foremost.
   void AuditResource(std::string arn) { audit_resources.push_back(std::move(arn)); }
-  std::vector<std::pair<std::string, std::string>> audit_parameters{};
+  std::vector<std::pair<std::string_view, std::string>> audit_data{};
   std::vector<std::string> audit_resources{};
 };
 
@@ -47,8 +47,11 @@ struct Operation {
   std::string_view target;      // "TrentService.Encrypt"; for Query services "sts.GetCallerIdentity"
   std::string_view iam_action;  // "kms:Encrypt"
   Handler handler;
+  /// Requests without a signature are taken, from a caller of kind kWebIdentity without account: the operation finds
+  /// out itself who that is.
+  bool anonymous = false;
 
-  constexpr std::string_view name() const noexcept { return target.substr(target.find('.') + 1); }
+  constexpr std::string_view name() const noexcept { return target.substr(target.rfind('.') + 1); }
 };
 
 /// Makes a handler of a coroutine `Task<Result<Reply>> Fn(Service&, Call&)`:

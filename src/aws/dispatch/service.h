@@ -31,6 +31,7 @@ struct Service {
   std::string_view event_source;  // audit: "kms.amazonaws.com"
   Protocol protocol = Protocol::kJson11;
   std::string_view xml_namespace = {};  // Query only: "https://sts.amazonaws.com/doc/2011-06-15/"
+  bool global = false;  // has no Regions: requests may be signed for us-east-1, too, whatever Regions there are
   MessageMember message_member = MessageMember::kAsKms;
   std::span<const Operation* const> operations;
   void* instance = nullptr;  // handed to every handler

@@ -1,9 +1,7 @@
 #include "aws/http/connection.h"
 
-#include <errno.h>
 #include <sys/socket.h>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/post.hpp>
 #include <charconv>
@@ -14,8 +12,8 @@
 namespace strongroom::aws {
 namespace {
 namespace asio = boost::asio;
-/// Waited for in place, without a coroutine frame for each operation.
-constexpr asio::as_tuple_t<asio::deferred_t> kTuple{};
+using Io = ReadySocket::Io;
+/// Waited for in place, without a coroutine frame.
 constexpr asio::deferred_t kTurn{};
 
 /// Room before a reply's body, where its header is put once the body's length is known: so both go out in one write.
@@ -47,9 +45,11 @@ std::string_view ReasonPhrase(unsigned status) {
 }
 }  // namespace
 
-Connection::Connection(Socket socket, std::string remote, std::shared_ptr<ServerShared> server,
-                       std::shared_ptr<LoopConnections> loop)
-    : socket_(std::move(socket)),
+Connection::Connection(std::shared_ptr<Readiness> readiness, int descriptor, std::string remote,
+                       std::shared_ptr<ServerShared> server, std::shared_ptr<LoopConnections> loop,
+                       LoopExecutor executor)
+    : socket_(std::move(readiness), descriptor),
+      executor_(executor),
       tls_(server->tls.native_handle(), channel::TlsLayer::Side::kServer, "client"),
       received_(kReceiveBytes),
       remote_(std::move(remote)),
@@ -80,16 +80,10 @@ void Connection::CloseWhenIdle() {
   if (phase_ == Phase::kIdle || phase_ == Phase::kHandshake) CloseNow();
 }
 
-void Connection::CloseNow() {
-  boost::system::error_code ignored;
-  socket_.close(ignored);
-}
+void Connection::CloseNow() { socket_.Close(); }
 
 Task<void> Connection::Run(std::shared_ptr<Connection> self) {
   try {
-    boost::system::error_code ignored;
-    self->socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-    self->socket_.native_non_blocking(true, ignored);
     if (!co_await self->Handshake()) {
       self->server_->handshake_failures.fetch_add(1, std::memory_order_relaxed);
       co_return;
@@ -107,10 +101,15 @@ Task<bool> Connection::Handshake() {
     if (!SendCiphertext() && !co_await SendRest()) co_return false;
     if (!done.ok()) co_return false;
     if (*done) co_return true;
-    auto [ec, count] = co_await socket_.async_read_some(asio::buffer(received_), kTuple);
-    if (ec) co_return false;
-    tls_.Feed(ByteView(received_).first(count));
+    if (!socket_.may_read()) co_await socket_.Wait();
+    if (ReceiveCiphertext() == Io::kEnd) co_return false;
   }
+}
+
+ReadySocket::Io Connection::ReceiveCiphertext() {
+  const auto received = socket_.Receive(received_);
+  if (received.io == Io::kDone) tls_.Feed(ByteView(received_).first(received.bytes));
+  return received.io;
 }
 
 Connection::Got Connection::TakePlaintext() {
@@ -173,9 +172,8 @@ Task<void> Connection::Serve() {
           got = Got::kEnd;
           break;
         }
-        auto [ec, count] = co_await socket_.async_read_some(asio::buffer(received_), kTuple);
-        if (ec) got = Got::kEnd;
-        tls_.Feed(ByteView(received_).first(count));
+        if (!socket_.may_read()) co_await socket_.Wait();
+        if (ReceiveCiphertext() == Io::kEnd) got = Got::kEnd;
       }
       if (got == Got::kEnd) break;
       // Grown step by step, so that announcing a large body costs nothing before it comes.
@@ -196,7 +194,9 @@ Task<void> Connection::Serve() {
                                 .target = reader_->target(),
                                 .headers = headers_,
                                 .body = reader_->body(in_.view(), unchunked_),
-                                .remote_address = remote_};
+                                .remote_address = remote_,
+                                .tls_version = tls_.version(),
+                                .tls_cipher = tls_.cipher()};
       co_await server_->handler->Handle(request, response);
       keep = reader_->keep_alive() && !response.close && !server_->stopping.load(std::memory_order_relaxed);
       in_.Consume(reader_->total_bytes());
@@ -207,7 +207,7 @@ Task<void> Connection::Serve() {
     out_.Clear(kKeepBytes);
     next = !sent ? Next::kClose : keep ? Next::kGoOn : state == State::kBad ? Next::kDrain : Next::kClose;
     // A client that sends many requests at once lets others have their turn in between.
-    if (next == Next::kGoOn && (!in_.empty() || tls_.MayHaveMore())) co_await asio::post(socket_.get_executor(), kTurn);
+    if (next == Next::kGoOn && (!in_.empty() || tls_.MayHaveMore())) co_await asio::post(executor_, kTurn);
   }
   if (next == Next::kDrain) in_.Clear(0);
   co_await CloseGracefully();
@@ -223,17 +223,11 @@ bool Connection::Send(std::string_view bytes) {
 
 bool Connection::SendCiphertext() {
   Bytes& out = tls_.out();
-  while (sent_ < out.size() && !broken_) {
-    const ssize_t count =
-        ::send(socket_.native_handle(), out.data() + sent_, out.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (count >= 0) {
-      sent_ += static_cast<std::size_t>(count);
-    } else if (errno == EAGAIN) {
-      return false;
-    } else if (errno != EINTR) {
-      broken_ = true;
-    }
-  }
+  if (broken_) return false;
+  const auto sent = socket_.Send(ByteView(out).subspan(sent_));
+  sent_ += sent.bytes;
+  if (sent.io == Io::kWait) return false;
+  broken_ = sent.io == Io::kEnd;
   sent_ = 0;
   out.clear();
   if (out.capacity() > 2 * kKeepBytes) Bytes().swap(out);
@@ -242,8 +236,8 @@ bool Connection::SendCiphertext() {
 
 Task<bool> Connection::SendRest() {
   while (!broken_) {
-    auto [ec] = co_await socket_.async_wait(Socket::wait_write, kTuple);
-    if (ec || !socket_.is_open()) co_return false;
+    if (!socket_.may_write()) co_await socket_.Wait();
+    if (!socket_.is_open()) co_return false;
     if (SendCiphertext()) co_return true;
   }
   co_return false;
@@ -308,14 +302,14 @@ Task<void> Connection::CloseGracefully() {
   Enter(Phase::kClosing, kDrainTime);
   if (!socket_.is_open()) co_return;
   tls_.Shutdown();
-  boost::system::error_code ignored;
   if (SendCiphertext() || co_await SendRest()) {
-    socket_.shutdown(Socket::shutdown_send, ignored);
+    socket_.ShutDown();
     std::size_t drained = 0;
     while (drained < kMostDrained) {
-      auto [ec, count] = co_await socket_.async_read_some(asio::buffer(received_), kTuple);
-      if (ec) break;
-      drained += count;
+      if (!socket_.may_read()) co_await socket_.Wait();
+      const auto received = socket_.Receive(received_);
+      if (received.io == Io::kEnd) break;
+      drained += received.bytes;
     }
   }
   CloseNow();

@@ -21,6 +21,7 @@ struct HttpRequest {
   std::span<const HttpHeader> headers;
   std::string_view body;  // whole, de-chunked
   std::string_view remote_address;
+  std::string_view tls_version{}, tls_cipher{};  // "TLSv1.3", "TLS_AES_128_GCM_SHA256"
 
   std::string_view path() const noexcept { return target.substr(0, target.find('?')); }
   std::string_view query() const noexcept {

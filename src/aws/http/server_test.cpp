@@ -82,20 +82,20 @@ const Abuse kAbuses[] = {
     {"EndlessHeader", "GET / HTTP/1.1\r\nHost: a\r\n" + Repeat("X: " + std::string(500, 'a') + "\r\n", 60), 431},
     {"OtherExpectation", "POST / HTTP/1.1\r\nHost: a\r\nExpect: tea\r\nContent-Length: 1\r\n\r\n", 417},
 };
-class HttpAbuse : public testing::TestWithParam<Abuse> {};
+class HttpAbuse : public ::testing::TestWithParam<Abuse> {};
 TEST_P(HttpAbuse, IsRefusedAndOthersAreServed) {
   Server server;
   RawTlsClient client(server.server->port());
   client.Send(GetParam().bytes);
   const RawReply reply = client.Receive();
   EXPECT_EQ(reply.status, GetParam().status) << reply.head;
-  EXPECT_THAT(reply.head, testing::HasSubstr("Connection: close"));
+  EXPECT_THAT(reply.head, ::testing::HasSubstr("Connection: close"));
   EXPECT_TRUE(client.ServerCloses());
   EXPECT_EQ(server.server->stats().bad_requests, 1u);
   EXPECT_EQ(server.endpoint.kms.calls, 0);
   server.ExpectHealthy();
 }
-INSTANTIATE_TEST_SUITE_P(Http, HttpAbuse, testing::ValuesIn(kAbuses), [](const auto& row) { return row.param.name; });
+INSTANTIATE_TEST_SUITE_P(Http, HttpAbuse, ::testing::ValuesIn(kAbuses), [](const auto& row) { return row.param.name; });
 
 TEST(Http, KeepAliveServesManyRequestsOnOneConnection) {
   Server server;
@@ -105,10 +105,10 @@ TEST(Http, KeepAliveServesManyRequestsOnOneConnection) {
     const RawReply reply = client.Receive();
     ASSERT_EQ(reply.status, 200u) << reply.body;
     EXPECT_EQ(reply.body, R"({"KeyId":"arn:\"k\"","CiphertextBlob":"aGk="})");
-    EXPECT_THAT(reply.head, testing::HasSubstr("Content-Type: application/x-amz-json-1.1\r\n"));
+    EXPECT_THAT(reply.head, ::testing::HasSubstr("Content-Type: application/x-amz-json-1.1\r\n"));
     EXPECT_THAT(reply.head, testing::ContainsRegex("x-amzn-RequestId: [0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-"));
-    EXPECT_THAT(reply.head, testing::HasSubstr("Date: "));
-    EXPECT_THAT(reply.head, testing::HasSubstr("Cache-Control: no-cache, no-store, must-revalidate, private\r\n"));
+    EXPECT_THAT(reply.head, ::testing::HasSubstr("Date: "));
+    EXPECT_THAT(reply.head, ::testing::HasSubstr("Cache-Control: no-cache, no-store, must-revalidate, private\r\n"));
   }
   EXPECT_EQ(server.server->stats().accepted, 1u);
   EXPECT_EQ(server.server->stats().requests, 20u);
@@ -123,7 +123,7 @@ TEST(Http, PipelinedRequestsAreAnsweredInOrder) {
   for (int i = 0; i < 50; ++i) {
     const RawReply reply = client.Receive();
     ASSERT_EQ(reply.status, 200u);
-    EXPECT_THAT(reply.body, testing::HasSubstr(fmt::format("key-{}\\\"", i)));
+    EXPECT_THAT(reply.body, ::testing::HasSubstr(fmt::format("key-{}\\\"", i)));
   }
 }
 
@@ -256,10 +256,10 @@ TEST(Http, HealthAndMetricsNeedNoSignature) {
   EXPECT_EQ(health.body, "ok\n");
   const RawReply metrics = client.Receive();
   EXPECT_EQ(metrics.status, 200u);
-  EXPECT_THAT(metrics.body, testing::HasSubstr("outcome=\"ok\"} 1"));
-  EXPECT_THAT(metrics.body, testing::HasSubstr("outcome=\"not-found\"} 1"));
-  EXPECT_THAT(metrics.body, testing::HasSubstr("strongroom_aws_request_seconds_count{service=\"kms\"} 2"));
-  EXPECT_THAT(metrics.body, testing::HasSubstr("strongroom_http_connections 1"));
+  EXPECT_THAT(metrics.body, ::testing::HasSubstr("outcome=\"ok\"} 1"));
+  EXPECT_THAT(metrics.body, ::testing::HasSubstr("outcome=\"not-found\"} 1"));
+  EXPECT_THAT(metrics.body, ::testing::HasSubstr("strongroom_aws_request_seconds_count{service=\"kms\"} 2"));
+  EXPECT_THAT(metrics.body, ::testing::HasSubstr("strongroom_http_connections 1"));
 }
 
 TEST(Http, StartSaysWhatIsWrong) {
@@ -268,7 +268,7 @@ TEST(Http, StartSaysWhatIsWrong) {
   HttpServerConfig config{.certificate_chain = "/nonexistent", .private_key = Certificate().key_path()};
   auto started = HttpServer::Start(config, loops, *endpoint.dispatcher);
   ASSERT_FALSE(started.ok());
-  EXPECT_THAT(started.error().public_message(), testing::HasSubstr("/nonexistent"));
+  EXPECT_THAT(started.error().public_message(), ::testing::HasSubstr("/nonexistent"));
   Server other;
   config.certificate_chain = Certificate().certificate_path();
   config.port = other.server->port();

@@ -7,6 +7,6 @@
 namespace strongroom::aws::model {
 
 /// Service name and the text of its reduced model.
-extern const std::array<std::pair<std::string_view, std::string_view>, 4> kEmbedded;
+extern const std::array<std::pair<std::string_view, std::string_view>, 6> kEmbedded;
 
 }  // namespace strongroom::aws::model

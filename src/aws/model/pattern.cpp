@@ -58,7 +58,9 @@ std::unique_ptr<Pattern> MakeClassPattern(std::string text, std::vector<char32_t
 
 Result<std::unique_ptr<Pattern>> MakeRegexPattern(std::string text) {
   try {
-    boost::regex regex(text, boost::regex::perl);
+    // The models are written for Java, where \u002F is an ASCII character that Perl's syntax knows as \x2F.
+    static const boost::regex java("\\\\u00([0-7][0-9A-Fa-f])", boost::regex::perl);
+    boost::regex regex(boost::regex_replace(text, java, "\\\\x$1", boost::format_perl), boost::regex::perl);
     return std::unique_ptr<Pattern>(std::make_unique<RegexPattern>(std::move(text), std::move(regex)));
   } catch (const boost::regex_error& failure) {
     return Error(Errc::kInvalidArgument, "Not a regular expression: " + text).WithDetail(failure.what());

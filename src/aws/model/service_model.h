@@ -91,8 +91,8 @@ class ServiceModel {
   Shape nothing_;
 };
 
-/// The built-in model: "kms", "cloudhsm", "sts" or "strongroom"; null for other names. Read at first use; a model that
-/// does not read is a broken build and ends the process.
+/// The built-in model: "kms", "cloudhsm", "sts", "iam" or "strongroom"; null for other names. Read at first use; a
+/// model that does not read is a broken build and ends the process.
 const ServiceModel* BuiltIn(std::string_view service);
 
 }  // namespace strongroom::aws::model

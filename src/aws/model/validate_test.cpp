@@ -73,7 +73,7 @@ const Row kRows[] = {
      One("Value '[ok, ]' at 'grantTokens' failed to satisfy constraint: Member must satisfy constraint: [Member must "
          "have length less than or equal to 8192, Member must have length greater than or equal to 1]")},
 };
-class Constraints : public testing::TestWithParam<Row> {};
+class Constraints : public ::testing::TestWithParam<Row> {};
 TEST_P(Constraints, AreWordedAsAwsDoes) {
   const Row& row = GetParam();
   const ServiceModel* model = BuiltIn(row.service);
@@ -91,7 +91,8 @@ TEST_P(Constraints, AreWordedAsAwsDoes) {
   EXPECT_EQ(status.error().code(), Errc::kInvalidArgument);
   EXPECT_EQ(status.error().public_message(), row.text);
 }
-INSTANTIATE_TEST_SUITE_P(Model, Constraints, testing::ValuesIn(kRows), [](const auto& row) { return row.param.name; });
+INSTANTIATE_TEST_SUITE_P(Model, Constraints, ::testing::ValuesIn(kRows),
+                         [](const auto& row) { return row.param.name; });
 
 TEST(Model, EveryOperationOfTheServicesIsThere) {
   EXPECT_NE(BuiltIn("kms")->Find("ReplicateKey"), nullptr);
@@ -127,12 +128,12 @@ const Base64Row kBase64Rows[] = {{"Empty", "", 0},
                                  {"PaddingInside", "a=Gk", -1},
                                  {"OnlyPadding", "====", -1},
                                  {"HighBytes", "aG\xC3\xA4", -1}};
-class Base64Texts : public testing::TestWithParam<Base64Row> {};
+class Base64Texts : public ::testing::TestWithParam<Base64Row> {};
 TEST_P(Base64Texts, AreExactOrRefused) {
   EXPECT_EQ(Base64Size(GetParam().text), GetParam().size);
   EXPECT_EQ(FromBase64(GetParam().text).ok(), GetParam().size >= 0);
 }
-INSTANTIATE_TEST_SUITE_P(Model, Base64Texts, testing::ValuesIn(kBase64Rows),
+INSTANTIATE_TEST_SUITE_P(Model, Base64Texts, ::testing::ValuesIn(kBase64Rows),
                          [](const auto& row) { return row.param.name; });
 
 TEST(Base64Sizes, AWrongCharacterIsSeenAtEveryPlace) {

@@ -3,18 +3,8 @@
 #include <algorithm>
 
 #include "aws/http/loop_slot.h"
-#include "secret/secret_vector.h"
 
 namespace strongroom::aws {
-namespace {
-Result<SecretBuffer> Step(const SecretBuffer& key, std::string_view text) {
-  crypto::Sha256Digest digest = crypto::HmacSha256(key, {AsBytes(text)});
-  auto next = SecretBuffer::CopyOf(digest);
-  secret::Wipe(digest.data(), digest.size());
-  return next;
-}
-}  // namespace
-
 Result<SecretBuffer> SigningKeyMaker::Derive(const SecretBuffer& secret, std::string_view date, std::string_view region,
                                              std::string_view service) {
   constexpr std::string_view kStart = "AWS4";
@@ -24,10 +14,7 @@ Result<SecretBuffer> SigningKeyMaker::Derive(const SecretBuffer& secret, std::st
            std::ranges::copy(secret.Reveal(KeyAccess()), out.begin() + kStart.size());
            return out.size();
          }));
-  SR_TRY(const SecretBuffer day, Step(start, date));
-  SR_TRY(const SecretBuffer in_region, Step(day, region));
-  SR_TRY(const SecretBuffer for_service, Step(in_region, service));
-  return Step(for_service, "aws4_request");
+  return crypto::DeriveSigningKey(start, {date, region, service});
 }
 
 crypto::Sha256Digest SigningKeys::SignWith(Part& part, Entry& entry, std::string_view text) {
@@ -42,26 +29,33 @@ crypto::Sha256Digest SigningKeys::SignWith(Part& part, Entry& entry, std::string
   return entry.ready->Of(text);
 }
 
-Result<crypto::Sha256Digest> SigningKeys::SignIn(Part& part, const ports::Credential& credential, const Scope& scope,
-                                                 std::string_view text) {
+Result<SigningKeys::Signature> SigningKeys::SignIn(Part& part, const ports::Credential& credential, const Scope& scope,
+                                                   std::string_view text) {
   part.name.assign(credential.caller.access_key_id).append(1, '\n').append(scope.date).append(1, '\n');
   part.name.append(scope.region).append(1, '\n').append(scope.service);
   const auto found = part.keys.find(part.name);
   if (found != part.keys.end() && found->second.version == credential.version) {
-    return SignWith(part, found->second, text);
+    return Signature(SignWith(part, found->second, text));
   }
-  SR_TRY(SecretBuffer key, SigningKeyMaker::Derive(credential.secret, scope.date, scope.region, scope.service));
+  SecretBuffer key;
+  if (!credential.secret.empty()) {
+    SR_TRY(key, SigningKeyMaker::Derive(credential.secret, scope.date, scope.region, scope.service));
+  } else {
+    const auto fetched = source_ == nullptr ? nullptr : source_->Find(credential, scope);
+    if (!fetched) return Signature();
+    SR_TRY(key, fetched->Clone());
+  }
   if (part.keys.size() >= kMostKeys) {
     part.keys.clear();
     part.ready = 0;
   }
   Entry fresh{credential.version, std::move(key)};
   const auto entry = part.keys.insert_or_assign(part.name, std::move(fresh)).first;
-  return SignWith(part, entry->second, text);
+  return Signature(SignWith(part, entry->second, text));
 }
 
-Result<crypto::Sha256Digest> SigningKeys::Sign(const ports::Credential& credential, const Scope& scope,
-                                               std::string_view text) {
+Result<SigningKeys::Signature> SigningKeys::Sign(const ports::Credential& credential, const Scope& scope,
+                                                 std::string_view text) {
   const std::size_t slot = CurrentLoopSlot();
   if (slot < parts_.size() - 1) return SignIn(parts_[slot], credential, scope, text);
   const std::lock_guard lock(shared_part_);

@@ -86,14 +86,22 @@ Status CheckAge(ports::WallTime signed_at, const SignatureClaim& claim, std::chr
   return {};
 }
 
+Error Expired() { return Error(Errc::kExpiredToken, "The security token included in the request is expired"); }
+
+Verified Wanted(const SignatureClaim& claim) {
+  Verified verified;
+  verified.wanted = std::make_unique<ports::WantedKey>(
+      ports::WantedKey{std::string(claim.key_id), std::string(claim.security_token), std::string(claim.date),
+                       std::string(claim.region), std::string(claim.service)});
+  return verified;
+}
+
 /// Rows 11 and 12, without the question whether the key exists.
 Status CheckToken(const ports::Credential& credential, const SignatureClaim& claim, ports::WallTime now) {
   if (!credential.active || credential.is_temporary() != claim.has_token) return Unrecognized();
   if (!credential.is_temporary()) return {};
   if (!credential.session_token.EqualsInConstantTime(AsBytes(claim.security_token))) return Unrecognized();
-  if (credential.expires_at && *credential.expires_at <= now) {
-    return Error(Errc::kExpiredToken, "The security token included in the request is expired");
-  }
+  if (credential.expires_at && *credential.expires_at <= now) return Expired();
   return {};
 }
 
@@ -110,10 +118,11 @@ void AppendCanonicalRequest(const HttpRequest& request, const SignatureClaim& cl
 
 }  // namespace
 
-Result<std::unique_ptr<SigV4Verifier>> SigV4Verifier::Create(const ports::Credentials& credentials, std::size_t loops) {
+Result<std::unique_ptr<SigV4Verifier>> SigV4Verifier::Create(const ports::Credentials& credentials, std::size_t loops,
+                                                             const ports::SigningKeySource* keys) {
   ports::Credential nobody;
   SR_TRY(nobody.secret, SecretBuffer::CopyOf(AsBytes("0000000000000000000000000000000000000000")));
-  return std::unique_ptr<SigV4Verifier>(new SigV4Verifier(credentials, loops, std::move(nobody)));
+  return std::unique_ptr<SigV4Verifier>(new SigV4Verifier(credentials, loops, keys, std::move(nobody)));
 }
 
 Result<Verified> SigV4Verifier::Verify(const HttpRequest& request, const VerifyOptions& options, ports::WallTime now) {
@@ -139,10 +148,21 @@ Result<Verified> SigV4Verifier::Verify(const HttpRequest& request, const VerifyO
 
   // The signature is computed before anything is said about the key, so that time tells nothing about it.
   std::shared_ptr<const ports::Credential> credential = credentials_.Find(claim.key_id);
-  SR_TRY(const crypto::Sha256Digest expected,
+  if (!credential && claim.has_token && source_ != nullptr) {
+    using Token = ports::SigningKeySource::Token;
+    const Token token = source_->Judge(claim.key_id, claim.security_token, now);
+    if (token == Token::kExpired) return Expired();
+    if (token == Token::kWorthOpening) return Wanted(claim);
+  }
+  SR_TRY(const SigningKeys::Signature expected,
          keys_.Sign(credential ? *credential : nobody_, {claim.date, claim.region, claim.service}, text));
-  std::array<char, 2 * expected.size()> expected_hex;
-  HexInto(expected, expected_hex.data());
+  if (!expected) {
+    // What can be said without the key is said first: nobody has an HSM work for a key that is switched off.
+    SR_CHECK(CheckToken(*credential, claim, now));
+    return Wanted(claim);
+  }
+  std::array<char, 2 * crypto::Sha256Digest().size()> expected_hex;
+  HexInto(*expected, expected_hex.data());
   const bool same =
       crypto::ConstantTimeEqual(AsBytes({expected_hex.data(), expected_hex.size()}), AsBytes(claim.signature));
 

@@ -10,7 +10,7 @@
 #include "aws/sigv4/signing_keys.h"
 #include "base/result.h"
 #include "ports/clock.h"
-#include "ports/credentials.h"
+#include "ports/signing_keys.h"
 
 namespace strongroom::aws {
 
@@ -27,6 +27,9 @@ struct VerifyOptions {
 struct Verified {
   std::shared_ptr<const ports::Credential> credential;
   std::string_view region;  // one of VerifyOptions::regions
+  /// When set, nothing is verified yet and there is no credential: this is to be fetched, then the request looked at
+  /// again.
+  std::unique_ptr<ports::WantedKey> wanted{};
 };
 
 /// Checks AWS Signature Version 4.
@@ -40,16 +43,20 @@ struct Verified {
 /// Source    AWS General Reference, "Authenticating requests (AWS Signature Version 4)".
 class SigV4Verifier {
  public:
-  /// `credentials` outlives the verifier. Errors: those of the locked pool.
-  static Result<std::unique_ptr<SigV4Verifier>> Create(const ports::Credentials& credentials, std::size_t loops);
+  /// What is given outlives the verifier; `keys` is for credentials without a secret, and null when there are none.
+  /// Errors: those of the locked pool.
+  static Result<std::unique_ptr<SigV4Verifier>> Create(const ports::Credentials& credentials, std::size_t loops,
+                                                       const ports::SigningKeySource* keys = nullptr);
 
   Result<Verified> Verify(const HttpRequest& request, const VerifyOptions& options, ports::WallTime now);
 
  private:
-  SigV4Verifier(const ports::Credentials& credentials, std::size_t loops, ports::Credential nobody)
-      : credentials_(credentials), keys_(loops), nobody_(std::move(nobody)) {}
+  SigV4Verifier(const ports::Credentials& credentials, std::size_t loops, const ports::SigningKeySource* source,
+                ports::Credential nobody)
+      : credentials_(credentials), source_(source), keys_(loops, source), nobody_(std::move(nobody)) {}
 
   const ports::Credentials& credentials_;
+  const ports::SigningKeySource* const source_;
   SigningKeys keys_;
   ports::Credential nobody_;  // stands in for unknown access keys
 };

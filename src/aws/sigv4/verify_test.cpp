@@ -10,58 +10,12 @@
 #include <sstream>
 
 #include "aws/dispatch/fake_service_for_tests.h"
-#include "aws/http/text.h"
+#include "aws/sigv4/text_request_for_tests.h"
 
 namespace strongroom::aws {
 namespace {
 namespace fs = std::filesystem;
-
-/// A request as text (LF line ends, folded headers), taken apart as the HTTP layer would hand it on.
-struct TextRequest {
-  std::string method, target, body;
-  std::vector<std::pair<std::string, std::string>> headers;
-  std::vector<HttpHeader> views;
-
-  explicit TextRequest(const std::string& text) {
-    std::istringstream in(text);
-    std::string line;
-    std::getline(in, line);
-    Cut(line);
-    const std::size_t first = line.find(' '), last = line.rfind(' ');
-    method = line.substr(0, first);
-    target = line.substr(first + 1, last - first - 1);
-    while (std::getline(in, line)) {
-      Cut(line);
-      if (line.empty()) break;
-      if (line[0] == ' ') {
-        headers.back().second += line;
-        continue;
-      }
-      const std::size_t colon = line.find(':');
-      headers.emplace_back(line.substr(0, colon), Trimmed(std::string_view(line).substr(colon + 1)));
-    }
-    std::ostringstream rest;
-    rest << in.rdbuf();
-    body = rest.str();
-  }
-  static void Cut(std::string& line) {
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-  }
-  std::string& Header(std::string_view name) {
-    for (auto& header : headers) {
-      if (header.first == name) return header.second;
-    }
-    return headers.emplace_back(name, "").second;
-  }
-  void Drop(std::string_view name) {
-    std::erase_if(headers, [&](const auto& header) { return header.first == name; });
-  }
-  HttpRequest View() {
-    views.clear();
-    for (const auto& [name, value] : headers) views.push_back({name, value});
-    return {.method = method, .target = target, .headers = views, .body = body};
-  }
-};
+using testing_kit::TextRequest;
 
 std::string ReadFile(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
@@ -86,7 +40,7 @@ std::vector<VectorCase> Cases() {
   return cases;
 }
 
-class SigV4Vectors : public testing::TestWithParam<VectorCase> {
+class SigV4Vectors : public ::testing::TestWithParam<VectorCase> {
  protected:
   void SetUp() override {
     const auto context = boost::json::parse(ReadFile(GetParam().folder / "context.json"));
@@ -156,7 +110,7 @@ TEST_P(SigV4Vectors, PresignedFormVerifiesAndAnyChangeIsRefused) {
   ASSERT_TRUE(result.ok()) << result.error();
   FlipEverything(request);
 }
-INSTANTIATE_TEST_SUITE_P(SigV4, SigV4Vectors, testing::ValuesIn(Cases()),
+INSTANTIATE_TEST_SUITE_P(SigV4, SigV4Vectors, ::testing::ValuesIn(Cases()),
                          [](const auto& row) { return row.param.name; });
 
 // spec/kms.md 1.5, row by row.
@@ -225,7 +179,7 @@ const Row kRows[] = {
      "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
      "and signing method. Consult the service documentation for details."},
 };
-class SigV4Rows : public testing::TestWithParam<Row> {};
+class SigV4Rows : public ::testing::TestWithParam<Row> {};
 TEST_P(SigV4Rows, AnswersAsTheRowSays) {
   testing_kit::FakeEndpoint endpoint;
   TextRequest request(endpoint.Signed("kms", "TrentService.Encrypt", "{}"));
@@ -241,7 +195,7 @@ TEST_P(SigV4Rows, AnswersAsTheRowSays) {
   EXPECT_EQ(result.error().code(), GetParam().code);
   EXPECT_EQ(result.error().public_message(), GetParam().text);
 }
-INSTANTIATE_TEST_SUITE_P(SigV4, SigV4Rows, testing::ValuesIn(kRows), [](const auto& row) { return row.param.name; });
+INSTANTIATE_TEST_SUITE_P(SigV4, SigV4Rows, ::testing::ValuesIn(kRows), [](const auto& row) { return row.param.name; });
 
 TEST(SigV4, ExpiredSessionIsToldFromABadToken) {
   testing_kit::FakeEndpoint endpoint;
