@@ -4,23 +4,16 @@
 
 #include <algorithm>
 
+#include "iam/key_ids.h"
+
 namespace strongroom::iam {
 namespace {
 using store::Text;
 using store::Transaction;
 
-constexpr std::size_t kSecretCharacters = 40;
-constexpr std::size_t kIdCharacters = 16;
 constexpr int kDraws = 5;
 constexpr std::string_view kActive = "Active";
 constexpr std::string_view kInactive = "Inactive";
-
-std::string NewAccessKeyId() {
-  constexpr std::string_view kBase32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-  std::string id = "AKIA";
-  for (std::size_t i = 0; i < kIdCharacters; ++i) id += kBase32[randombytes_uniform(kBase32.size())];
-  return id;
-}
 
 std::string NewAccountId() {
   // The first digit is not 0, so that tools that take the id for a number do not shorten it.
@@ -28,23 +21,6 @@ std::string NewAccountId() {
   while (id.size() < 12) id += static_cast<char>('0' + randombytes_uniform(10));
   return id;
 }
-
-/// 240 random bits in the alphabet that AWS uses, which has 64 characters: each is drawn with equal chance.
-Result<SecretBuffer> NewSecret() {
-  return SecretBuffer::Produce(kSecretCharacters, [](std::span<std::uint8_t> out) {
-    constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    static_assert(kAlphabet.size() == 64);
-    randombytes_buf(out.data(), out.size());
-    for (std::uint8_t& byte : out) byte = static_cast<std::uint8_t>(kAlphabet[byte & 63]);
-    return out.size();
-  });
-}
-
-struct KeyRow {
-  std::string account_id;
-  std::string access_key_id;
-  Bytes sealed;
-};
 
 Status InsertAccount(Transaction& transaction, const std::string& account_id, const std::string& name) {
   SR_TRY(const std::int64_t now, transaction.NowMillis());
@@ -56,25 +32,30 @@ Status InsertAccount(Transaction& transaction, const std::string& account_id, co
   return transaction.Change(kAccountChange, account_id, "", account_id);
 }
 
-Status InsertKey(Transaction& transaction, const KeyRow& row) {
-  const std::string arn = RootArn(row.account_id);
-  SR_TRY(const auto account,
-         transaction.QueryOne("SELECT 1 FROM accounts WHERE account_id = $1", {Text(row.account_id)}));
-  if (!account) return Error(Errc::kNotFound, "There is no such account.");
+}  // namespace
+
+ports::SigningSecrets::Terms AccessKeyTerms(std::string_view account_id, std::string_view principal_id,
+                                            std::string_view access_key_id) {
+  std::string binding("SRA\1");
+  for (const std::string_view part : {account_id, principal_id, access_key_id})
+    binding.append(1, static_cast<char>(part.size())).append(part);
+  return {.binding = std::move(binding)};
+}
+
+Status InsertAccessKey(Transaction& transaction, const SealedAccessKey& key, std::string_view principal_arn) {
   SR_TRY(const auto keys,
-         transaction.QueryOne("SELECT COUNT(*) FROM access_keys WHERE account_id = $1 AND principal_arn = $2",
-                              {Text(row.account_id), Text(arn)}));
+         transaction.QueryOne("SELECT COUNT(*) FROM access_keys WHERE account_id = $1 AND principal_id = $2",
+                              {Text(key.account_id), Text(key.principal_id)}));
   if (keys && keys->Int(0) >= kMaxKeysPerPrincipal)
     return Error(Errc::kLimitExceeded, "Cannot exceed quota for AccessKeysPerUser: 2");
   SR_TRY(const std::int64_t now, transaction.NowMillis());
   SR_CHECK(transaction.Execute(
       "INSERT INTO access_keys (access_key_id, account_id, principal_arn, principal_id, sealed_secret, status, "
       "created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-      {Text(row.access_key_id), Text(row.account_id), Text(arn), Text(row.account_id), row.sealed, Text(kActive),
-       now}));
-  return transaction.Change(kAccessKeyChange, row.account_id, "", row.access_key_id);
+      {Text(key.access_key_id), Text(key.account_id), Text(principal_arn), Text(key.principal_id), key.sealed,
+       Text(kActive), now}));
+  return transaction.Change(kAccessKeyChange, key.account_id, "", key.access_key_id);
 }
-}  // namespace
 
 bool IsAccountId(std::string_view text) noexcept {
   return text.size() == 12 && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -82,21 +63,31 @@ bool IsAccountId(std::string_view text) noexcept {
 
 std::string RootArn(std::string_view account_id) { return "arn:aws:iam::" + std::string(account_id) + ":root"; }
 
+Task<Result<AccessKeys::Drawn>> AccessKeys::Draw(std::string account_id, std::string principal_id) {
+  Drawn drawn;
+  drawn.kept.account_id = std::move(account_id);
+  drawn.kept.access_key_id = NewAccessKeyId("AKIA", drawn.kept.account_id);
+  drawn.kept.principal_id = std::move(principal_id);
+  ports::SigningSecrets::Terms terms =
+      AccessKeyTerms(drawn.kept.account_id, drawn.kept.principal_id, drawn.kept.access_key_id);
+  SR_CO_TRY(ports::SigningSecrets::Made made, co_await secrets_.Make(std::move(terms), {}));
+  drawn.kept.sealed = std::move(made.sealed);
+  drawn.shown = {drawn.kept.account_id, drawn.kept.access_key_id, std::move(made.secret)};
+  co_return drawn;
+}
+
 Task<Result<NewAccessKey>> AccessKeys::Create(std::string account_id, std::optional<std::string> new_account_name) {
-  NewAccessKey made;
-  made.account_id = std::move(account_id);
-  made.access_key_id = NewAccessKeyId();
-  SR_CO_TRY(made.secret, NewSecret());
-  SR_CO_TRY(SecretBuffer to_seal, made.secret.Clone());
-  KeyRow row{made.account_id, made.access_key_id, {}};
-  std::string purpose(kAccessKeyPurpose);
-  SR_CO_TRY(row.sealed, co_await sealer_.Seal(std::move(purpose), row.access_key_id, std::move(to_seal)));
-  auto job = [row = std::move(row), name = std::move(new_account_name)](Transaction& transaction) -> Status {
-    if (name) SR_CHECK(InsertAccount(transaction, row.account_id, *name));
-    return InsertKey(transaction, row);
+  std::string root = account_id;
+  SR_CO_TRY(Drawn drawn, co_await Draw(std::move(account_id), std::move(root)));
+  auto job = [key = std::move(drawn.kept), name = std::move(new_account_name)](Transaction& transaction) -> Status {
+    if (name) SR_CHECK(InsertAccount(transaction, key.account_id, *name));
+    SR_TRY(const auto account,
+           transaction.QueryOne("SELECT 1 FROM accounts WHERE account_id = $1", {Text(key.account_id)}));
+    if (!account) return Error(Errc::kNotFound, "There is no such account.");
+    return InsertAccessKey(transaction, key, RootArn(key.account_id));
   };
   SR_CO_CHECK(co_await database_.Run(std::move(job)));
-  co_return made;
+  co_return std::move(drawn.shown);
 }
 
 Task<Result<NewAccessKey>> AccessKeys::CreateAccount(std::string name, std::optional<std::string> account_id) {

@@ -8,14 +8,12 @@
 
 #include "base/result.h"
 #include "base/task.h"
-#include "ports/sealer.h"
+#include "ports/signing_keys.h"
 #include "secret/secret_buffer.h"
 #include "store/database.h"
 
 namespace strongroom::iam {
 
-/// The purpose under which secret access keys are sealed, with the access key id as name (see ports::Sealer).
-inline constexpr std::string_view kAccessKeyPurpose = "iam-access-key";
 /// Kinds of entries in the change feed.
 inline constexpr std::string_view kAccountChange = "account";
 inline constexpr std::string_view kAccessKeyChange = "access-key";
@@ -29,6 +27,20 @@ struct NewAccessKey {
   SecretBuffer secret;
 };
 
+/// A new key as the store keeps it.
+struct SealedAccessKey {
+  std::string account_id, access_key_id, principal_id;
+  Bytes sealed;
+};
+
+/// What a secret access key is sealed for (docs/formats.md 17): neither key nor account nor principal can be another's.
+ports::SigningSecrets::Terms AccessKeyTerms(std::string_view account_id, std::string_view principal_id,
+                                            std::string_view access_key_id);
+
+/// Writes a key, active, and tells the feed. The principal exists and is the caller's to check.
+/// Errors: kLimitExceeded kMaxKeysPerPrincipal reached, in AWS's words.
+Status InsertAccessKey(store::Transaction& transaction, const SealedAccessKey& key, std::string_view principal_arn);
+
 struct AccessKeyInfo {
   std::string access_key_id;
   std::string principal_arn;
@@ -38,8 +50,9 @@ struct AccessKeyInfo {
 
 /// Accounts and their root access keys.
 ///
-/// Promise   the database holds a secret access key only as sealed by the domain cluster for that key's id.
-/// Errors    those of store::Database and ports::Sealer, and
+/// Promise   secrets are made and sealed inside an HSM of the domain cluster, for that key and principal; the database
+///           holds nothing else of them.
+/// Errors    those of store::Database and ports::SigningSecrets, and
 ///           kInvalidArgument  account id not 12 digits, name not 1 to 50 characters, malformed access key id
 ///           kAlreadyExists    the account exists
 ///           kNotFound         no such account or key
@@ -48,11 +61,19 @@ struct AccessKeyInfo {
 /// Source    IAM User Guide, "IAM identifiers"; Account Management, "AWS account identifiers".
 class AccessKeys {
  public:
-  AccessKeys(store::Database& database, ports::Sealer& sealer) : database_(database), sealer_(sealer) {}
+  AccessKeys(store::Database& database, ports::SigningSecrets& secrets) : database_(database), secrets_(secrets) {}
+
+  /// A key for anyone (principal_id: AIDA…, or the account for its root), which is in force once InsertAccessKey has
+  /// written its sealed half.
+  struct Drawn {
+    NewAccessKey shown;
+    SealedAccessKey kept;
+  };
+  Task<Result<Drawn>> Draw(std::string account_id, std::string principal_id);
 
   /// Makes an account and its root's first access key. Without `account_id` a free one is drawn.
   Task<Result<NewAccessKey>> CreateAccount(std::string name, std::optional<std::string> account_id = std::nullopt);
-  /// A further root access key: to rotate, make the second, move over, delete the first.
+  /// A further root access key: to rotate, make the second, move over, switch off and delete the first.
   Task<Result<NewAccessKey>> CreateRootKey(std::string account_id);
   /// By access key id.
   Task<Result<std::vector<AccessKeyInfo>>> List(std::string account_id);
@@ -63,7 +84,7 @@ class AccessKeys {
   Task<Result<NewAccessKey>> Create(std::string account_id, std::optional<std::string> new_account_name);
 
   store::Database& database_;
-  ports::Sealer& sealer_;
+  ports::SigningSecrets& secrets_;
 };
 
 /// True for 12 decimal digits.

@@ -2,14 +2,12 @@
 
 #include <gmock/gmock.h>
 
-#include <boost/asio/executor_work_guard.hpp>
 #include <fstream>
 #include <regex>
-#include <thread>
 
 #include "base/testing/temporary_directory.h"
-#include "iam/credential_cache.h"
-#include "iam/testing/fake_sealer.h"
+#include "iam/key_ids.h"
+#include "iam/testing/fake_signing_secrets.h"
 #include "secret/peek_for_tests.h"
 #include "store/testing/engines.h"
 
@@ -27,7 +25,7 @@ class AccessKeysTest : public ::testing::Test {
     auto opened = store::Database::Open(config);
     ASSERT_TRUE(opened.ok());
     database_ = *std::move(opened);
-    keys_ = std::make_unique<AccessKeys>(*database_, sealer_);
+    keys_ = std::make_unique<AccessKeys>(*database_, secrets_);
   }
   NewAccessKey Account(std::string id = "111122223333") {
     auto made = RunToEnd(keys_->CreateAccount("test", std::move(id)));
@@ -40,7 +38,7 @@ class AccessKeysTest : public ::testing::Test {
   }
 
   TemporaryDirectory dir_;
-  testing::FakeSealer sealer_;
+  testing::FakeSigningSecrets secrets_;
   std::unique_ptr<store::Database> database_;
   std::unique_ptr<AccessKeys> keys_;
 };
@@ -67,6 +65,28 @@ TEST_F(AccessKeysTest, TheSecretIsNowhereInTheDatabase) {
   }
 }
 
+TEST(AccessKeyIds, HaveTheirAccountWhereAwssToolsLookForIt) {
+  // Source: "A short note on AWS KEY ID", https://awsteele.com/blog/2020/09/26/aws-access-key-format.html, as code
+  // there.
+  const auto decoded = [](const std::string& id) {
+    std::uint64_t bits = 0;
+    for (int i = 0; i < 10; ++i) bits = bits << 5 | std::string("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567").find(id[4 + i]);
+    return (bits >> 2 & 0x7fffffffff80) >> 7;
+  };
+  for (const std::string account : {"111122223333", "000000000001", "999999999999", "123456789013"}) {
+    const std::string id = NewAccessKeyId("ASIA", account);
+    EXPECT_TRUE(std::regex_match(id, std::regex("ASIA[Q-Z2-7][A-Z2-7]{15}"))) << id;
+    EXPECT_EQ(AccountOfKeyId(id), account);
+    EXPECT_EQ(decoded(id), std::stoull(account));
+    EXPECT_NE(NewAccessKeyId("ASIA", account), id);
+  }
+}
+TEST(AccessKeyIds, OfAnotherFormHaveNoAccount) {
+  for (const std::string id :
+       {"", "AKIA", "AIDAQQQQQQQQQQQQQQQQ", "AKIAQQQQQQQQQQQQQQQ1", "AKIAQQQQQQQQQQQQQQQQQ", "AKIA7777777777777777"})
+    EXPECT_EQ(AccountOfKeyId(id), std::nullopt) << id;
+}
+
 struct Refused {
   std::string name, account_name, account_id;
   Errc want;
@@ -91,11 +111,11 @@ INSTANTIATE_TEST_SUITE_P(Iam, RefusedAccount,
                          [](const auto& info) { return info.param.name; });
 
 TEST_F(AccessKeysTest, WithoutTheDomainClusterNothingIsMade) {
-  sealer_.away = true;
+  secrets_.away = true;
   auto made = RunToEnd(keys_->CreateAccount("test", "111122223333"));
   ASSERT_FALSE(made.ok());
   EXPECT_EQ(made.error().code(), Errc::kUnavailable);
-  sealer_.away = false;
+  secrets_.away = false;
   Account();
 }
 
@@ -115,99 +135,5 @@ TEST_F(AccessKeysTest, KeysOfOthersAreOutOfReach) {
   EXPECT_EQ(RunToEnd(keys_->SetActive("444455556666", made.access_key_id, false)).error().code(), Errc::kNotFound);
 }
 
-/// A cache on a loop of its own, as a front end has it.
-class CredentialCacheTest : public AccessKeysTest {
- protected:
-  Status Reload() {
-    if (!cache_) cache_ = std::make_unique<CredentialCache>(home_, *database_, sealer_);
-    return RunToEnd(cache_->Reload());
-  }
-  Loop home_;
-  std::unique_ptr<CredentialCache> cache_;
-};
-
-TEST_F(CredentialCacheTest, FindsWhatSignaturesNeed) {
-  const NewAccessKey made = Account();
-  ASSERT_TRUE(Reload().ok());
-  const auto found = cache_->Find(made.access_key_id);
-  ASSERT_TRUE(found);
-  EXPECT_TRUE(found->secret.EqualsInConstantTime(made.secret));
-  EXPECT_TRUE(found->active);
-  EXPECT_FALSE(found->is_temporary());
-  EXPECT_TRUE(found->caller.is_root());
-  EXPECT_EQ(found->caller.arn, "arn:aws:iam::111122223333:root");
-  EXPECT_EQ(found->caller.account, "111122223333");
-  EXPECT_EQ(found->caller.principal_id, "111122223333");
-  EXPECT_EQ(found->caller.access_key_id, made.access_key_id);
-  EXPECT_FALSE(cache_->Find("AKIAAAAAAAAAAAAAAAAA"));
-  EXPECT_FALSE(cache_->Find(""));
-}
-
-TEST_F(CredentialCacheTest, OpensEachSealOnce) {
-  Account();
-  ASSERT_TRUE(Reload().ok());
-  const int opened = sealer_.opened;
-  ASSERT_TRUE(Reload().ok());
-  EXPECT_EQ(sealer_.opened, opened);
-}
-
-TEST_F(CredentialCacheTest, SwitchingOffAndDeletingWorkWithoutTheDomainCluster) {
-  const NewAccessKey one = Account("111122223333");
-  const NewAccessKey two = Account("444455556666");
-  ASSERT_TRUE(Reload().ok());
-  ASSERT_TRUE(RunToEnd(keys_->SetActive("111122223333", one.access_key_id, false)).ok());
-  ASSERT_TRUE(RunToEnd(keys_->Delete("444455556666", two.access_key_id)).ok());
-  const NewAccessKey three = Account("777788889999");
-  sealer_.away = true;
-  EXPECT_EQ(Reload().error().code(), Errc::kUnavailable);
-  ASSERT_TRUE(cache_->Find(one.access_key_id));
-  EXPECT_FALSE(cache_->Find(one.access_key_id)->active);
-  EXPECT_TRUE(cache_->Find(one.access_key_id)->secret.EqualsInConstantTime(one.secret));
-  EXPECT_FALSE(cache_->Find(two.access_key_id));
-  EXPECT_FALSE(cache_->Find(three.access_key_id));
-  sealer_.away = false;
-  EXPECT_TRUE(Reload().ok());
-  EXPECT_TRUE(cache_->Find(three.access_key_id));
-}
-
-TEST_F(CredentialCacheTest, ASwappedRowIsLeftOutAndTheOthersStay) {
-  const NewAccessKey one = Account("111122223333");
-  const NewAccessKey two = Account("444455556666");
-  ASSERT_EQ(Execute("UPDATE access_keys SET sealed_secret = (SELECT sealed_secret FROM access_keys AS other WHERE "
-                    "other.account_id = '444455556666') WHERE account_id = '111122223333'"),
-            "");
-  EXPECT_TRUE(Reload().ok());
-  EXPECT_FALSE(cache_->Find(one.access_key_id));
-  EXPECT_TRUE(cache_->Find(two.access_key_id));
-}
-
-TEST_F(CredentialCacheTest, FollowsTheChangeFeed) {
-  auto work = boost::asio::make_work_guard(home_);
-  cache_ = std::make_unique<CredentialCache>(home_, *database_, sealer_);
-  std::thread loop([this] { home_.run(); });
-  {
-    store::ChangeFeed feed(*database_);
-    cache_->Watch(feed);
-    ASSERT_TRUE(feed.Start().ok());
-    const auto becomes = [](const auto& condition) {
-      for (int i = 0; i < 2000; ++i) {
-        if (condition()) return true;
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));
-      }
-      return false;
-    };
-    const NewAccessKey made = Account();
-    EXPECT_TRUE(becomes([&] { return cache_->Find(made.access_key_id) != nullptr; }));
-    const auto held = cache_->Find(made.access_key_id);
-    EXPECT_TRUE(RunToEnd(keys_->SetActive("111122223333", made.access_key_id, false)).ok());
-    EXPECT_TRUE(becomes([&] { return !cache_->Find(made.access_key_id)->active; }));
-    EXPECT_TRUE(RunToEnd(keys_->Delete("111122223333", made.access_key_id)).ok());
-    EXPECT_TRUE(becomes([&] { return cache_->Find(made.access_key_id) == nullptr; }));
-    EXPECT_TRUE(held->secret.EqualsInConstantTime(made.secret)) << "it lives on for those who hold it";
-  }
-  cache_->Stop();
-  work.reset();
-  loop.join();
-}
 }  // namespace
 }  // namespace strongroom::iam

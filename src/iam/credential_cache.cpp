@@ -8,120 +8,270 @@
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include "base/log.h"
 #include "iam/access_keys.h"
+#include "iam/service.h"
+#include "iam/sessions/bounded_map.h"
+#include "iam/sessions/credential.h"
 
 namespace strongroom::iam {
 namespace asio = boost::asio;
 namespace {
-using KeyMap = std::map<std::string, std::shared_ptr<const ports::Credential>, std::less<>>;
 
 struct StoredKey {
-  std::string access_key_id, account_id, principal_arn, principal_id;
+  std::string access_key_id, account_id, principal_id;
   Bytes sealed;
   bool active = false;
 };
+struct KnownKey {
+  Bytes sealed;
+  std::string principal_id;
+  std::shared_ptr<const ports::Credential> credential;
+};
+using KeyMap = std::map<std::string, KnownKey, std::less<>>;
 
-Result<std::vector<StoredKey>> ReadKeys(store::Transaction& transaction) {
-  SR_TRY(const store::Rows rows,
-         transaction.Query("SELECT access_key_id, account_id, principal_arn, principal_id, sealed_secret, status "
-                           "FROM access_keys ORDER BY access_key_id"));
+/// What was in the store at one moment.
+struct View {
+  KeyMap keys;
+  std::shared_ptr<const PrincipalSet> principals = std::make_shared<const PrincipalSet>();
+};
+
+struct Stored {
   std::vector<StoredKey> keys;
-  keys.reserve(rows.size());
+  std::shared_ptr<const PrincipalSet> principals;
+};
+
+Result<Stored> ReadStored(store::Transaction& t, const ports::Authorizer& authorizer, const PrincipalSet* before) {
+  Stored stored;
+  SR_TRY(const store::Rows rows, t.Query("SELECT access_key_id, account_id, principal_id, sealed_secret, status "
+                                         "FROM access_keys ORDER BY access_key_id"));
+  stored.keys.reserve(rows.size());
   for (const store::Row& row : rows)
-    keys.push_back({row.Text(0), row.Text(1), row.Text(2), row.Text(3), row.Blob(4), row.Text(5) == "Active"});
-  return keys;
+    stored.keys.push_back({row.Text(0), row.Text(1), row.Text(2), row.Blob(3), row.Text(4) == "Active"});
+  SR_TRY(stored.principals, PrincipalSet::Read(t, authorizer, before));
+  return stored;
 }
 
-/// The sealed form holds a fresh salt, so another secret has another number.
-std::uint64_t VersionOf(const Bytes& sealed) { return std::hash<std::string_view>()(AsText(sealed)); }
+/// A sealed form holds a fresh salt, so another secret has another number; so it is with tokens.
+std::uint64_t VersionOf(std::string_view sealed) { return std::hash<std::string_view>()(sealed); }
 
-std::shared_ptr<const ports::Credential> Make(const StoredKey& key, SecretBuffer secret) {
-  auto credential = std::make_shared<ports::Credential>();
-  credential->caller.kind = ports::PrincipalKind::kRoot;
-  credential->caller.account = key.account_id;
-  credential->caller.arn = key.principal_arn;
-  credential->caller.principal_id = key.principal_id;
-  credential->caller.access_key_id = key.access_key_id;
-  credential->secret = std::move(secret);
-  credential->active = key.active;
-  credential->version = VersionOf(key.sealed);
-  return credential;
+std::shared_ptr<const View> MakeView(const Stored& stored) {
+  auto view = std::make_shared<View>();
+  view->principals = stored.principals;
+  for (const StoredKey& key : stored.keys) {
+    auto credential = PermanentCredential(*stored.principals, key.account_id, key.principal_id, key.access_key_id);
+    if (!credential) continue;
+    credential->active = key.active;
+    credential->version = VersionOf(AsText(key.sealed));
+    view->keys.emplace(key.access_key_id, KnownKey{key.sealed, key.principal_id, std::move(credential)});
+  }
+  return view;
 }
 
-/// The feed speaks of keys, or of everything.
+/// Temporary credentials that have been opened. `credential` is as things stood in `principals`.
+struct OpenSession {
+  std::shared_ptr<const proto::SessionClaims> claims;
+  std::shared_ptr<const std::vector<ports::NamedPolicy>> policies;
+  std::shared_ptr<const ports::Credential> credential;
+  std::shared_ptr<const PrincipalSet> principals;
+};
+
 bool Concerns(const store::FeedEntry& entry) {
-  return entry.kind == kAccessKeyChange || entry.kind == store::ChangeFeed::kEverything;
+  return entry.kind == kAccessKeyChange || entry.kind == kPrincipalChange ||
+         entry.kind == store::ChangeFeed::kEverything;
+}
+
+std::string KeyName(std::string_view id, std::uint64_t version, const crypto::SigningScope& scope) {
+  std::string name(scope.date);
+  for (const std::string_view part : {scope.region, scope.service, id}) name.append(1, '\n').append(part);
+  return name.append(1, '\n').append(std::to_string(version));
+}
+
+struct NamedKey {
+  std::string_view date, region, service, id, version;
+};
+NamedKey TakeApart(std::string_view name) {
+  NamedKey key;
+  for (std::string_view* part : {&key.date, &key.region, &key.service, &key.id, &key.version}) {
+    *part = name.substr(0, name.find('\n'));
+    name.remove_prefix(std::min(name.size(), part->size() + 1));
+  }
+  return key;
+}
+
+std::string DayText(ports::WallTime time) {
+  const std::chrono::year_month_day day(std::chrono::floor<std::chrono::days>(time));
+  return fmt::format("{:04}{:02}{:02}", static_cast<int>(day.year()), static_cast<unsigned>(day.month()),
+                     static_cast<unsigned>(day.day()));
+}
+
+Error NoSuchAccessKey() {
+  return Error(Errc::kUnrecognizedClient, "The security token included in the request is invalid.");
 }
 }  // namespace
 
 class CredentialCache::Impl : public std::enable_shared_from_this<Impl> {
  public:
-  Impl(Loop& loop, store::Database& database, ports::Sealer& sealer, Options options)
-      : loop_(loop),
-        database_(database),
-        sealer_(sealer),
-        options_(options),
-        timer_(loop),
-        keys_(std::make_shared<const KeyMap>()) {}
+  using SigningKey = std::shared_ptr<const SecretBuffer>;
 
-  std::shared_ptr<const ports::Credential> Find(std::string_view id) const {
-    const auto keys = keys_.load();
-    const auto found = keys->find(id);
-    return found == keys->end() ? nullptr : found->second;
+  Impl(Parts parts, Options options)
+      : parts_(parts),
+        options_(options),
+        clock_(options.clock != nullptr ? *options.clock : ports::SystemClock()),
+        timer_(parts.loop),
+        view_(std::make_shared<const View>()),
+        sessions_(options.most_sessions),
+        signing_keys_(options.most_keys) {}
+
+  std::shared_ptr<const ports::Credential> Find(std::string_view id) {
+    const auto view = view_.load();
+    const auto found = view->keys.find(id);
+    if (found != view->keys.end()) return found->second.credential;
+    if (!id.starts_with("ASIA")) return nullptr;
+    const auto session = sessions_.Find(id);
+    if (!session) return nullptr;
+    if (session->principals == view->principals) return session->credential;
+    auto renewed = As(*view, *session);
+    if (!renewed) return nullptr;
+    sessions_.Put(std::string(id), *renewed);
+    return renewed->credential;
+  }
+
+  SigningKey FindKey(const ports::Credential& credential, const crypto::SigningScope& scope) {
+    return signing_keys_.Find(KeyName(credential.caller.access_key_id, credential.version, scope)).value_or(nullptr);
+  }
+
+  const SessionTokens& tokens() const { return parts_.tokens; }
+
+  Task<Status> Fetch(ports::WantedKey wanted) {
+    if (wanted.session_token.empty()) co_return co_await FetchPermanent(std::move(wanted));
+    co_return co_await FetchSession(std::move(wanted));
   }
 
   Task<Status> Reload() {
     const auto self = shared_from_this();
-    auto read = &ReadKeys;
-    SR_CO_TRY(const std::vector<StoredKey> stored, co_await database_.RunRead(read));
-    const auto old = keys_.load();
-    auto fresh = std::make_shared<KeyMap>();
-    Status outcome;
-    for (const StoredKey& key : stored) {
-      auto opened = co_await OpenOne(*old, key);
-      if (opened.ok()) {
-        fresh->emplace(key.access_key_id, *std::move(opened));
-      } else if (opened.error().code() == Errc::kBadCiphertext) {
-        LogError("iam: access key " + key.access_key_id + " is left out: its seal does not open", opened.error());
-      } else {
-        outcome = std::move(opened).error();
-      }
+    const std::uint64_t number = ++reloads_;
+    const auto before = view_.load();
+    auto read = [&authorizer = parts_.authorizer, before](store::Transaction& t) {
+      return ReadStored(t, authorizer, before->principals.get());
+    };
+    SR_CO_TRY(const Stored stored, co_await parts_.database.RunRead(std::move(read)));
+    auto fresh = MakeView(stored);
+    // Of two that read at once, the one that began later has seen at least as much.
+    const std::lock_guard lock(storing_);
+    if (number > stored_) {
+      stored_ = number;
+      view_.store(std::move(fresh));
     }
-    keys_.store(std::move(fresh));
-    co_return outcome;
+    co_return Status();
+  }
+
+  Task<void> FetchAhead() {
+    const auto self = shared_from_this();
+    const auto now = clock_.Now();
+    const std::string today = DayText(now), tomorrow = DayText(now + std::chrono::days(1));
+    const std::string yesterday = DayText(now - std::chrono::days(1));
+    signing_keys_.EraseIf([&](const std::string& name, const SigningKey&) { return name.substr(0, 8) < yesterday; });
+    for (const auto& [name, key] : signing_keys_.All()) {
+      const NamedKey parts = TakeApart(name);
+      if (stopped_ || parts.date != today) continue;
+      ports::WantedKey wanted{
+          std::string(parts.id), {}, tomorrow, std::string(parts.region), std::string(parts.service)};
+      const auto credential = Find(parts.id);
+      if (!credential || !credential->active || credential->is_temporary() ||
+          FindKey(*credential, {tomorrow, parts.region, parts.service}))
+        continue;
+      if (const Status fetched = co_await Fetch(std::move(wanted)); !fetched.ok())
+        LogError("iam: fetching tomorrow's signing keys", fetched.error());
+    }
   }
 
   void Watch(store::ChangeFeed& feed) {
     feed.Subscribe([self = shared_from_this()](std::span<const store::FeedEntry> entries) {
       if (self->stopped_ || !std::any_of(entries.begin(), entries.end(), Concerns)) return;
-      asio::post(self->loop_, [self] { self->WantReload(); });
+      asio::post(self->parts_.loop, [self] { self->WantReload(); });
     });
-    asio::post(loop_, [self = shared_from_this()] { self->Arm(self->options_.recheck); });
+    asio::post(parts_.loop, [self = shared_from_this()] { self->Arm(self->options_.recheck); });
   }
 
   void Stop() {
     if (stopped_.exchange(true)) return;
-    asio::post(loop_, [self = shared_from_this()] { self->timer_.cancel(); });
+    asio::post(parts_.loop, [self = shared_from_this()] { self->timer_.cancel(); });
   }
 
  private:
-  using Opened = Result<std::shared_ptr<const ports::Credential>>;
-
-  Task<Opened> OpenOne(const KeyMap& old, const StoredKey& key) {
-    const auto known = old.find(key.access_key_id);
-    if (known != old.end() && known->second->version == VersionOf(key.sealed) &&
-        known->second->caller.arn == key.principal_arn && known->second->caller.account == key.account_id) {
-      if (known->second->active == key.active) co_return known->second;
-      SR_CO_TRY(SecretBuffer copy, known->second->secret.Clone());
-      co_return Make(key, std::move(copy));
+  Task<Status> FetchPermanent(ports::WantedKey wanted) {
+    const auto view = view_.load();
+    const auto found = view->keys.find(wanted.access_key_id);
+    if (found == view->keys.end() || !found->second.credential->active) co_return NoSuchAccessKey();
+    const KnownKey& key = found->second;
+    std::string name =
+        KeyName(wanted.access_key_id, key.credential->version, {wanted.date, wanted.region, wanted.service});
+    auto terms = AccessKeyTerms(key.credential->caller.account, key.principal_id, wanted.access_key_id);
+    Bytes sealed = key.sealed;
+    auto derived = co_await parts_.secrets.Derive(std::move(terms), std::move(sealed), std::move(wanted.date),
+                                                  std::move(wanted.region), std::move(wanted.service));
+    if (!derived.ok()) {
+      if (derived.error().code() != Errc::kBadCiphertext) co_return std::move(derived).error();
+      LogError("iam: access key " + wanted.access_key_id + " does not open: its row is another's, or damaged",
+               derived.error());
+      co_return NoSuchAccessKey();
     }
-    std::string purpose(kAccessKeyPurpose);
-    SR_CO_TRY(SecretBuffer secret, co_await sealer_.Open(std::move(purpose), key.access_key_id, key.sealed));
-    co_return Make(key, std::move(secret));
+    signing_keys_.Put(std::move(name), std::make_shared<const SecretBuffer>(std::move(derived->signing_key)));
+    co_return Status();
+  }
+
+  Task<Status> FetchSession(ports::WantedKey wanted) {
+    ports::WantedKey asked = wanted;
+    SR_CO_TRY(SessionTokens::Opened opened, co_await parts_.tokens.Open(std::move(asked)));
+    auto view = view_.load();
+    const bool of_root = opened.claims.principal_id() == opened.claims.account();
+    if (!of_root && !view->principals->Find(opened.claims.principal_id())) {
+      // A role that was made a moment ago may not have arrived here yet.
+      SR_CO_CHECK(co_await Reload());
+      view = view_.load();
+    }
+    OpenSession session;
+    SR_CO_TRY(session.policies, CompilePolicies(opened.claims));
+    session.claims = std::make_shared<const proto::SessionClaims>(std::move(opened.claims));
+    ports::Credential facts;
+    facts.caller.access_key_id = wanted.access_key_id;
+    facts.expires_at = opened.expires_at;
+    facts.version = VersionOf(wanted.session_token);
+    SR_CO_TRY(facts.session_token, SecretBuffer::CopyOf(AsBytes(wanted.session_token)));
+    session.credential = std::make_shared<const ports::Credential>(std::move(facts));
+    auto ready = As(*view, session);
+    if (!ready) co_return Error(Errc::kResourceExhausted, "The pool of secrets is full.");
+    std::string name =
+        KeyName(wanted.access_key_id, ready->credential->version, {wanted.date, wanted.region, wanted.service});
+    signing_keys_.Put(std::move(name), std::make_shared<const SecretBuffer>(std::move(opened.signing_key)));
+    sessions_.Put(wanted.access_key_id, *std::move(ready));
+    co_return Status();
+  }
+
+  Result<std::shared_ptr<const std::vector<ports::NamedPolicy>>> CompilePolicies(const proto::SessionClaims& claims) {
+    auto all = std::make_shared<std::vector<ports::NamedPolicy>>();
+    for (const std::string& text : claims.policies()) {
+      SR_TRY(auto policy, parts_.authorizer.Compile(ports::PolicyKind::kSession, text));
+      all->push_back({"session-policy", std::move(policy)});
+    }
+    return std::shared_ptr<const std::vector<ports::NamedPolicy>>(std::move(all));
+  }
+
+  /// The session as things stand in `view`. None when the locked pool is full.
+  static std::optional<OpenSession> As(const View& view, const OpenSession& session) {
+    const ports::Credential& old = *session.credential;
+    auto fresh = SessionCredential(*view.principals, *session.claims, old.caller.access_key_id, *session.policies);
+    auto token = old.session_token.Clone();
+    if (!token.ok()) return std::nullopt;
+    fresh->session_token = *std::move(token);
+    fresh->expires_at = old.expires_at;
+    fresh->version = old.version;
+    return OpenSession{session.claims, session.policies, std::move(fresh), view.principals};
   }
 
   /// One reload at a time; whatever is wanted meanwhile is one more.
@@ -130,7 +280,7 @@ class CredentialCache::Impl : public std::enable_shared_from_this<Impl> {
     wanted_ = true;
     if (running_) return;
     running_ = true;
-    asio::co_spawn(loop_, ReloadWhileWanted(shared_from_this()), asio::detached);
+    asio::co_spawn(parts_.loop, ReloadWhileWanted(shared_from_this()), asio::detached);
   }
 
   static Task<void> ReloadWhileWanted(std::shared_ptr<Impl> self) {
@@ -139,9 +289,12 @@ class CredentialCache::Impl : public std::enable_shared_from_this<Impl> {
       self->wanted_ = false;
       const Status status = co_await self->Reload();
       complete = status.ok();
-      if (!complete && !self->failing_) LogError("iam: reading access keys", status.error());
+      if (!complete && !self->failing_) LogError("iam: reading access keys and principals", status.error());
       self->failing_ = !complete;
     }
+    const auto now = self->clock_.Now();
+    const auto midnight = std::chrono::floor<std::chrono::days>(now) + std::chrono::days(1);
+    if (complete && !self->stopped_ && midnight - now <= self->options_.ahead) co_await self->FetchAhead();
     self->running_ = false;
     self->Arm(complete ? self->options_.recheck : self->options_.retry);
   }
@@ -154,27 +307,40 @@ class CredentialCache::Impl : public std::enable_shared_from_this<Impl> {
     });
   }
 
-  Loop& loop_;
-  store::Database& database_;
-  ports::Sealer& sealer_;
+  const Parts parts_;
   const Options options_;
+  const ports::Clock& clock_;
   asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>
       timer_;
-  std::atomic<std::shared_ptr<const KeyMap>> keys_;
+  std::atomic<std::shared_ptr<const View>> view_;
+  std::atomic<std::uint64_t> reloads_ = 0;
+  std::mutex storing_;
+  std::uint64_t stored_ = 0;  // under storing_
+  BoundedMap<OpenSession> sessions_;
+  BoundedMap<SigningKey> signing_keys_;
   std::atomic<bool> stopped_ = false;
   bool running_ = false;
   bool wanted_ = false;
   bool failing_ = false;
 };
 
-CredentialCache::CredentialCache(Loop& loop, store::Database& database, ports::Sealer& sealer, Options options)
-    : impl_(std::make_shared<Impl>(loop, database, sealer, options)) {}
+CredentialCache::CredentialCache(Parts parts, Options options) : impl_(std::make_shared<Impl>(parts, options)) {}
 CredentialCache::~CredentialCache() { Stop(); }
 
 std::shared_ptr<const ports::Credential> CredentialCache::Find(std::string_view access_key_id) const {
   return impl_->Find(access_key_id);
 }
+std::shared_ptr<const SecretBuffer> CredentialCache::Find(const ports::Credential& credential,
+                                                          const crypto::SigningScope& scope) const {
+  return impl_->FindKey(credential, scope);
+}
+ports::SigningKeySource::Token CredentialCache::Judge(std::string_view access_key_id, std::string_view session_token,
+                                                      ports::WallTime now) const {
+  return impl_->tokens().Judge(access_key_id, session_token, now);
+}
+Task<Status> CredentialCache::Fetch(ports::WantedKey wanted) { return impl_->Fetch(std::move(wanted)); }
 Task<Status> CredentialCache::Reload() { return impl_->Reload(); }
+Task<void> CredentialCache::FetchAhead() { return impl_->FetchAhead(); }
 void CredentialCache::Watch(store::ChangeFeed& feed) { impl_->Watch(feed); }
 void CredentialCache::Stop() { impl_->Stop(); }
 
