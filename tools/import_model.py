@@ -16,7 +16,14 @@ import unicodedata
 
 import botocore
 
-SERVICES = {"kms": "kms", "cloudhsm": "cloudhsmv2", "sts": "sts"}
+SERVICES = {"kms": "kms", "cloudhsm": "cloudhsmv2", "sts": "sts", "iam": "iam", "cloudtrail": "cloudtrail"}
+# Operations of IAM on things that a deployment does not have: no shapes are kept for them.
+LEFT_OUT = {"iam": re.compile(
+    "InstanceProfile|SAML|ServerCertificate|SigningCertificate|SSHPublicKey|ServiceSpecificCredential|ServiceLinked|"
+    "Organization|CredentialReport|ServiceLastAccessed|Delegation|OutboundWebIdentity|HumanReadable|"
+    "SecurityTokenServicePreferences|GrantingServiceAccess")}
+# Of CloudTrail there is what finds events, and nothing else.
+ONLY = {"cloudtrail": re.compile("^LookupEvents$")}
 TYPES = {"string", "boolean", "integer", "long", "timestamp", "blob", "list", "map", "structure", "double", "float"}
 ONE_CLASS = re.compile(r"^\^?\(?(\[(?:[^\]\\]|\\.)+\])([*+])\)?\$?$")
 
@@ -139,6 +146,10 @@ def main():
         patterns, shapes, operations = {}, {}, {}
         todo = []
         for operation, row in sorted(model["operations"].items()):
+            if name in LEFT_OUT and LEFT_OUT[name].search(operation):
+                continue
+            if name in ONLY and not ONLY[name].search(operation):
+                continue
             shape = row.get("input", {}).get("shape", "")
             operations[operation] = {"input": shape, "output": "output" in row}
             todo += [shape] if shape else []

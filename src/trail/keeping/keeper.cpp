@@ -1,0 +1,175 @@
+#include "trail/keeping/keeper.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "trail/keeping/digest.h"
+
+namespace strongroom::trail {
+namespace {
+
+namespace fs = std::filesystem;
+using Steady = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kDigestRetry{10'000};
+constexpr std::chrono::milliseconds kMostPause{30'000};
+
+std::string Pem(ByteView spki) {
+  const std::string base64 = Base64(spki);
+  std::string pem = "-----BEGIN PUBLIC KEY-----\n";
+  constexpr std::size_t kLine = 64;
+  for (std::size_t at = 0; at < base64.size(); at += kLine) pem += base64.substr(at, kLine) + "\n";
+  return pem + "-----END PUBLIC KEY-----\n";
+}
+
+}  // namespace
+
+fs::path DigestKeyFile(const fs::path& directory) { return directory / "digest-key.pub.pem"; }
+
+Result<ChainHead> StoredHead(store::Database& database, const std::string& front_end) {
+  return database.Read([&](store::Transaction& t) -> Result<ChainHead> {
+    SR_TRY(const auto last, LoadLastSegment(t, front_end));
+    if (!last) return ChainHead{};
+    return ChainHead{last->number, last->first_record + last->records, last->last_hash, last->last_millis};
+  });
+}
+
+struct Keeper::State {
+  State(store::Database& d, Trail& t, KeeperOptions o)
+      : database(d), trail(t), options(std::move(o)), shipper(d, options.directory, options.front_end) {}
+
+  store::Database& database;
+  Trail& trail;
+  KeeperOptions options;
+  Shipper shipper;
+
+  mutable std::mutex mutex;  // of what follows
+  std::condition_variable wake;
+  bool stopping = false;
+  std::string ship_failure, digest_failure;
+  std::thread thread;
+
+  void Run();
+  Status Ship();
+  Status MakeDigest(bool due_anyway);
+  Status Pin(ByteView public_key) const;
+  void Note(std::string& failure, const Status& status, std::string_view doing);
+  bool Stopping() const {
+    const std::lock_guard lock(mutex);
+    return stopping;
+  }
+};
+
+void Keeper::State::Note(std::string& failure, const Status& status, std::string_view doing) {
+  const std::string why = status.ok() ? "" : status.error().public_message();
+  const std::lock_guard lock(mutex);
+  if (why == failure) return;
+  if (why.empty()) {
+    spdlog::info("audit: {} works again", doing);
+  } else {
+    spdlog::error("audit: {}: {}", doing, status.error().ForLog());
+  }
+  failure = why;
+}
+
+Status Keeper::State::Ship() {
+  const auto shipped = shipper.Ship(trail.durable());
+  if (!shipped.ok()) return shipped.error();
+  return {};
+}
+
+Status Keeper::State::Pin(ByteView public_key) const {
+  const fs::path file = DigestKeyFile(options.directory);
+  const std::string pem = Pem(public_key);
+  const auto kept = ReadFile(file);
+  if (kept.ok() && *kept == pem) return {};
+  if (kept.ok())
+    return Error(Errc::kUntrusted,
+                 "The store has another key for digests of the audit trail than " + file.string() + ".");
+  if (kept.error().code() != Errc::kNotFound) return kept.error();
+  return WriteFileAtomically(file, pem, 0644);
+}
+
+Status Keeper::State::MakeDigest(bool due_anyway) {
+  SR_TRY(const Bytes public_key, options.public_key());
+  SR_CHECK(Pin(public_key));
+  DigestTerms terms{.front_end = options.front_end,
+                    .public_key = Hex(crypto::Sha256(public_key)),
+                    .keep_millis = options.keep.count(),
+                    .due_anyway = due_anyway};
+  SR_TRY(const auto digest, database.Read([&terms](store::Transaction& t) -> Result<std::optional<Digest>> {
+    DigestTerms now = terms;
+    SR_TRY(now.now_millis, t.NowMillis());
+    return NextDigest(t, now);
+  }));
+  if (!digest) return {};
+  const std::string body = Write(*digest);
+  SR_TRY(const Bytes signature, options.sign(SignedBytes(body)));
+  return database.Transact([&](store::Transaction& t) -> Status {
+    SR_CHECK(InsertDigest(t, {digest->front_end, digest->number, digest->made_at, body, signature}));
+    if (!digest->segments.empty()) {
+      const std::string named = std::to_string(digest->segments.back().number);
+      SR_CHECK(
+          t.Execute("INSERT INTO deployment (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET "
+                    "value = $2",
+                    {store::Text("audit-digested " + digest->front_end), store::Blob(AsBytes(named))}));
+    }
+    // The digest that says that they may be gone is in force with this.
+    SR_TRY(const auto old, t.Query("SELECT number FROM audit_segments WHERE front_end = $1 AND number < $2",
+                                   {store::Text(digest->front_end), digest->first_kept}));
+    for (const store::Row& row : old) SR_CHECK(RemoveSegment(t, digest->front_end, row.Int(0)));
+    return {};
+  });
+}
+
+void Keeper::State::Run() {
+  bool first = true;
+  Steady::time_point digest_due = Steady::now();
+  std::chrono::milliseconds pause = options.ship_every;
+  for (;;) {
+    const Status shipped = Ship();
+    Note(ship_failure, shipped, "bringing records to the store");
+    if (Stopping()) return;
+    pause = shipped.ok() ? options.ship_every : std::min(pause * 2, kMostPause);
+    if (shipped.ok() && Steady::now() >= digest_due) {
+      Status made = trail.CloseSegment();
+      if (made.ok()) made = Ship();
+      if (made.ok()) made = MakeDigest(!first);
+      Note(digest_failure, made, "signing a digest");
+      digest_due = Steady::now() + (made.ok() ? options.digest_every : std::min(kDigestRetry, options.digest_every));
+      first = first && !made.ok();
+    }
+    std::unique_lock lock(mutex);
+    if (!stopping) wake.wait_for(lock, pause, [this] { return stopping; });
+  }
+}
+
+Keeper::Keeper(store::Database& database, Trail& trail, KeeperOptions options)
+    : state_(std::make_unique<State>(database, trail, std::move(options))) {}
+Keeper::~Keeper() { Stop(); }
+
+void Keeper::Start() {
+  state_->thread = std::thread([state = state_.get()] { state->Run(); });
+}
+
+void Keeper::Stop() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->stopping = true;
+  }
+  state_->wake.notify_all();
+  if (!state_->thread.joinable()) return;
+  state_->thread.join();
+  // Once more: the trail has written its last since.
+  state_->Note(state_->ship_failure, state_->Ship(), "bringing records to the store");
+}
+
+std::string Keeper::failure() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->ship_failure.empty() ? state_->digest_failure : state_->ship_failure;
+}
+
+}  // namespace strongroom::trail

@@ -1,0 +1,443 @@
+#include "trail/record/record.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "base/file.h"
+#include "trail/record/facts.h"
+#include "trail/record/identity.h"
+#include "trail/segment/format.h"
+
+namespace strongroom::trail {
+namespace {
+
+namespace json = boost::json;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr std::string_view kArn = "arn:aws:kms:eu-central-1:111122223333:key/1234";
+const ports::WallTime kNow{std::chrono::milliseconds(1'660'171'107'250)};  // 2022-08-10T22:38:27.250Z
+
+/// All operations of the built-in models, as the dispatcher would have them.
+class Services {
+ public:
+  Services() {
+    for (const std::string name : {"kms", "cloudhsm", "sts", "iam", "strongroom", "cloudtrail"}) {
+      const auto text = ReadFile(std::string(STRONGROOM_SOURCE_DIR) + "/src/aws/model/" + name + ".json", 16 << 20);
+      EXPECT_TRUE(text.ok());
+      models[name] = json::parse(*text).as_object();
+      for (const auto& [operation, row] : models[name].at("operations").as_object()) {
+        targets.push_back(std::make_unique<std::string>("Target." + std::string(operation)));
+        operations[name].push_back(std::make_unique<aws::Operation>(
+            aws::Operation{.target = *targets.back(), .iam_action = "", .handler = nullptr}));
+        rows[name].push_back(operations[name].back().get());
+      }
+    }
+    for (const auto& [name, list] : rows)
+      all.push_back({.name = name,
+                     .signing_name = name,
+                     .event_source = sources[name] = name + ".amazonaws.com",
+                     .operations = list});
+  }
+  const aws::Service& Get(std::string_view name) const { return *std::ranges::find(all, name, &aws::Service::name); }
+  const aws::Operation& Operation(std::string_view service, std::string_view name) const {
+    for (const auto& one : operations.at(std::string(service)))
+      if (one->name() == name) return *one;
+    ADD_FAILURE() << "no operation " << name;
+    return *operations.at(std::string(service)).front();
+  }
+
+  std::map<std::string, json::object> models;
+  std::vector<std::unique_ptr<std::string>> targets;
+  std::map<std::string, std::vector<std::unique_ptr<aws::Operation>>> operations;
+  std::map<std::string, std::vector<const aws::Operation*>> rows;
+  std::map<std::string, std::string> sources;
+  std::vector<aws::Service> all;
+};
+const Services& All() {
+  static const Services services;
+  return services;
+}
+const Shown& Tables() {
+  static const Shown shown(All().all);
+  return shown;
+}
+
+// What the models call secret ---------------------------------------------------------------------------------------
+
+void Check(const json::object& shapes, const json::object& shape, const std::vector<Shown::Node>& nodes,
+           const std::string& path, std::size_t& seen) {
+  const auto is_secret = [&](const json::object& one, const auto& self, int depth) -> bool {
+    if (one.contains("sensitive") || one.at("type").as_string() == "blob") return true;
+    for (const std::string_view inner : {"member", "key", "value"})
+      if (const auto* name = one.if_contains(inner);
+          name != nullptr && depth < 4 &&
+          shapes.at(name->as_string()).as_object().at("type").as_string() != "structure" &&
+          self(shapes.at(name->as_string()).as_object(), self, depth + 1))
+        return true;
+    return false;
+  };
+  for (const Shown::Node& node : nodes) {
+    const json::object* member = nullptr;
+    for (const auto& pair : shape.at("members").as_array())
+      if (pair.as_array()[0].as_string() == node.name) member = &shapes.at(pair.as_array()[1].as_string()).as_object();
+    ASSERT_NE(member, nullptr) << path << node.name;
+    EXPECT_FALSE(is_secret(*member, is_secret, 0)) << path << node.name;
+    ++seen;
+    if (!node.members.empty()) Check(shapes, *member, node.members, path + node.name + ".", seen);
+    if (node.element)
+      Check(shapes, shapes.at(member->at("member").as_string()).as_object(), node.element->members,
+            path + node.name + "[].", seen);
+  }
+}
+
+TEST(Shown, NoBlobAndNoSensitiveMemberOfAnyRequestIsShown) {
+  std::size_t seen = 0;
+  for (const auto& [service, model] : All().models) {
+    const json::object& shapes = model.at("shapes").as_object();
+    for (const auto& [operation, row] : model.at("operations").as_object()) {
+      const Shown::Plan* plan = Tables().Find(All().Operation(service, operation));
+      ASSERT_NE(plan, nullptr);
+      const auto& input = row.as_object().at("input").as_string();
+      if (input.empty()) continue;
+      Check(shapes, shapes.at(input).as_object(), plan->parameters, service + ":" + std::string(operation) + " ", seen);
+    }
+  }
+  EXPECT_GT(seen, 500U);
+}
+
+TEST(Shown, NoBlobAndNoSensitiveMemberOfAnyAnswerIsListed) {
+  std::ifstream file(std::string(STRONGROOM_SOURCE_DIR) + "/src/trail/record/secret_outputs.txt");
+  std::string service, member;
+  int rows = 0;
+  while (file >> service >> member) {
+    for (const ShownNames& names : AllShownNames()) {
+      if (names.service != service) continue;
+      EXPECT_EQ(std::ranges::count(names.replies, member), 0) << service << member;
+      EXPECT_EQ(std::ranges::count(names.additional, member), 0) << service << member;
+      ++rows;
+    }
+  }
+  EXPECT_GE(rows, 15);
+}
+
+TEST(Shown, NamesThatNoModelCallsSecretButAreAreNotListed) {
+  for (const std::string_view name : {"GrantTokens",
+                                      "GrantToken",
+                                      "ImportToken",
+                                      "Marker",
+                                      "NextToken",
+                                      "Password",
+                                      "NewPassword",
+                                      "OldPassword",
+                                      "KeyStorePassword",
+                                      "RawSecretAccessKey",
+                                      "XksProxyAuthenticationCredential",
+                                      "SessionToken",
+                                      "SecretAccessKey",
+                                      "TokenCode",
+                                      "AuthenticationCode1",
+                                      "AuthenticationCode2",
+                                      "WebIdentityToken",
+                                      "EncodedMessage",
+                                      "DecodedMessage",
+                                      "PreCoPassword",
+                                      "Message",
+                                      "Mac",
+                                      "Signature",
+                                      "Plaintext",
+                                      "CiphertextBlob",
+                                      "Recipient",
+                                      "PublicKey",
+                                      "EncryptedKeyMaterial"}) {
+    for (const ShownNames& names : AllShownNames()) {
+      EXPECT_EQ(std::ranges::count(names.requests, name), 0) << names.service << name;
+      EXPECT_EQ(std::ranges::count(names.replies, name), 0) << names.service << name;
+      EXPECT_EQ(std::ranges::count(names.additional, name), 0) << names.service << name;
+    }
+  }
+}
+
+TEST(Shown, EveryListedNameOfARequestIsInItsModel) {
+  for (const ShownNames& names : AllShownNames()) {
+    const std::string model = json::serialize(All().models.at(std::string(names.service)).at("shapes"));
+    for (const std::string_view name : names.requests)
+      EXPECT_THAT(model, HasSubstr("[\"" + std::string(name) + "\",")) << names.service;
+  }
+}
+
+// Records -------------------------------------------------------------------------------------------------------------
+
+ports::Caller User() {
+  ports::Caller caller;
+  caller.kind = ports::PrincipalKind::kUser;
+  caller.account = "111122223333";
+  caller.arn = "arn:aws:iam::111122223333:user/Alice";
+  caller.principal_id = "AIDAEXAMPLE";
+  caller.user_name = "Alice";
+  caller.access_key_id = "AKIAIOSFODNN7EXAMPLE";
+  return caller;
+}
+
+/// One call, made into its records.
+struct Made {
+  std::string service = "kms", operation = "Decrypt", body = "{}";
+  ports::Caller caller = User();
+  std::vector<std::string> resources{std::string(kArn)};
+  std::vector<std::pair<std::string_view, std::string>> data{};
+  std::optional<aws::Reply> reply{};
+  std::string error_code{}, error_message{};
+
+  std::vector<std::pair<json::object, Facts>> Records() {
+    const json::value parsed = json::parse(body);
+    const aws::Operation& row = All().Operation(service, operation);
+    const aws::HttpHeader headers[] = {{"Host", "127.81.4.1:8443"}, {"User-Agent", "aws-cli/2.9.19 \"x\""}};
+    const aws::HttpRequest request{.method = "POST",
+                                   .target = "/",
+                                   .headers = headers,
+                                   .body = body,
+                                   .remote_address = "192.0.2.7",
+                                   .tls_version = "TLSv1.3",
+                                   .tls_cipher = "TLS_AES_128_GCM_SHA256"};
+    aws::Call call{.caller = caller, .region = "eu-central-1", .body = aws::Fields(parsed.get_object())};
+    call.audit_resources = resources;
+    call.audit_data = data;
+    const aws::EndedCall ended{.service = All().Get(service),
+                               .operation = row,
+                               .request = request,
+                               .request_id = "a-request",
+                               .region = "eu-central-1",
+                               .caller = &caller,
+                               .call = &call,
+                               .parameters = &parsed.get_object(),
+                               .reply = reply ? &*reply : nullptr,
+                               .error_code = error_code,
+                               .error_message = error_message,
+                               .time = kNow};
+    records.clear();
+    AppendCall(Tables(), ended, records);
+    Chain chain;
+    chain.Append(records, entries);
+    EntryReader reader(entries);
+    Entry entry;
+    std::vector<std::pair<json::object, Facts>> made;
+    while (true) {
+      const auto there = reader.Next(entry);
+      EXPECT_TRUE(there.ok());
+      if (!there.ok() || !*there) break;
+      const auto facts = ParseFacts(entry.facts);
+      EXPECT_TRUE(facts.ok());
+      std::vector<std::string> texts;
+      const auto told = FactsOfJson(entry.json, texts);
+      EXPECT_TRUE(told.ok());
+      EXPECT_EQ(*told, *facts);  // the index says what the record says
+      made.emplace_back(json::parse(entry.json).as_object(), *facts);
+      json_text = entry.json;
+    }
+    return made;
+  }
+  json::object One() {
+    auto all = Records();
+    EXPECT_EQ(all.size(), 1U);
+    return all.empty() ? json::object() : all[0].first;
+  }
+  std::string records, entries, json_text;
+};
+
+TEST(Record, OfADecryptIsAsAwsWritesIt) {
+  Made made{.body = R"({"CiphertextBlob":"c2VjcmV0","EncryptionContext":{"Dept":"IT"},"GrantTokens":["secret"]})"};
+  made.reply.emplace();
+  made.reply->Text("KeyId", std::string(kArn)).Blob("Plaintext", {1, 2, 3}).Text("KeyMaterialId", "abcd");
+  json::object record = made.One();
+  const std::string id(record.at("eventID").as_string());
+  EXPECT_EQ(MillisOfEventId(id), 1'660'171'107'250);
+  record.erase("eventID");
+  EXPECT_EQ(json::value(record), json::parse(R"({
+    "eventVersion": "1.11",
+    "userIdentity": {"type": "IAMUser", "principalId": "AIDAEXAMPLE", "arn": "arn:aws:iam::111122223333:user/Alice",
+                     "accountId": "111122223333", "accessKeyId": "AKIAIOSFODNN7EXAMPLE", "userName": "Alice"},
+    "eventTime": "2022-08-10T22:38:27Z", "eventSource": "kms.amazonaws.com", "eventName": "Decrypt",
+    "awsRegion": "eu-central-1", "sourceIPAddress": "192.0.2.7", "userAgent": "aws-cli/2.9.19 \"x\"",
+    "requestParameters": {"encryptionContext": {"Dept": "IT"}, "encryptionAlgorithm": "SYMMETRIC_DEFAULT"},
+    "responseElements": null, "additionalEventData": {"keyMaterialId": "abcd"}, "requestID": "a-request",
+    "readOnly": true,
+    "resources": [{"accountId": "111122223333", "type": "AWS::KMS::Key",
+                   "ARN": "arn:aws:kms:eu-central-1:111122223333:key/1234"}],
+    "eventType": "AwsApiCall", "managementEvent": true, "recipientAccountId": "111122223333",
+    "eventCategory": "Management",
+    "tlsDetails": {"tlsVersion": "TLSv1.3", "cipherSuite": "TLS_AES_128_GCM_SHA256",
+                   "clientProvidedHostHeader": "127.81.4.1:8443"}})"));
+}
+
+TEST(Record, OfAChangeShowsTheAnswer) {
+  Made made{.operation = "CreateKey", .body = R"({"Tags":[{"TagKey":"a","TagValue":"b"}],"MultiRegion":true})"};
+  aws::Reply metadata;
+  metadata.Text("AWSAccountId", "111122223333").Timestamp("CreationDate", kNow).Bool("Enabled", true);
+  metadata.Texts("EncryptionAlgorithms", {"SYMMETRIC_DEFAULT"}).Text("SomethingNew", "secret");
+  made.reply.emplace();
+  made.reply->Object("KeyMetadata", std::move(metadata));
+  const json::object record = made.One();
+  EXPECT_EQ(record.at("responseElements"),
+            json::parse(R"({"keyMetadata":{"aWSAccountId":"111122223333","creationDate":"Aug 10, 2022, 10:38:27 PM",
+                            "enabled":true,"encryptionAlgorithms":["SYMMETRIC_DEFAULT"]}})"));
+  EXPECT_EQ(record.at("requestParameters"),
+            json::parse(R"({"tags":[{"tagKey":"a","tagValue":"b"}],"multiRegion":true,"keyUsage":"ENCRYPT_DECRYPT",
+                            "keySpec":"SYMMETRIC_DEFAULT","customerMasterKeySpec":"SYMMETRIC_DEFAULT","origin":"AWS_KMS",
+                            "description":"","bypassPolicyLockoutSafetyCheck":false})"));
+  EXPECT_EQ(record.at("readOnly"), false);
+}
+
+TEST(Record, SecretsOfRequestsStayOut) {
+  const struct {
+    std::string service, operation, body;
+  } rows[] = {
+      {"kms", "Encrypt", R"({"KeyId":"k","Plaintext":"c2VjcmV0"})"},
+      {"kms", "Sign", R"({"KeyId":"k","Message":"c2VjcmV0","SigningAlgorithm":"ECDSA_SHA_256"})"},
+      {"kms", "CreateCustomKeyStore",
+       R"({"KeyStorePassword":"c2VjcmV0","XksProxyAuthenticationCredential":{"AccessKeyId":"c2VjcmV0","RawSecretAccessKey":"c2VjcmV0"}})"},
+      {"kms", "ImportKeyMaterial", R"({"KeyId":"k","ImportToken":"c2VjcmV0","EncryptedKeyMaterial":"c2VjcmV0"})"},
+      {"iam", "CreateLoginProfile", R"({"UserName":"u","Password":"c2VjcmV0"})"},
+      {"iam", "ChangePassword", R"({"OldPassword":"c2VjcmV0","NewPassword":"c2VjcmV0"})"},
+      {"iam", "EnableMFADevice", R"({"UserName":"u","AuthenticationCode1":"c2VjcmV0"})"},
+      {"sts", "AssumeRole", R"({"RoleArn":"r","TokenCode":"c2VjcmV0"})"},
+      {"sts", "AssumeRoleWithWebIdentity", R"({"RoleArn":"r","WebIdentityToken":"c2VjcmV0"})"},
+      {"strongroom", "CreateXksProxy", R"({"ClusterId":"c","Password":"c2VjcmV0"})"},
+  };
+  for (const auto& row : rows) {
+    Made made{.service = row.service, .operation = row.operation, .body = row.body, .resources = {}};
+    made.reply.emplace();
+    made.reply->Text("SecretAccessKey", "c2VjcmV0").Text("Plaintext", "c2VjcmV0").Text("GrantToken", "c2VjcmV0");
+    made.Records();
+    EXPECT_THAT(made.json_text, Not(HasSubstr("c2VjcmV0"))) << row.operation;
+  }
+}
+
+TEST(Record, FailuresHaveTheirCode) {
+  Made made{.error_code = "AccessDeniedException", .error_message = "User: x is not authorized"};
+  const json::object record = made.One();
+  EXPECT_EQ(record.at("errorCode"), "AccessDenied");
+  EXPECT_EQ(record.at("errorMessage"), "User: x is not authorized");
+  EXPECT_TRUE(record.at("responseElements").is_null());
+}
+
+TEST(Record, OfAnotherAccountsKeyIsInBothTrails) {
+  Made made{.resources = {"arn:aws:kms:eu-central-1:444455556666:key/1"}};
+  const auto records = made.Records();
+  ASSERT_EQ(records.size(), 2U);
+  const json::object &own = records[0].first, &other = records[1].first;
+  EXPECT_EQ(own.at("recipientAccountId"), "111122223333");
+  EXPECT_EQ(other.at("recipientAccountId"), "444455556666");
+  EXPECT_EQ(own.at("sharedEventID"), other.at("sharedEventID"));
+  EXPECT_NE(own.at("eventID"), other.at("eventID"));
+  EXPECT_EQ(other.at("userIdentity"),
+            json::parse(R"({"type":"AWSAccount","principalId":"AIDAEXAMPLE","accountId":"111122223333"})"));
+  EXPECT_EQ(records[1].second.account, "444455556666");
+}
+
+TEST(Record, AnOverlongRequestIsLeftOut) {
+  Made made{.operation = "CreateKey",
+            .body = R"({"Policy":")" + std::string(kLongestParameters, 'x') + R"("})",
+            .resources = {}};
+  EXPECT_EQ(made.One().at("requestParameters").at("omitted"), true);
+}
+
+TEST(Record, OfAServiceEvent) {
+  ports::AuditEvent event;
+  event.account = "111122223333";
+  event.region = "eu-central-1";
+  event.event_name = "RotateKey";
+  event.resources = {std::string(kArn)};
+  event.details = {{"keyId", "1234"}};
+  std::string record, entries;
+  AppendEvent(event, kNow, record);
+  Chain chain;
+  EXPECT_EQ(chain.Append(record, entries), 1U);
+  EntryReader reader(entries);
+  Entry entry;
+  ASSERT_TRUE(*reader.Next(entry));
+  json::object made = json::parse(entry.json).as_object();
+  made.erase("eventID");
+  EXPECT_EQ(json::value(made), json::parse(R"({
+    "eventVersion": "1.11", "userIdentity": {"accountId": "111122223333", "invokedBy": "AWS Internal"},
+    "eventTime": "2022-08-10T22:38:27Z", "eventSource": "kms.amazonaws.com", "eventName": "RotateKey",
+    "awsRegion": "eu-central-1", "sourceIPAddress": "AWS Internal", "userAgent": "AWS Internal",
+    "requestParameters": null, "responseElements": null, "readOnly": false,
+    "resources": [{"accountId": "111122223333", "type": "AWS::KMS::Key",
+                   "ARN": "arn:aws:kms:eu-central-1:111122223333:key/1234"}],
+    "eventType": "AwsServiceEvent", "managementEvent": true, "recipientAccountId": "111122223333",
+    "serviceEventDetails": {"keyId": "1234"}, "eventCategory": "Management"})"));
+}
+
+struct IdentityRow {
+  std::string name;
+  ports::PrincipalKind kind;
+  std::string arn, principal_id, user_name, role_arn;
+  bool session;
+  std::string want, want_user;
+};
+class IdentityTest : public ::testing::TestWithParam<IdentityRow> {};
+TEST_P(IdentityTest, IsWrittenAsItsKind) {
+  const IdentityRow& row = GetParam();
+  ports::Caller caller;
+  caller.kind = row.kind;
+  caller.account = "111122223333";
+  caller.arn = row.arn;
+  caller.principal_id = row.principal_id;
+  caller.user_name = row.user_name;
+  caller.role_arn = row.role_arn;
+  caller.access_key_id = "ASIA";
+  if (row.session) {
+    auto session = std::make_shared<ports::Session>();
+    session->issued_at = kNow;
+    session->mfa_at = kNow;
+    session->source_identity = "Bob";
+    caller.session = session;
+  }
+  aws::WipedBuffer out;
+  WriteIdentity(caller, out);
+  EXPECT_EQ(json::parse(std::string(out.view())), json::parse(row.want)) << out.view();
+  EXPECT_EQ(UserName(caller), row.want_user);
+}
+INSTANTIATE_TEST_SUITE_P(
+    Rows, IdentityTest,
+    ::testing::Values(
+        IdentityRow{"Root", ports::PrincipalKind::kRoot, "arn:aws:iam::111122223333:root", "111122223333", "", "",
+                    false,
+                    R"({"type":"Root","principalId":"111122223333","arn":"arn:aws:iam::111122223333:root",
+                        "accountId":"111122223333","accessKeyId":"ASIA"})",
+                    "root"},
+        IdentityRow{"Session", ports::PrincipalKind::kUser, "arn:aws:iam::111122223333:user/Al", "AIDA", "Al", "", true,
+                    R"({"type":"IAMUser","principalId":"AIDA","arn":"arn:aws:iam::111122223333:user/Al",
+                        "accountId":"111122223333","accessKeyId":"ASIA","userName":"Al","sessionContext":{"attributes":
+                        {"creationDate":"2022-08-10T22:38:27Z","mfaAuthenticated":"true"},"sourceIdentity":"Bob"}})",
+                    "Al"},
+        IdentityRow{
+            "AssumedRole", ports::PrincipalKind::kAssumedRole, "arn:aws:sts::111122223333:assumed-role/r/me", "AROA:me",
+            "", "arn:aws:iam::111122223333:role/path/r", true,
+            R"({"type":"AssumedRole","principalId":"AROA:me","arn":"arn:aws:sts::111122223333:assumed-role/r/me",
+                        "accountId":"111122223333","accessKeyId":"ASIA","sessionContext":{"sessionIssuer":{"type":"Role",
+                        "principalId":"AROA","arn":"arn:aws:iam::111122223333:role/path/r","accountId":"111122223333",
+                        "userName":"r"},"attributes":{"creationDate":"2022-08-10T22:38:27Z","mfaAuthenticated":"true"},
+                        "sourceIdentity":"Bob"}})",
+            "me"},
+        IdentityRow{"Federated", ports::PrincipalKind::kFederatedUser, "arn:aws:sts::111122223333:federated-user/f",
+                    "111122223333:f", "", "", false,
+                    R"({"type":"FederatedUser","principalId":"111122223333:f",
+                        "arn":"arn:aws:sts::111122223333:federated-user/f","accountId":"111122223333",
+                        "accessKeyId":"ASIA"})",
+                    "f"},
+        IdentityRow{"Service", ports::PrincipalKind::kService, "kms.amazonaws.com", "", "", "", false,
+                    R"({"type":"AWSService","invokedBy":"kms.amazonaws.com"})", "kms.amazonaws.com"},
+        IdentityRow{"WebIdentity", ports::PrincipalKind::kWebIdentity, "issuer.example", "issuer.example:aud:sub",
+                    "sub", "", false,
+                    R"({"type":"WebIdentityUser","principalId":"issuer.example:aud:sub","userName":"sub",
+                        "identityProvider":"issuer.example"})",
+                    "sub"}),
+    [](const auto& info) { return info.param.name; });
+
+}  // namespace
+}  // namespace strongroom::trail

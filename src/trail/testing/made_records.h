@@ -1,0 +1,83 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/database.h"
+#include "trail/record/record.h"
+#include "trail/segment/indexer.h"
+
+namespace strongroom::trail::testing {
+
+/// One record to make; what is not said is the same in all.
+struct Made {
+  std::int64_t millis = 0;
+  std::string name = "Decrypt";
+  std::string key = "k1";  // of the resource's ARN
+  std::string account = "111122223333", region = "eu-central-1";
+  std::string access_key = "AKIAIOSFODNN7EXAMPLE";
+  bool read_only = true;
+};
+
+inline std::string KeyArn(const Made& made) {
+  return "arn:aws:kms:" + made.region + ":" + made.account + ":key/" + made.key;
+}
+
+/// Appends it as trail/record makes it.
+inline void AppendMade(const Made& made, std::string& out) {
+  ports::AuditEvent event;
+  event.kind = ports::AuditEvent::Kind::kForeignCall;
+  event.account = made.account;
+  event.region = made.region;
+  event.event_name = made.name;
+  event.resources = {KeyArn(made)};
+  event.access_key_id = made.access_key;
+  event.read_only = made.read_only;
+  event.request_id = "5f3c0a9e-1f0a-4c7e-9a55-1d2c3b4a5968";
+  event.source_ip = "192.0.2.7";
+  event.user_agent = "aws-cli/2.9.19";
+  event.details = {{"keyId", KeyArn(made)}, {"encryptionAlgorithm", "SYMMETRIC_DEFAULT"}};
+  AppendEvent(event, ports::WallTime(std::chrono::milliseconds(made.millis)), out);
+}
+
+/// Puts closed segments of made records straight into a store, as a front end's shipper does.
+class StoreFiller {
+ public:
+  StoreFiller(store::Database& database, std::string front_end)
+      : database_(database), header_{.front_end = std::move(front_end)} {}
+
+  void Add(const Made& made) { AppendMade(made, waiting_); }
+  /// Ends the segment with what was added. Errors: the store's.
+  Status Close() {
+    header_.opened_millis = chain_.last_millis();
+    Indexer indexer(header_);
+    chain_.Restart(HashOf(header_));
+    std::string entries;
+    const std::size_t count = chain_.Append(waiting_, entries);
+    waiting_.clear();
+    SR_CHECK(indexer.Feed(entries));
+    Indexer::Changes changes = indexer.Take();
+    changes.segment.closed = true;
+    const Status put = database_.Transact([&](store::Transaction& t) -> Status {
+      for (const auto& block : changes.blocks)
+        SR_CHECK(PutBlock(t, header_.front_end, header_.number, block.number, block.packed));
+      for (const IndexRow& row : changes.index) SR_CHECK(PutIndex(t, row));
+      return PutSegment(t, changes.segment);
+    });
+    SR_CHECK(put);
+    ++header_.number;
+    header_.first_record += static_cast<std::int64_t>(count);
+    header_.previous = chain_.last();
+    return {};
+  }
+  std::size_t waiting_bytes() const { return waiting_.size(); }
+
+ private:
+  store::Database& database_;
+  SegmentHeader header_;
+  Chain chain_;
+  std::string waiting_;
+};
+
+}  // namespace strongroom::trail::testing
