@@ -14,6 +14,7 @@
 #include "domain_keys.pb.h"
 #include "keys.pb.h"
 #include "messages.pb.h"
+#include "signing.pb.h"
 #include "wire/key_token.h"
 
 namespace strongroom::cloudhsm {
@@ -164,6 +165,25 @@ struct DomainCluster::State {
   }
 };
 
+/// A command with the service key, whose token may have to be read again: after a rotation of the domain key.
+template <typename Reply, typename Request>
+Task<Result<hsm_client::ClusterClient::Answer<Reply>>> DomainCluster::CallWithServiceKey(std::shared_ptr<State> state,
+                                                                                         wire::Command command,
+                                                                                         Request& request) {
+  State::Connected connected = state->Get();
+  if (connected.client == nullptr) co_return NotYet();
+  request.mutable_key()->set_token(connected.token);
+  request.mutable_key()->set_binding(std::string(AsText(ServiceBinding())));
+  for (bool again = false;; again = true) {
+    auto answer = co_await connected.client->Call<Reply>(command, request);
+    if (answer.ok() || answer.error().code() != Errc::kNotFound) co_return answer;
+    // Its token is under a generation of the domain key that is gone: there is a newer one.
+    if (again) co_return TooOld().WithDetail(answer.error().ForLog());
+    SR_CO_TRY(connected, co_await state->Reload());
+    request.mutable_key()->set_token(connected.token);
+  }
+}
+
 DomainCluster::DomainCluster(store::Database& database, const Placement& placement, Options options)
     : state_(std::make_shared<State>(database, placement, std::move(options))) {}
 
@@ -304,6 +324,38 @@ Task<Result<SecretBuffer>> DomainCluster::Open(std::string purpose, std::string 
     SR_CO_TRY(const State::Connected fresh, co_await state_->Reload());
     request.mutable_key()->set_token(fresh.token);
   }
+}
+
+Task<Result<ports::SigningSecrets::Made>> DomainCluster::Make(Terms terms, Bytes claims) {
+  proto::MakeSigningSecretRequest request;
+  request.mutable_terms()->set_binding(terms.binding);
+  request.mutable_terms()->set_expires_millis(terms.expires_millis);
+  request.set_claims(std::string(AsText(claims)));
+  SR_CO_TRY(auto answer, co_await CallWithServiceKey<proto::MakeSigningSecretReply>(
+                             state_, wire::Command::kMakeSigningSecret, request));
+  if (answer.segments.size() != 1) co_return Error(Errc::kInternal, "The HSM answered without the secret.");
+  Made made;
+  made.secret = std::move(answer.segments.front());
+  made.sealed = ToBytes(AsBytes(answer.reply.sealed()));
+  co_return made;
+}
+
+Task<Result<ports::SigningSecrets::Derived>> DomainCluster::Derive(Terms terms, Bytes sealed, std::string date,
+                                                                   std::string region, std::string service) {
+  proto::DeriveSigningKeyRequest request;
+  request.mutable_terms()->set_binding(terms.binding);
+  request.mutable_terms()->set_expires_millis(terms.expires_millis);
+  request.set_sealed(std::string(AsText(sealed)));
+  request.set_date(date);
+  request.set_region(region);
+  request.set_service(service);
+  SR_CO_TRY(auto answer, co_await CallWithServiceKey<proto::DeriveSigningKeyReply>(
+                             state_, wire::Command::kDeriveSigningKey, request));
+  if (answer.segments.size() != 1) co_return Error(Errc::kInternal, "The HSM answered without the signing key.");
+  Derived derived;
+  derived.signing_key = std::move(answer.segments.front());
+  derived.claims = ToBytes(AsBytes(answer.reply.claims()));
+  co_return derived;
 }
 
 Task<Result<bool>> DomainCluster::Renew(std::uint32_t newest) {

@@ -12,6 +12,7 @@
 #include "cloudhsm/nodes/steps.h"
 #include "hsm_client/cluster_client.h"
 #include "ports/sealer.h"
+#include "ports/signing_keys.h"
 #include "store/database.h"
 
 namespace strongroom::cloudhsm {
@@ -22,7 +23,7 @@ namespace strongroom::cloudhsm {
 /// Errors    kUnavailable while it is not there yet or not reachable.
 /// Threads   Connect runs on the loop it is spawned on; the rest on any of the loops given.
 /// Lifetime  the database and the loops outlive it.
-class DomainCluster final : public DeviceCertifier, public ports::Sealer {
+class DomainCluster final : public DeviceCertifier, public ports::Sealer, public ports::SigningSecrets {
  public:
   struct Options {
     std::vector<Loop*> loops;           // where its client may be used
@@ -55,9 +56,16 @@ class DomainCluster final : public DeviceCertifier, public ports::Sealer {
   Task<Result<Bytes>> Seal(std::string purpose, std::string name, SecretBuffer plaintext) override;
   Task<Result<SecretBuffer>> Open(std::string purpose, std::string name, Bytes sealed) override;
   Task<Result<bool>> Renew(std::uint32_t newest) override;
+  Task<Result<Made>> Make(Terms terms, Bytes claims) override;
+  Task<Result<Derived>> Derive(Terms terms, Bytes sealed, std::string date, std::string region,
+                               std::string service) override;
 
  private:
   struct State;
+  template <typename Reply, typename Request>
+  static Task<Result<hsm_client::ClusterClient::Answer<Reply>>> CallWithServiceKey(std::shared_ptr<State> state,
+                                                                                   wire::Command command,
+                                                                                   Request& request);
   std::shared_ptr<State> state_;
 };
 

@@ -1,6 +1,8 @@
 #include "cloudhsm/service.h"
 
+#include "aws/dispatch/question.h"
 #include "cloudhsm/certificates.h"
+#include "cloudhsm/conditions.h"
 #include "cloudhsm/ops/all.h"
 #include "cloudhsm/wire_error.h"
 
@@ -41,10 +43,30 @@ Error WrongState(const ClusterRow& cluster, std::string_view operation, std::str
                                         " requires state " + std::string(wanted) + ".");
 }
 
-Status CloudHsm::Authorize(const aws::Call& call, std::string_view cluster_id) const {
-  const std::string arn = cluster_id.empty() ? std::string("*") : ResourceArn(call.region, call.account(), cluster_id);
-  return parts_.authorizer.Authorize(
-      {.caller = call.caller, .action = call.iam_action, .resource = arn, .resource_account = call.account()});
+Task<Status> CloudHsm::Authorize(const aws::Call& call, std::string resource_id) {
+  const std::string arn =
+      resource_id.empty() ? std::string("*") : ResourceArn(call.region, call.account(), resource_id);
+  TagConditions conditions(call, !resource_id.empty());
+  ports::Question question = aws::QuestionOf(call);
+  question.resource = arn;
+  question.source = &conditions;
+  Status allowed = parts_.authorizer.Authorize(question);
+  if (!conditions.wants_resource_tags()) co_return allowed;
+  auto load = [account = std::string(call.account()), region = std::string(call.region),
+               resource_id](store::Transaction& t) { return LoadTags(t, account, region, resource_id); };
+  SR_CO_TRY(const Tags tags, co_await database().RunRead(std::move(load)));
+  conditions.Use(tags);
+  co_return parts_.authorizer.Authorize(question);
+}
+
+Status CloudHsm::AuthorizeTags(const aws::Call& call, std::string_view any, std::string_view region) const {
+  const TagConditions conditions(call, false);
+  ports::Question question = aws::QuestionOf(call);
+  question.action = "cloudhsm:TagResource";
+  question.resource = any;
+  question.source = &conditions;
+  question.request.region = region;
+  return parts_.authorizer.Authorize(question);
 }
 
 Task<Result<std::optional<ports::ClusterInfo>>> CloudHsm::Find(std::string account, std::string region,

@@ -46,8 +46,12 @@ class CloudHsm final : public ports::ClusterDirectory {
     if (parts_.wake) parts_.wake();
   }
 
-  /// May the caller do this to the cluster (empty: to no resource in particular)? Errors: kAccessDenied.
-  Status Authorize(const aws::Call& call, std::string_view cluster_id) const;
+  /// May the caller do this to the cluster or backup (empty: to no resource in particular)? The tags that the request
+  /// names and, when a policy asks for them, those of the resource are conditions. Errors: kAccessDenied; the store's.
+  Task<Status> Authorize(const aws::Call& call, std::string resource_id);
+  /// May the caller give these tags to the clusters or backups that the call makes, in `region`? `any` is their ARN
+  /// with * for the id. Errors: kAccessDenied.
+  Status AuthorizeTags(const aws::Call& call, std::string_view any, std::string_view region) const;
 
   Task<Result<std::optional<ports::ClusterInfo>>> Find(std::string account, std::string region,
                                                        std::string cluster_id) override;

@@ -16,6 +16,15 @@ Error NotYours() {
                "this region, or you are not allowed to access.");
 }
 
+/// The key as the database has it, where the cached one has not the material: another front end may have rotated it
+/// since, and its ciphertexts come here before the news does.
+Task<Result<KeyPtr>> WithMaterial(Kms& kms, KeyPtr key, const ParsedBlob* blob) {
+  if (blob == nullptr || blob->header.key_id != key->row.key_id || key->Find(blob->header.material) != nullptr)
+    co_return key;
+  SR_CO_TRY(KeyPtr fresh, co_await kms.keys().Reread(key->row.account, key->row.region, key->row.key_id));
+  co_return fresh ? std::move(fresh) : std::move(key);
+}
+
 }  // namespace
 
 Result<bool> IgnoresCiphertext(const aws::Call& call, bool dry_run, bool has_key_id, std::string_view key_member) {
@@ -37,13 +46,15 @@ Task<Result<KeyPtr>> FindSourceKey(Kms& kms, const aws::Call& call, const Cipher
       SR_CO_TRY(key, co_await kms.keys().Find(blob->header.account, std::string(call.region), blob->header.key_id));
     }
     if (key == nullptr) co_return NotYours();
-    co_return key;
+    if (key->Find(blob->header.material) != nullptr) co_return key;
+    co_return co_await WithMaterial(kms, std::move(key), blob);
   }
   SR_CO_TRY(Resolved resolved, co_await ResolveKey(kms, call, *from.key_id, IdForms::kAll));
   if (resolved.key == nullptr) co_return std::move(resolved.missing);
   const KeyRow& row = resolved.key->row;
   const bool made_it = blob != nullptr && row.account == blob->header.account && row.key_id == blob->header.key_id;
-  if (made_it || (blob == nullptr && !resolved.key->symmetric())) co_return std::move(resolved.key);
+  if (made_it) co_return co_await WithMaterial(kms, std::move(resolved.key), blob);
+  if (blob == nullptr && !resolved.key->symmetric()) co_return std::move(resolved.key);
   // Who may not use the key does not learn what it fits.
   SR_CO_CHECK(co_await AuthorizeOnKey(kms, call, resolved.key, call.iam_action, &from.context));
   if (blob == nullptr) co_return Error(Errc::kBadCiphertext, "");

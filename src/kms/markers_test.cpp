@@ -43,13 +43,14 @@ struct Row {
   std::string name, marker;
 };
 const Row kRows[] = {{"Empty", ""}, {"NotBase64", "*"}, {"TooShort", "AAAA"}, {"OnlyAMac", "AAAAAAAAAAAAAAAAAAAAAA=="}};
-class BadMarker : public testing::TestWithParam<Row> {};
+class BadMarker : public ::testing::TestWithParam<Row> {};
 TEST_P(BadMarker, IsRefused) {
   const auto read = New().Read("list", GetParam().marker);
   ASSERT_FALSE(read.ok());
   EXPECT_EQ(read.error().public_message(), "Invalid marker " + GetParam().marker);
 }
-INSTANTIATE_TEST_SUITE_P(Markers, BadMarker, testing::ValuesIn(kRows), [](const auto& row) { return row.param.name; });
+INSTANTIATE_TEST_SUITE_P(Markers, BadMarker, ::testing::ValuesIn(kRows),
+                         [](const auto& row) { return row.param.name; });
 
 }  // namespace
 }  // namespace strongroom::kms

@@ -1,6 +1,8 @@
 #include "kms/pipeline.h"
 
+#include "aws/dispatch/question.h"
 #include "crypto/kms_algorithms.h"
+#include "kms/access/conditions.h"
 #include "kms/grants/access.h"
 #include "kms/keys/metadata.h"
 #include "kms/xks/failures.h"
@@ -9,31 +11,26 @@
 namespace strongroom::kms {
 namespace {
 
-ports::ConditionContext Conditions(const EncryptionContext& context) {
-  ports::ConditionContext conditions;
-  for (const auto& [key, value] : context) conditions["kms:EncryptionContext:" + key] = {value};
-  return conditions;
+/// By the key's policy and the caller's identity policies; without a key by the latter alone.
+ports::Decision Decide(Kms& kms, const aws::Call& call, std::string_view action, const Key* key,
+                       const Conditions& conditions) {
+  ports::Question question = aws::QuestionOf(call);
+  question.action = action;
+  question.source = &conditions;
+  if (key != nullptr) {
+    question.resource = key->arn;
+    question.resource_account = key->row.account;
+    question.policy = key->policy.get();
+  }
+  return kms.authorizer().Decide(question);
 }
 
-ports::Decision Decide(Kms& kms, const aws::Call& call, std::string_view action, const Key* key,
-                       const EncryptionContext* context) {
-  ports::Question question{.caller = call.caller, .action = action};
-  ports::ConditionContext conditions;
-  if (context != nullptr && !context->empty()) {
-    conditions = Conditions(*context);
-    conditions.insert(call.conditions.begin(), call.conditions.end());
-    question.context = &conditions;
-  } else if (!call.conditions.empty()) {
-    question.context = &call.conditions;
-  }
-  if (key == nullptr) {
-    question.resource_account = call.account();
-    return kms.authorizer().Decide(question);
-  }
-  question.resource = key->arn;
-  question.resource_account = key->row.account;
-  question.policy = key->policy.get();
-  return kms.authorizer().Decide(question);
+/// On a resource that no policy is attached to.
+Status DecideByIdentity(Kms& kms, const aws::Call& call, std::string_view resource, const Conditions& conditions) {
+  ports::Question question = aws::QuestionOf(call);
+  question.resource = resource;
+  question.source = &conditions;
+  return kms.authorizer().Authorize(question);
 }
 
 Error Denied(const aws::Call& call, const Key* key, const ports::Decision& decision) {
@@ -69,19 +66,54 @@ Error ForeignDenied(const aws::Call& call) {
                    "allow access, or a resource-based policy explicitly denies access");
 }
 
-Status AuthorizeCall(Kms& kms, const aws::Call& call, const Key* key, const EncryptionContext* context) {
-  const ports::Decision decision = Decide(kms, call, call.iam_action, key, context);
-  if (decision.allowed) return {};
-  return Denied(call, key, decision);
+Status AuthorizeCall(Kms& kms, const aws::Call& call, const KeyRow* made) {
+  if (made == nullptr) {
+    const Conditions conditions(call, call.iam_action, nullptr);
+    return DecideByIdentity(kms, call, "*", conditions);
+  }
+  const Conditions conditions(call, call.iam_action, *made, nullptr);
+  return DecideByIdentity(kms, call, "*", conditions);
 }
 
-Status AuthorizeAction(Kms& kms, const aws::Call& call, std::string_view action) {
-  return Decide(kms, call, action, nullptr, nullptr).ToStatus();
+Status AuthorizeMaking(Kms& kms, const aws::Call& call, std::string_view action, const KeyRow& made) {
+  const Conditions conditions(call, action, made, nullptr);
+  const std::string arn = made.Arn();
+  ports::Question question = aws::QuestionOf(call);
+  question.action = action;
+  if (action != "kms:CreateKey") question.resource = arn;
+  question.source = &conditions;
+  question.request.region = made.region;
+  return kms.authorizer().Authorize(question);
+}
+
+Status AuthorizeAlias(Kms& kms, const aws::Call& call, const AliasRow& alias) {
+  const Conditions conditions(call, call.iam_action, nullptr);
+  return DecideByIdentity(kms, call, alias.Arn(), conditions);
+}
+
+Task<Result<ports::Decision>> DecideOnKey(Kms& kms, const aws::Call& call, KeyPtr key, std::string_view action,
+                                          const EncryptionContext* context, bool by_identity_alone) {
+  Conditions conditions(call, action, key.get(), context);
+  ports::Question question = aws::QuestionOf(call);
+  question.action = action;
+  question.resource = key->arn;
+  question.source = &conditions;
+  if (!by_identity_alone) {
+    question.resource_account = key->row.account;
+    question.policy = key->policy.get();
+  }
+  ports::Decision decision = kms.authorizer().Decide(question);
+  if (conditions.wants_labels()) {
+    SR_CO_TRY(const KeyLabelsPtr labels, co_await LabelsOf(kms, key));
+    conditions.Use(*labels);
+    decision = kms.authorizer().Decide(question);
+  }
+  co_return decision;
 }
 
 Task<Result<bool>> AuthorizeOnKey(Kms& kms, const aws::Call& call, KeyPtr key, std::string_view action,
                                   const EncryptionContext* context) {
-  ports::Decision decision = Decide(kms, call, action, key.get(), context);
+  SR_CO_TRY(ports::Decision decision, co_await DecideOnKey(kms, call, key, action, context));
   if (!GrantsMatter(call, action, decision)) co_return false;
   co_return co_await AskGrants(kms, call, std::move(key), action, context, std::move(decision));
 }
@@ -90,7 +122,8 @@ Task<Result<Resolved>> ResolveKey(Kms& kms, const aws::Call& call, std::string k
   SR_CO_TRY(KeyIdentifier id, ParseKeyIdentifier(key_id, forms, call.account(), call.region));
   const bool foreign = id.account != call.account();
   if (foreign && forms == IdForms::kKeyOnly) co_return ForeignDenied(call);
-  if (id.form == KeyIdentifier::Form::kAlias) {
+  const bool by_alias = id.form == KeyIdentifier::Form::kAlias;
+  if (by_alias) {
     Error missing = foreign ? ForeignDenied(call) : Error(Errc::kNotFound, "Alias " + id.Arn() + " is not found.");
     auto target = kms.keys().WarmAlias(id.account, id.region, id.name);
     if (!target) {
@@ -105,6 +138,12 @@ Task<Result<Resolved>> ResolveKey(Kms& kms, const aws::Call& call, std::string k
   if (key == nullptr) {
     SR_CO_TRY(key, co_await kms.keys().Find(id.account, id.region, id.name));
   }
+  if (key == nullptr && !foreign && !by_alias) {
+    // That there is no such key is for those to know who could use it.
+    const Conditions conditions(call, call.iam_action, nullptr);
+    Status may = DecideByIdentity(kms, call, id.Arn(), conditions);
+    if (!may.ok()) missing = std::move(may).error();
+  }
   co_return Resolved{std::move(key), std::move(missing)};
 }
 
@@ -112,12 +151,20 @@ Task<Result<UsableKey>> UseKnownKey(Kms& kms, aws::Call& call, KeyPtr key, KeyRu
                                     const EncryptionContext* context) {
   UsableKey usable;
   const std::string_view action = rules.action.empty() ? call.iam_action : rules.action;
+  // The trail names the key also when the call is refused.
+  call.AuditResource(key->arn);
+  if (key->row.custom_key_store_id) call.AuditData("customKeyStoreId", *key->row.custom_key_store_id);
   SR_CO_CHECK(kms.rates().AdmitOnKey(call, action, key->row));
-  ports::Decision decision = Decide(kms, call, action, key.get(), context);
+  Conditions conditions(call, action, key.get(), context);
+  ports::Decision decision = Decide(kms, call, action, key.get(), conditions);
+  if (conditions.wants_labels()) {
+    SR_CO_TRY(const KeyLabelsPtr labels, co_await LabelsOf(kms, key));
+    conditions.Use(*labels);
+    decision = Decide(kms, call, action, key.get(), conditions);
+  }
   if (GrantsMatter(call, action, decision)) {
     SR_CO_TRY(usable.by_grant, co_await AskGrants(kms, call, key, action, context, std::move(decision)));
   }
-  call.AuditResource(key->arn);
   const KeyRow& row = key->row;
   CustomStores::ViewPtr view;
   bool connected = true;

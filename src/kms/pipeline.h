@@ -50,15 +50,23 @@ struct Resolved {
 };
 Task<Result<Resolved>> ResolveKey(Kms& kms, const aws::Call& call, std::string key_id, IdForms forms);
 
-/// May the caller do this operation's action on a key by its policy, or (null) on no key in particular?
-/// Errors: kAccessDenied.
-Status AuthorizeCall(Kms& kms, const aws::Call& call, const Key* key, const EncryptionContext* context = nullptr);
-/// The same for another action than the operation's own, on no key in particular.
-Status AuthorizeAction(Kms& kms, const aws::Call& call, std::string_view action);
+/// May the caller do this operation's action on no key in particular, by its identity policies alone? `made` is the key
+/// that it would make, for conditions; or null. Errors: kAccessDenied.
+Status AuthorizeCall(Kms& kms, const aws::Call& call, const KeyRow* made = nullptr);
+/// The same for what the making of a key needs beside the operation's own action, in the Region of that key, where it
+/// is the resource of every action but kms:CreateKey.
+Status AuthorizeMaking(Kms& kms, const aws::Call& call, std::string_view action, const KeyRow& made);
+/// This operation's action on an alias, which only identity policies can allow.
+Status AuthorizeAlias(Kms& kms, const aws::Call& call, const AliasRow& alias);
 /// May the caller do `action` on a key, by its policy or by a grant, with the request's GrantTokens? True when only a
 /// grant allows it. Errors: kAccessDenied, kInvalidGrantToken; the store's.
 Task<Result<bool>> AuthorizeOnKey(Kms& kms, const aws::Call& call, KeyPtr key, std::string_view action,
                                   const EncryptionContext* context);
+
+/// What the policies alone say of `action` on a key. By identity policies alone where `by_identity_alone` is set, which
+/// are those of the caller's account then: what a grant or an alias needs of them. Errors: the store's.
+Task<Result<ports::Decision>> DecideOnKey(Kms& kms, const aws::Call& call, KeyPtr key, std::string_view action,
+                                          const EncryptionContext* context = nullptr, bool by_identity_alone = false);
 
 /// kAccessDenied for a key of another account: missing and not allowed look alike (spec/kms.md 6.8).
 Error ForeignDenied(const aws::Call& call);

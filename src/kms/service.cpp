@@ -24,8 +24,15 @@ constexpr aws::ConstraintOverride kOverrides[] = {
 };
 
 CustomStores::Parts CustomStoreParts(const Kms::Parts& parts, Background& background) {
-  return {parts.database, parts.sealer,        parts.clusters, background,
-          parts.loops,    parts.cluster_trust, parts.xks,      parts.stale_limit};
+  return {.database = parts.database,
+          .sealer = parts.sealer,
+          .clusters = parts.clusters,
+          .background = background,
+          .loops = parts.loops,
+          .trust = parts.cluster_trust,
+          .xks = parts.xks,
+          .stale_limit = parts.stale_limit,
+          .audit = parts.audit};
 }
 
 }  // namespace

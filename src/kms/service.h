@@ -18,6 +18,7 @@
 #include "kms/markers.h"
 #include "kms/rates/rates.h"
 #include "kms/usage/last_usage.h"
+#include "ports/audit.h"
 #include "ports/authorizer.h"
 #include "ports/cluster_directory.h"
 #include "ports/sealer.h"
@@ -66,6 +67,8 @@ class Kms {
     DomainKeyTimes domain_keys{};
     /// How long Stop waits for what is under way before that is told to give up.
     std::chrono::milliseconds stop_patience{5000};
+    /// Told of what the service does by itself; null: nobody.
+    ports::AuditSink* audit = nullptr;
   };
   /// Reads or makes what the service keeps for itself (the key of pagination markers). Blocks; for start-up.
   static Result<std::unique_ptr<Kms>> Make(Parts parts);
@@ -82,6 +85,7 @@ class Kms {
   void OnChanges(std::span<const store::FeedEntry> entries);
 
   store::Database& database() noexcept { return parts_.database; }
+  ports::AuditSink* audit() const noexcept { return parts_.audit; }
   const ports::Authorizer& authorizer() const noexcept { return parts_.authorizer; }
   ports::ClusterDirectory& clusters() noexcept { return parts_.clusters; }
   ports::Sealer& sealer() noexcept { return parts_.sealer; }

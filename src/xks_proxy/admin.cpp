@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "aws/dispatch/question.h"
 #include "base/log.h"
 #include "xks_proxy/ops/all.h"
 
@@ -26,11 +27,10 @@ constexpr auto kOwnErrors = std::to_array<aws::WireError>({
     {Errc::kClusterNotActive, "ClusterNotActiveException", 400},
     {Errc::kTimeout, "DependencyTimeoutException", 500},
 });
-constexpr auto kUnused =
-    aws::Join(aws::kOfKmsAlone,
-              std::to_array<Errc>({Errc::kUnsupported, Errc::kInvalidArn, Errc::kInvalidMarker, Errc::kTag}));
-constexpr aws::WireErrors kWireErrors = aws::CompleteTable(
-    kOwnErrors, aws::kCommonJsonErrors, {Errc::kInternal, "InternalException", 500}, kUnused);
+constexpr auto kUnused = aws::Join(
+    aws::kOfKmsAlone, std::to_array<Errc>({Errc::kUnsupported, Errc::kInvalidArn, Errc::kInvalidMarker, Errc::kTag}));
+constexpr aws::WireErrors kWireErrors =
+    aws::CompleteTable(kOwnErrors, aws::kCommonJsonErrors, {Errc::kInternal, "InternalException", 500}, kUnused);
 
 std::string NewAccessKeyId() {
   constexpr std::string_view kBase32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -63,11 +63,7 @@ Error Explain(const Error& error) {
 
 }  // namespace
 
-Status Admin::Authorize(const aws::Call& call) const {
-  ports::Question question{.caller = call.caller, .action = call.iam_action};
-  question.resource_account = call.account();
-  return parts_.authorizer.Authorize(question);
-}
+Status Admin::Authorize(const aws::Call& call) const { return parts_.authorizer.Authorize(aws::QuestionOf(call)); }
 
 Task<Result<ports::ClusterInfo>> Admin::ActiveCluster(const aws::Call& call, std::string cluster_id) {
   std::string account(call.account()), region(call.region);

@@ -34,9 +34,9 @@ TEST(AuditLine, IsOneLineWhateverTheCallerWrites) {
   AuditLine line;
   line.metadata = &metadata;
   const std::string text = Format(line);
-  EXPECT_THAT(text, testing::HasSubstr(R"("awsPrincipalArn":"a?b??[31m\"\\???")"));
+  EXPECT_THAT(text, ::testing::HasSubstr(R"("awsPrincipalArn":"a?b??[31m\"\\???")"));
   EXPECT_LT(text.size(), 500u);
-  EXPECT_THAT(text, testing::Not(testing::HasSubstr("\n")));
+  EXPECT_THAT(text, testing::Not(::testing::HasSubstr("\n")));
 }
 
 }  // namespace

@@ -137,6 +137,7 @@ Task<Status> Handler::Decrypt(Exchange& exchange) {
 Task<Status> Handler::Answer(Exchange& exchange) {
   SR_CO_CHECK(Authenticate(exchange));
   SR_CO_CHECK(Route(exchange));
+  if (trail_ != nullptr) SR_CO_CHECK(trail_->Admit());
   if (exchange.request.body.size() > xks::kMostBodyBytes)
     co_return Error(Errc::kInvalidArgument, "The request's body is too long.");
   SR_CO_TRY(auto&& parsed, aws::ParseJsonBody(exchange.request.body, *exchange.arena));
@@ -148,6 +149,50 @@ Task<Status> Handler::Answer(Exchange& exchange) {
     case xks::Api::kDecrypt: co_return co_await Decrypt(exchange);
   }
   co_return WrongPath();
+}
+
+void Handler::Fail(Exchange& exchange, const Error& error, std::size_t empty_body, AuditLine& line) const {
+  const xks::ErrorForm& form = FormFor(error.code());
+  aws::HttpResponse& response = exchange.response;
+  response.body.Truncate(empty_body);
+  response.status = form.http_status;
+  response.body.Append(xks::WriteError(form.error, MessageFor(error)));
+  line.result = form.name;
+  line.why = error.public_message();
+  if (form.error == xks::ErrorName::kInternal) LogError("external key store proxy", error);
+}
+
+/// The trail has the request in the account whose proxy it is.
+void Handler::Record(const Exchange& exchange, const AuditLine& line) const {
+  constexpr std::array<std::string_view, 4> kNames{"GetHealthStatus", "GetKeyMetadata", "Encrypt", "Decrypt"};
+  ports::AuditEvent event;
+  event.kind = ports::AuditEvent::Kind::kForeignCall;
+  event.account = exchange.proxy->row.account;
+  event.region = exchange.proxy->row.region;
+  event.event_source = "strongroom";
+  event.event_name = "Xks" + std::string(kNames[static_cast<std::size_t>(exchange.path.api)]);
+  event.read_only = true;
+  event.request_id = exchange.response.request_id;
+  event.source_ip = exchange.request.remote_address;
+  event.user_agent = exchange.request.Get("user-agent");
+  event.details = {{"proxyId", exchange.proxy->row.proxy_id}};
+  const auto put = [&event](std::string_view name, std::string_view value) {
+    constexpr std::size_t kMostChars = 2048;
+    if (!value.empty()) event.details.emplace_back(name, value.substr(0, kMostChars));
+  };
+  put("externalKeyId", exchange.path.key_id);
+  if (const auto& m = exchange.metadata) {
+    put("awsPrincipalArn", m->aws_principal_arn);
+    put("kmsKeyArn", m->kms_key_arn);
+    put("kmsOperation", m->kms_operation);
+    put("kmsRequestId", m->kms_request_id);
+    put("kmsViaService", m->kms_via_service);
+  }
+  if (line.result != "ok") {
+    event.error_code = line.result;
+    event.error_message = line.why;
+  }
+  audit_->Record(event);
 }
 
 // No coroutine of its own: every request to every service comes this way.
@@ -167,15 +212,15 @@ Task<void> Handler::HandleOurs(const aws::HttpRequest& request, aws::HttpRespons
   } catch (const std::exception& unexpected) {
     done = Error(Errc::kInternal, "Unexpected exception.").WithDetail(unexpected.what());
   }
+  Status durable;  // the line below may have its text
   AuditLine line;
-  if (!done.ok()) {
-    const xks::ErrorForm& form = FormFor(done.error().code());
-    response.body.Truncate(empty_body);
-    response.status = form.http_status;
-    response.body.Append(xks::WriteError(form.error, MessageFor(done.error())));
-    line.result = form.name;
-    line.why = done.error().public_message();
-    if (form.error == xks::ErrorName::kInternal) LogError("external key store proxy", done.error());
+  if (!done.ok()) Fail(exchange, done.error(), empty_body, line);
+  if (exchange.proxy && audit_ != nullptr) {
+    Record(exchange, line);
+    if (trail_->holds_answers()) {
+      durable = co_await trail_->Durable();
+      if (!durable.ok()) Fail(exchange, durable.error(), empty_body, line);
+    }
   }
   line.remote_address = request.remote_address;
   if (!exchange.proxy) {

@@ -2,9 +2,12 @@
 
 #include <memory>
 
+#include "aws/dispatch/call_trail.h"
 #include "aws/http/handler.h"
 #include "aws/sigv4/verify.h"
+#include "ports/audit.h"
 #include "ports/clock.h"
+#include "xks_proxy/audit_line.h"
 #include "xks_proxy/proxies.h"
 
 namespace strongroom::xks_proxy {
@@ -24,6 +27,12 @@ class Handler final : public aws::HttpHandler {
   static Result<std::unique_ptr<Handler>> Create(Proxies& proxies, aws::HttpHandler& rest, std::size_t loops,
                                                  const ports::Clock* clock = nullptr);
 
+  /// Requests go to the audit trail from here on, too; before the first of them. Both outlive the handler.
+  void RecordTo(ports::AuditSink& audit, aws::CallTrail& trail) noexcept {
+    audit_ = &audit;
+    trail_ = &trail;
+  }
+
   Task<void> Handle(const aws::HttpRequest& request, aws::HttpResponse& response) override;
   void Refuse(std::string_view reason, aws::HttpResponse& response) override { rest_.Refuse(reason, response); }
 
@@ -37,6 +46,8 @@ class Handler final : public aws::HttpHandler {
   Task<Status> Answer(Exchange& exchange);
   Status Authenticate(Exchange& exchange);
   Status Route(Exchange& exchange) const;
+  void Fail(Exchange& exchange, const Error& error, std::size_t empty_body, AuditLine& line) const;
+  void Record(const Exchange& exchange, const AuditLine& line) const;
   static Task<Status> Health(Exchange& exchange);
   static Task<Status> KeyMetadata(Exchange& exchange);
   static Task<Status> Encrypt(Exchange& exchange);
@@ -46,6 +57,8 @@ class Handler final : public aws::HttpHandler {
   aws::HttpHandler& rest_;
   const ports::Clock& clock_;
   const std::unique_ptr<aws::SigV4Verifier> verifier_;
+  ports::AuditSink* audit_ = nullptr;
+  aws::CallTrail* trail_ = nullptr;
 };
 
 }  // namespace strongroom::xks_proxy

@@ -34,9 +34,9 @@ const Row kRows[] = {
     {"NoSlash", "/kms/xks/v1", "-"},
     {"Root", "/", "-"},
 };
-class Paths : public testing::TestWithParam<Row> {};
+class Paths : public ::testing::TestWithParam<Row> {};
 TEST_P(Paths, AreTakenApart) { EXPECT_EQ(Taken(GetParam().path), GetParam().want); }
-INSTANTIATE_TEST_SUITE_P(Path, Paths, testing::ValuesIn(kRows), [](const auto& row) { return row.param.name; });
+INSTANTIATE_TEST_SUITE_P(Path, Paths, ::testing::ValuesIn(kRows), [](const auto& row) { return row.param.name; });
 
 struct PrefixRow {
   std::string name, prefix;
@@ -57,9 +57,9 @@ const PrefixRow kPrefixRows[] = {
     {"TheApisOwn", "/kms/xks/v1", false},
     {"TheApisOwnInside", "/a/kms/xks/v2/b", false},
 };
-class Prefixes : public testing::TestWithParam<PrefixRow> {};
+class Prefixes : public ::testing::TestWithParam<PrefixRow> {};
 TEST_P(Prefixes, AreWhatKmsTakes) { EXPECT_EQ(IsPathPrefix(GetParam().prefix), GetParam().want); }
-INSTANTIATE_TEST_SUITE_P(Path, Prefixes, testing::ValuesIn(kPrefixRows),
+INSTANTIATE_TEST_SUITE_P(Path, Prefixes, ::testing::ValuesIn(kPrefixRows),
                          [](const auto& row) { return row.param.name; });
 
 }  // namespace

@@ -40,7 +40,10 @@ Task<Result<aws::Reply>> CopyBackupToRegion(CloudHsm& service, aws::Call& call) 
   SR_CO_TRY(request.backup_id, call.body.RequiredString("BackupId"));
   SR_CO_TRY(request.tags, call.body.PairList("TagList", "Key", "Value"));
   SR_CO_CHECK(RequireUniqueKeys(request.tags));
-  SR_CO_CHECK(service.Authorize(call, request.backup_id));
+  SR_CO_CHECK(co_await service.Authorize(call, request.backup_id));
+  if (!request.tags.empty())
+    SR_CO_CHECK(
+        service.AuthorizeTags(call, ResourceArn(request.destination, call.account(), "backup-*"), request.destination));
   if (request.destination == request.region)
     co_return Error(Errc::kInvalidArgument, "DestinationRegion must not be the region that the backup is in.");
   call.AuditResource(ResourceArn(call.region, call.account(), request.backup_id));

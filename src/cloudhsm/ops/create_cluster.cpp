@@ -90,8 +90,10 @@ Result<ClusterRow> Create(store::Transaction& t, const Request& r, const Limits&
 }
 
 Task<Result<aws::Reply>> CreateCluster(CloudHsm& service, aws::Call& call) {
-  SR_CO_CHECK(service.Authorize(call, ""));
+  SR_CO_CHECK(co_await service.Authorize(call, ""));
   SR_CO_TRY(Request request, Parse(call));
+  if (!request.tags.empty())
+    SR_CO_CHECK(service.AuthorizeTags(call, ClusterArn(call.region, call.account(), "*"), call.region));
   Tags tags(request.tags.begin(), request.tags.end());
   auto create = [request = std::move(request), limits = service.limits()](store::Transaction& t) {
     return Create(t, request, limits);

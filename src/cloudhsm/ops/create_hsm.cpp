@@ -77,7 +77,7 @@ Task<Result<aws::Reply>> CreateHsm(CloudHsm& service, aws::Call& call) {
   SR_CO_TRY(request.cluster_id, call.body.RequiredString("ClusterId"));
   SR_CO_TRY(request.zone, call.body.RequiredString("AvailabilityZone"));
   SR_CO_TRY(request.address, call.body.OptionalString("IpAddress"));
-  SR_CO_CHECK(service.Authorize(call, request.cluster_id));
+  SR_CO_CHECK(co_await service.Authorize(call, request.cluster_id));
   call.AuditResource(ClusterArn(call.region, call.account(), request.cluster_id));
   auto create = [request = std::move(request), limits = service.limits(), &placement = service.placement()](
                     store::Transaction& t) { return Create(t, request, limits, placement); };

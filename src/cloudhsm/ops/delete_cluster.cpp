@@ -34,7 +34,7 @@ Result<Marked> Delete(store::Transaction& t, std::string_view account, std::stri
 
 Task<Result<aws::Reply>> DeleteCluster(CloudHsm& service, aws::Call& call) {
   SR_CO_TRY(std::string cluster_id, call.body.RequiredString("ClusterId"));
-  SR_CO_CHECK(service.Authorize(call, cluster_id));
+  SR_CO_CHECK(co_await service.Authorize(call, cluster_id));
   call.AuditResource(ClusterArn(call.region, call.account(), cluster_id));
   auto mark = [account = std::string(call.account()), region = std::string(call.region),
                cluster_id = std::move(cluster_id)](store::Transaction& t) {

@@ -41,7 +41,7 @@ Task<Result<aws::Reply>> DeleteHsm(CloudHsm& service, aws::Call& call) {
   if ((request.hsm_id ? 1 : 0) + (request.eni_id ? 1 : 0) + (request.eni_ip ? 1 : 0) != 1) {
     co_return Error(Errc::kInvalidArgument, "Specify exactly one of HsmId, EniId, or EniIp.");
   }
-  SR_CO_CHECK(service.Authorize(call, request.cluster_id));
+  SR_CO_CHECK(co_await service.Authorize(call, request.cluster_id));
   call.AuditResource(ClusterArn(call.region, call.account(), request.cluster_id));
   auto mark = [request = std::move(request)](store::Transaction& t) { return Delete(t, request); };
   SR_CO_TRY(std::string hsm_id, co_await service.database().Run(std::move(mark)));

@@ -77,7 +77,7 @@ Result<Page> Collect(store::Transaction& t, const Request& r) {
 }
 
 Task<Result<aws::Reply>> DescribeClusters(CloudHsm& service, aws::Call& call) {
-  SR_CO_CHECK(service.Authorize(call, ""));
+  SR_CO_CHECK(co_await service.Authorize(call, ""));
   SR_CO_TRY(Request request, Parse(call));
   auto collect = [request = std::move(request)](store::Transaction& t) { return Collect(t, request); };
   SR_CO_TRY(const Page page, co_await service.database().RunRead(std::move(collect)));

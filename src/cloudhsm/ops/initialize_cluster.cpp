@@ -35,7 +35,7 @@ Task<Result<aws::Reply>> InitializeCluster(CloudHsm& service, aws::Call& call) {
   SR_CO_TRY(request.signed_cert, call.body.RequiredString("SignedCert"));
   SR_CO_TRY(request.trust_anchor, call.body.RequiredString("TrustAnchor"));
   request.now = call.time;
-  SR_CO_CHECK(service.Authorize(call, request.cluster_id));
+  SR_CO_CHECK(co_await service.Authorize(call, request.cluster_id));
   call.AuditResource(ClusterArn(call.region, call.account(), request.cluster_id));
   auto initialize = [request = std::move(request)](store::Transaction& t) { return Initialize(t, request); };
   SR_CO_TRY(std::string state, co_await service.database().Run(std::move(initialize)));

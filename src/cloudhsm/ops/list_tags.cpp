@@ -22,7 +22,7 @@ Task<Result<aws::Reply>> ListTags(CloudHsm& service, aws::Call& call) {
   if (token) {
     SR_CO_TRY(after, ReadToken("tags", *token));
   }
-  SR_CO_CHECK(service.Authorize(call, resource_id));
+  SR_CO_CHECK(co_await service.Authorize(call, resource_id));
   auto load = [account = std::string(call.account()), region = std::string(call.region),
                resource_id = std::move(resource_id)](store::Transaction& t) {
     return Load(t, account, region, resource_id);

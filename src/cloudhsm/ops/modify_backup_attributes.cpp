@@ -24,7 +24,7 @@ Result<Found> Modify(store::Transaction& t, std::string_view account, std::strin
 Task<Result<aws::Reply>> ModifyBackupAttributes(CloudHsm& service, aws::Call& call) {
   SR_CO_TRY(std::string id, call.body.RequiredString("BackupId"));
   SR_CO_TRY(const bool never_expires, call.body.BoolOr("NeverExpires", false));
-  SR_CO_CHECK(service.Authorize(call, id));
+  SR_CO_CHECK(co_await service.Authorize(call, id));
   call.AuditResource(ResourceArn(call.region, call.account(), id));
   auto change = [account = std::string(call.account()), region = std::string(call.region), id = std::move(id),
                  never_expires](store::Transaction& t) { return Modify(t, account, region, id, never_expires); };

@@ -42,7 +42,7 @@ Task<Result<aws::Reply>> ModifyCluster(CloudHsm& service, aws::Call& call) {
   SR_CO_TRY(request.hsm_type, call.body.OptionalString("HsmType"));
   if (!request.retention_days && !request.hsm_type)
     co_return Error(Errc::kInvalidArgument, "Specify BackupRetentionPolicy or HsmType.");
-  SR_CO_CHECK(service.Authorize(call, request.cluster_id));
+  SR_CO_CHECK(co_await service.Authorize(call, request.cluster_id));
   call.AuditResource(ClusterArn(call.region, call.account(), request.cluster_id));
   auto change = [request = std::move(request)](store::Transaction& t) { return Modify(t, request); };
   SR_CO_TRY(const Changed changed, co_await service.database().Run(std::move(change)));

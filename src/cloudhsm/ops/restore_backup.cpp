@@ -23,7 +23,7 @@ Result<Found> Restore(store::Transaction& t, std::string_view account, std::stri
 
 Task<Result<aws::Reply>> RestoreBackup(CloudHsm& service, aws::Call& call) {
   SR_CO_TRY(std::string id, call.body.RequiredString("BackupId"));
-  SR_CO_CHECK(service.Authorize(call, id));
+  SR_CO_CHECK(co_await service.Authorize(call, id));
   call.AuditResource(ResourceArn(call.region, call.account(), id));
   auto change = [account = std::string(call.account()), region = std::string(call.region),
                  id = std::move(id)](store::Transaction& t) { return Restore(t, account, region, id); };

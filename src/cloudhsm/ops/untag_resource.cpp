@@ -26,7 +26,7 @@ Task<Result<aws::Reply>> UntagResource(CloudHsm& service, aws::Call& call) {
   Request request{.account = std::string(call.account()), .region = std::string(call.region)};
   SR_CO_TRY(request.resource_id, call.body.RequiredString("ResourceId"));
   SR_CO_TRY(request.keys, call.body.StringList("TagKeyList"));
-  SR_CO_CHECK(service.Authorize(call, request.resource_id));
+  SR_CO_CHECK(co_await service.Authorize(call, request.resource_id));
   call.AuditResource(ClusterArn(call.region, call.account(), request.resource_id));
   auto apply = [request = std::move(request)](store::Transaction& t) { return Apply(t, request); };
   SR_CO_CHECK(co_await service.database().Run(std::move(apply)));

@@ -63,6 +63,12 @@ Answer World::Call(std::string_view operation, boost::json::object body, std::st
   caller.account = account;
   caller.arn = "arn:aws:iam::" + caller.account + ":root";
   caller.principal_id = caller.account;
+  if (alice) {
+    caller.kind = ports::PrincipalKind::kUser;
+    caller.arn = "arn:aws:iam::" + caller.account + ":user/alice";
+    caller.user_name = "alice";
+    caller.policies = alice;
+  }
   const std::string action = "cloudhsm:" + std::string(operation);
   aws::Call call{.caller = caller,
                  .region = "us-east-1",

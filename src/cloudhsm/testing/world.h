@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "aws/policy/basic_authorizer.h"
+#include "aws/policy/engine.h"
 #include "base/testing/temporary_directory.h"
 #include "cloudhsm/log/log_server.h"
 #include "cloudhsm/nodes/lifecycle.h"
@@ -134,13 +134,15 @@ struct World {
   std::unique_ptr<store::Database> database;
   Loop loop{1};
   FakeHardware hardware;
-  aws::BasicAuthorizer authorizer;
+  aws::PolicyEngine authorizer;
   Placement placement{{{"host-1", "127.9.9."}}};
   Limits limits{};
   LogServer log;
   Hosts hosts;
   std::shared_ptr<FakeHost> host;
   int wakes = 0;
+  /// Calls are those of the account's user alice, whose identity policies these are; of its root when null.
+  std::shared_ptr<const ports::PrincipalPolicies> alice;
   std::unique_ptr<CloudHsm> service;
   std::unique_ptr<JobContext> jobs;
   std::unique_ptr<Lifecycle> lifecycle;

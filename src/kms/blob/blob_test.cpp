@@ -75,7 +75,7 @@ const Damage kDamages[] = {
     {"KeyIdWithAQuote", 17, '\''},
     {"KeyIdWithUpperCase", 20, 'A'},
 };
-class DamagedBlob : public testing::TestWithParam<Damage> {};
+class DamagedBlob : public ::testing::TestWithParam<Damage> {};
 TEST_P(DamagedBlob, IsRefusedWithoutAText) {
   Bytes blob = Blob();
   blob[GetParam().at] = GetParam().to;
@@ -84,7 +84,7 @@ TEST_P(DamagedBlob, IsRefusedWithoutAText) {
   EXPECT_EQ(parsed.error().code(), Errc::kBadCiphertext);
   EXPECT_EQ(parsed.error().public_message(), "");
 }
-INSTANTIATE_TEST_SUITE_P(Blob, DamagedBlob, testing::ValuesIn(kDamages),
+INSTANTIATE_TEST_SUITE_P(Blob, DamagedBlob, ::testing::ValuesIn(kDamages),
                          [](const auto& row) { return row.param.name; });
 
 struct ContextRow {
@@ -121,13 +121,13 @@ const ContextRow kContexts[] = {
      "00026162"
      "000163"},
 };
-class Canonical : public testing::TestWithParam<ContextRow> {};
+class Canonical : public ::testing::TestWithParam<ContextRow> {};
 TEST_P(Canonical, ContextIsAsTheRowSays) {
   const auto canonical = CanonicalContext(GetParam().context);
   ASSERT_TRUE(canonical.ok());
   EXPECT_EQ(Hex(*canonical), GetParam().hex);
 }
-INSTANTIATE_TEST_SUITE_P(Context, Canonical, testing::ValuesIn(kContexts),
+INSTANTIATE_TEST_SUITE_P(Context, Canonical, ::testing::ValuesIn(kContexts),
                          [](const auto& row) { return row.param.name; });
 
 TEST(Context, MayHave8192BytesAndNotOneMore) {

@@ -2,6 +2,7 @@
 
 #include "kms/grants/principal.h"
 #include "kms/grants/rows.h"
+#include "kms/pipeline.h"
 
 namespace strongroom::kms {
 namespace {
@@ -53,15 +54,15 @@ Task<Result<std::optional<Grant>>> ReadThrough(Kms& kms, const aws::Call& call, 
 
 bool IsGrantable(std::string_view action) noexcept { return BitOf(action) != 0; }
 
-bool SpeaksFor(Kms& kms, const aws::Call& call, std::string_view principal, const Key& key, std::string_view action) {
+Task<Result<bool>> SpeaksFor(Kms& kms, const aws::Call& call, std::string_view principal, KeyPtr key,
+                             std::string_view action) {
   switch (WhoIs(principal, call.caller)) {
-    case Names::kNobody: return false;
-    case Names::kCaller: return true;
+    case Names::kNobody: co_return false;
+    case Names::kCaller: co_return true;
     case Names::kItsAccount: break;
   }
-  const ports::Question question{
-      .caller = call.caller, .action = action, .resource = key.arn, .resource_account = call.caller.account};
-  return kms.authorizer().Decide(question).allowed;
+  SR_CO_TRY(const ports::Decision decision, co_await DecideOnKey(kms, call, std::move(key), action, nullptr, true));
+  co_return decision.allowed;
 }
 
 Task<Result<bool>> AllowedWithGrants(Kms& kms, const aws::Call& call, GrantQuestion question) {
@@ -77,26 +78,23 @@ Task<Result<bool>> AllowedWithGrants(Kms& kms, const aws::Call& call, GrantQuest
   if (question.allowed_by_policy || question.explicit_deny) co_return question.allowed_by_policy;
   static const EncryptionContext kNone;
   const EncryptionContext& context = question.context == nullptr ? kNone : *question.context;
-  for (const Grant& grant : fresh)
-    if (grant.Allows(operation, context) && SpeaksFor(kms, call, grant.grantee, *key, question.action)) co_return true;
+  for (const Grant& grant : fresh) {
+    if (grant.Allows(operation, context)) {
+      SR_CO_TRY(const bool is_grantee, co_await SpeaksFor(kms, call, grant.grantee, key, question.action));
+      if (is_grantee) co_return true;
+    }
+  }
   if (key->row.grant_count == 0) co_return false;
   for (const std::string& grantee : Grantees(call.caller)) {
     GrantIndexPtr grants = kms.grants().Warm(key->row, grantee);
     if (grants == nullptr) {
       SR_CO_TRY(grants, co_await kms.grants().Find(key, grantee));
     }
-    if (grants->Allows(operation, context) && SpeaksFor(kms, call, grantee, *key, question.action)) co_return true;
+    if (!grants->Allows(operation, context)) continue;
+    SR_CO_TRY(const bool is_grantee, co_await SpeaksFor(kms, call, grantee, key, question.action));
+    if (is_grantee) co_return true;
   }
   co_return false;
-}
-
-bool DeniedByPolicy(Kms& kms, const aws::Call& call, const Key& key) {
-  const ports::Question question{.caller = call.caller,
-                                 .action = call.iam_action,
-                                 .resource = key.arn,
-                                 .resource_account = key.row.account,
-                                 .policy = key.policy.get()};
-  return kms.authorizer().Decide(question).explicit_deny;
 }
 
 Error NoSuchGrant(std::string_view grant_id) {

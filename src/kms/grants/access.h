@@ -26,11 +26,9 @@ Task<Result<bool>> AllowedWithGrants(Kms& kms, const aws::Call& call, GrantQuest
 Task<Result<std::vector<Grant>>> GrantsOfCaller(Kms& kms, const aws::Call& call, KeyPtr key);
 
 /// A principal that somebody wrote into a grant is the caller; or it is its account, and the caller's identity policies
-/// allow the action.
-bool SpeaksFor(Kms& kms, const aws::Call& call, std::string_view principal, const Key& key, std::string_view action);
-
-/// An explicit deny for the call's action, which no grant overrides.
-bool DeniedByPolicy(Kms& kms, const aws::Call& call, const Key& key);
+/// allow the action. Errors: the store's.
+Task<Result<bool>> SpeaksFor(Kms& kms, const aws::Call& call, std::string_view principal, KeyPtr key,
+                             std::string_view action);
 
 /// The grant as the store has it now; none when there is none of that id.
 Task<Result<std::optional<Grant>>> FindGrant(Kms& kms, KeyPtr key, std::string grant_id);

@@ -58,16 +58,21 @@ Task<Result<KeyPtr>> KeyCache::Find(std::string account, std::string region, std
   const auto entry = Look(id);
   const auto now = Clock::now();
   if (entry && entry->key && now - entry->read < recheck_) co_return entry->key;
+  auto read = co_await Reread(std::move(account), std::move(region), std::move(key_id));
+  if (read.ok()) co_return read;
+  const bool away = read.error().code() == Errc::kUnavailable || read.error().code() == Errc::kTimeout;
+  if (away && entry && entry->key && now - entry->read < stale_limit_) co_return entry->key;
+  co_return std::move(read).error();
+}
+
+Task<Result<KeyPtr>> KeyCache::Reread(std::string account, std::string region, std::string key_id) {
+  const std::string id = Id(account, region, key_id);
+  const auto now = Clock::now();
   const std::uint64_t seen = changes_.load();
   auto load = [account, region, key_id](store::Transaction& t) { return LoadKey(t, account, region, key_id); };
-  auto row = co_await database_.RunRead(std::move(load));
-  if (!row.ok()) {
-    const bool away = row.error().code() == Errc::kUnavailable || row.error().code() == Errc::kTimeout;
-    if (away && entry && entry->key && now - entry->read < stale_limit_) co_return entry->key;
-    co_return std::move(row).error();
-  }
-  if (!*row) co_return KeyPtr();
-  SR_CO_TRY(KeyPtr key, MakeKey(std::move(**row), authorizer_));
+  SR_CO_TRY(auto row, co_await database_.RunRead(std::move(load)));
+  if (!row) co_return KeyPtr();
+  SR_CO_TRY(KeyPtr key, MakeKey(std::move(*row), authorizer_));
   Entry fresh{key, "", now};
   Keep(id, std::move(fresh), seen);
   co_return key;

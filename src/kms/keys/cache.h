@@ -35,6 +35,8 @@ class KeyCache {
   KeyPtr Warm(std::string_view account, std::string_view region, std::string_view key_id) const;
   /// From the cache or the database; null when there is no such key.
   Task<Result<KeyPtr>> Find(std::string account, std::string region, std::string key_id);
+  /// From the database, whatever the cache has, which is kept if the database is away. Null when there is no such key.
+  Task<Result<KeyPtr>> Reread(std::string account, std::string region, std::string key_id);
   /// The id that an alias names; none when there is no such alias.
   Task<Result<std::optional<std::string>>> FindAlias(std::string account, std::string region, std::string name);
   std::optional<std::string> WarmAlias(std::string_view account, std::string_view region, std::string_view name) const;

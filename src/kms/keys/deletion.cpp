@@ -1,6 +1,8 @@
 #include "kms/keys/deletion.h"
 
 #include "base/log.h"
+#include "kms/events.h"
+#include "kms/keys/forgetting.h"
 #include "kms/keys/rotation.h"
 
 namespace strongroom::kms {
@@ -46,19 +48,21 @@ Task<void> DeleteDueKeys(Kms& kms) {
   for (const KeyRow& row : *rows) {
     if (kms.background().stopping()) co_return;
     // The row goes first: whoever commits this is the one who destroys the material.
-    auto remove = [row](store::Transaction& t) -> Result<bool> {
+    auto remove = [row](store::Transaction& t) -> Result<std::optional<KeyRow>> {
       SR_TRY(const std::int64_t now, t.NowMillis());
-      SR_TRY(const auto current, LoadKey(t, row.account, row.region, row.key_id));
-      if (!current || !current->deletion_millis || *current->deletion_millis > now) return false;
+      SR_TRY(auto current, LoadKey(t, row.account, row.region, row.key_id));
+      if (!current || !current->deletion_millis || *current->deletion_millis > now) return std::optional<KeyRow>();
       SR_TRY(std::vector<KeyRow> relatives, LoadRelatives(t, *current));
       SR_CHECK(DeleteKey(t, *current));
       SR_CHECK(TellRelatives(t, relatives, now));
-      return true;
+      return current;
     };
     auto removed = co_await kms.database().Run(std::move(remove));
     if (!removed.ok() || !*removed) continue;
     kms.keys().ForgetKey(row);
-    co_await DestroyMaterial(kms, row);
+    co_await ForgetInHsms(kms, BindingsOf(**removed));
+    const bool destroyed = co_await DestroyMaterial(kms, row);
+    RecordDeleteKey(kms, row, destroyed);
     spdlog::info("deleted {}: its waiting period has passed", row.Arn());
   }
 }

@@ -46,14 +46,14 @@ const Row kRows[] = {
      "invalid-arn: Invalid arn 'arn:aws:kms:eu-central-1:1111:key/" + kId + "'"},
     {"Empty", "", IdForms::kAll, "not-found: Invalid keyId ''"},
 };
-class Identifier : public testing::TestWithParam<Row> {};
+class Identifier : public ::testing::TestWithParam<Row> {};
 TEST_P(Identifier, IsReadAsTheRowSays) {
   const auto id = ParseKeyIdentifier(GetParam().text, GetParam().forms, "111122223333", "eu-central-1");
   const std::string got =
       id.ok() ? id->Arn() : std::string(Name(id.error().code())) + ": " + id.error().public_message();
   EXPECT_EQ(got, GetParam().want);
 }
-INSTANTIATE_TEST_SUITE_P(Keys, Identifier, testing::ValuesIn(kRows), [](const auto& row) { return row.param.name; });
+INSTANTIATE_TEST_SUITE_P(Keys, Identifier, ::testing::ValuesIn(kRows), [](const auto& row) { return row.param.name; });
 
 }  // namespace
 }  // namespace strongroom::kms

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "kms/events.h"
+#include "kms/keys/forgetting.h"
 #include "kms/keys/material_rows.h"
 
 namespace strongroom::kms {
@@ -147,26 +149,34 @@ Task<void> ExpireMaterials(Kms& kms) {
   if (!keys.ok()) co_return;
   for (const KeyRow& key : *keys) {
     if (kms.background().stopping()) co_return;
-    auto expire = [key](store::Transaction& t) -> Result<std::vector<KeyRow>> {
+    struct Expired {
+      std::vector<KeyRow> set;
+      std::vector<Bytes> bindings;
+    };
+    auto expire = [key](store::Transaction& t) -> Result<Expired> {
       SR_TRY(auto set, LoadKeySet(t, key));
-      if (set.empty()) return set;
+      if (set.empty()) return Expired();
       SR_TRY(const std::int64_t now, t.NowMillis());
       // It may have been imported again meanwhile.
       std::vector<std::string> expired;
       for (const Material& material : set.front().materials)
         if (material.valid_to_millis && *material.valid_to_millis <= now) expired.push_back(material.id);
       for (const std::string& id : expired) SR_CHECK(RemoveMaterial(t, set, id));
-      if (expired.empty()) return std::vector<KeyRow>();
+      if (expired.empty()) return Expired();
       SR_CHECK(UpdateKeySet(t, set));
-      return set;
+      std::vector<Bytes> bindings = BindingsOf(set.front(), expired);
+      return Expired{std::move(set), std::move(bindings)};
     };
-    auto set = co_await kms.database().Run(std::move(expire));
-    if (!set.ok()) {
-      LogError("removing expired key material of " + key.Arn(), set.error());
+    auto done = co_await kms.database().Run(std::move(expire));
+    if (!done.ok()) {
+      LogError("removing expired key material of " + key.Arn(), done.error());
       continue;
     }
-    ForgetKeySet(kms, *set);
-    if (!set->empty()) spdlog::info("removed expired key material of {}", key.Arn());
+    ForgetKeySet(kms, done->set);
+    co_await ForgetInHsms(kms, std::move(done->bindings));
+    if (done->set.empty()) continue;
+    spdlog::info("removed expired key material of {}", key.Arn());
+    RecordExpiry(kms, key);
   }
 }
 

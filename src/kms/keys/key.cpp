@@ -91,7 +91,7 @@ Result<KeyPtr> MakeKey(KeyRow row, const ports::Authorizer& authorizer) {
   header.key_id = key->row.key_id;
   header.material = key->current().id;
   key->blob_header = EncodeHeader(header);
-  SR_TRY(key->policy, authorizer.Compile(key->row.policy, key->row.account, key->arn));
+  SR_TRY(key->policy, authorizer.Compile(ports::PolicyKind::kKey, key->row.policy));
   return KeyPtr(std::move(key));
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "kms/access/labels.h"
 #include "kms/blob/blob.h"
 #include "kms/keys/material.h"
 #include "ports/authorizer.h"
@@ -83,7 +85,8 @@ struct Key {
   Bytes blob_header;  // of ciphertexts that it makes
   /// The permanent ones, the current one first; never empty: one without a token stands for none.
   std::vector<KeyMaterial> materials;
-  std::shared_ptr<const ports::ResourcePolicy> policy;
+  std::shared_ptr<const ports::Policy> policy;
+  mutable std::atomic<KeyLabelsPtr> labels;  // null until somebody has read them
 
   bool symmetric() const noexcept { return row.symmetric(); }
   StoreKind store() const noexcept;

@@ -5,7 +5,7 @@
 #include <boost/json/object.hpp>
 #include <thread>
 
-#include "aws/policy/basic_authorizer.h"
+#include "aws/policy/engine.h"
 #include "kms/background.h"
 #include "kms/grants/cache.h"
 #include "kms/grants/rows.h"
@@ -70,7 +70,7 @@ class Outage : public ::testing::Test {
 
   std::unique_ptr<store::testing::PostgresFixture> server_;
   std::unique_ptr<store::Database> database_;
-  aws::BasicAuthorizer authorizer_;
+  aws::PolicyEngine authorizer_;
 };
 
 TEST_F(Outage, KeysAndAliasesServeUpToTheStaleLimit) {

@@ -1,5 +1,8 @@
 #include "kms/keys/policy.h"
 
+#include "aws/dispatch/question.h"
+#include "kms/access/conditions.h"
+
 namespace strongroom::kms {
 namespace {
 constexpr std::size_t kMaxPolicyBytes = 32768;
@@ -15,17 +18,20 @@ std::string DefaultPolicy(std::string_view account) {
 }
 
 Status CheckPolicy(const ports::Authorizer& authorizer, const aws::Call& call, const std::string& policy,
-                   const KeyRow& row, bool bypass_lockout_check) {
+                   const KeyRow& row, const KeyLabels& labels, bool bypass_lockout_check) {
   if (policy.size() > kMaxPolicyBytes)
     return Error(Errc::kLimitExceeded, "The key policy is longer than the quota of 32768 bytes.");
   const std::string arn = row.Arn();
-  SR_TRY(const auto compiled, authorizer.Compile(policy, row.account, arn));
+  SR_TRY(const auto compiled, authorizer.Compile(ports::PolicyKind::kKey, policy));
   if (bypass_lockout_check) return {};
-  ports::Question question{.caller = call.caller,
-                           .action = "kms:PutKeyPolicy",
-                           .resource = arn,
-                           .resource_account = row.account,
-                           .policy = compiled.get()};
+  const Conditions conditions(call, "kms:PutKeyPolicy", row, &labels);
+  ports::Question question = aws::QuestionOf(call);
+  question.action = "kms:PutKeyPolicy";
+  question.resource = arn;
+  question.resource_account = row.account;
+  question.policy = compiled.get();
+  question.source = &conditions;
+  question.request.region = row.region;
   if (!authorizer.Decide(question).allowed)
     return Error(Errc::kMalformedPolicy,
                  "The new key policy will not allow you to update the key policy in the future.");

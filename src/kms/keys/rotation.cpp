@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "kms/events.h"
 #include "kms/keys/material_rows.h"
 
 namespace strongroom::kms {
@@ -55,7 +56,9 @@ Task<Status> Rotate(Kms& kms, KeyRow key, RotationType type, bool (*wanted)(cons
   auto rotated = co_await kms.database().Run(std::move(work));
   if (!rotated.ok()) co_return std::move(rotated).error();
   ForgetKeySet(kms, *rotated);
-  if (!rotated->empty()) spdlog::info("rotated {} ({})", key.Arn(), Name(type));
+  if (rotated->empty()) co_return Status();
+  spdlog::info("rotated {} ({})", key.Arn(), Name(type));
+  RecordRotation(kms, *rotated, Name(type), key.material_id);
   co_return Status();
 }
 

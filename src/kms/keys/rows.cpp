@@ -68,7 +68,9 @@ AliasRow ReadAlias(const store::Row& row) {
 Status KeyChanged(store::Transaction& t, const KeyRow& row) {
   return t.Change("kms-key", row.account, row.region, row.key_id);
 }
+/// Conditions can ask for a key's aliases, which are cached with it.
 Status AliasChanged(store::Transaction& t, const AliasRow& row) {
+  SR_CHECK(t.Change("kms-key", row.account, row.region, row.key_id));
   return t.Change("kms-alias", row.account, row.region, row.name);
 }
 
@@ -262,11 +264,12 @@ Result<bool> InsertAlias(store::Transaction& t, const AliasRow& a) {
   return true;
 }
 
-Status UpdateAliasTarget(store::Transaction& t, const AliasRow& a) {
+Status UpdateAliasTarget(store::Transaction& t, const AliasRow& a, const std::string& old_key_id) {
   SR_CHECK(
       t.Execute("UPDATE kms_aliases SET key_id = $4, updated_at = $5 WHERE account_id = $1 AND region = $2 AND "
                 "alias_name = $3",
                 {a.account, a.region, a.name, a.key_id, a.updated_millis}));
+  SR_CHECK(t.Change("kms-key", a.account, a.region, old_key_id));
   return AliasChanged(t, a);
 }
 

@@ -52,7 +52,8 @@ Result<std::optional<AliasRow>> LoadAlias(store::Transaction& t, const std::stri
                                           const std::string& name);
 /// False when the name is taken.
 Result<bool> InsertAlias(store::Transaction& t, const AliasRow& row);
-Status UpdateAliasTarget(store::Transaction& t, const AliasRow& row);
+/// `old_key_id` is what the alias named before: that key's aliases have changed, too.
+Status UpdateAliasTarget(store::Transaction& t, const AliasRow& row, const std::string& old_key_id);
 Status DeleteAliasRow(store::Transaction& t, const AliasRow& row);
 /// By name, after `after`; of one key when key_id is not empty.
 Result<std::vector<AliasRow>> ListAliasRows(store::Transaction& t, const std::string& account,

@@ -192,7 +192,10 @@ void CustomStores::Begin(const CustomStoreRow& row) {
   }
 }
 
-void CustomStores::Start() { parts_.background.Spawn("looking for unfinished connections", Watch()); }
+void CustomStores::Start() {
+  parts_.background.Spawn("looking for unfinished connections", Watch());
+  parts_.background.Spawn("asking external key store proxies how they are", WatchProxies());
+}
 
 void CustomStores::Stop() {
   std::unordered_map<std::string, Entry> entries;
@@ -295,6 +298,15 @@ Task<void> CustomStores::Finish(CustomStoreRow row, ConnectionState state, std::
     Forget(**done);
     spdlog::info("custom key store {} is {}{}{}", row.store_id, Name(state), error_code ? ": " : "",
                  error_code.value_or(""));
+    if (parts_.audit == nullptr || state == ConnectionState::kDisconnected) co_return;
+    ports::AuditEvent event;
+    event.account = row.account;
+    event.region = row.region;
+    event.event_name = error_code ? "CustomKeyStoreConnectionFailed" : "CustomKeyStoreConnected";
+    event.details = {{"customKeyStoreId", row.store_id}, {"customKeyStoreName", row.name}};
+    if (!row.external()) event.details.emplace_back("clusterId", row.cluster_id);
+    if (error_code) event.details.emplace_back("connectionErrorCode", *error_code);
+    parts_.audit->Record(event);
   }
 }
 

@@ -15,6 +15,7 @@
 #include "kms/background.h"
 #include "kms/keystore/custom_store_rows.h"
 #include "kms/keystore/hsm_key_store.h"
+#include "ports/audit.h"
 #include "ports/cluster_directory.h"
 #include "ports/sealer.h"
 #include "store/change_feed.h"
@@ -40,6 +41,8 @@ class CustomStores {
     std::chrono::seconds stale_limit{300};
     /// After which a view is read again, whatever the change feed says.
     std::chrono::seconds recheck{60};
+    /// Told how attempts to connect end; null: nobody.
+    ports::AuditSink* audit = nullptr;
   };
   explicit CustomStores(Parts parts) : parts_(std::move(parts)) {}
 
@@ -67,8 +70,11 @@ class CustomStores {
   /// Begins the work that a row in CONNECTING or DISCONNECTING asks for; returns at once.
   void Begin(const CustomStoreRow& row);
   /// Takes over what another front end, or this one before a restart, left unfinished; then looks again from time to
-  /// time.
+  /// time. Asks the proxies of connected external key stores once a minute how they are.
   void Start();
+  /// Asks each of them once; what has changed since it last did goes to the log. No store's state depends on it:
+  /// requests see for themselves. Source: XKS Proxy API Specification, "GetHealthStatus", KmsHealthCheck.
+  Task<void> CheckProxies();
   /// Closes all clients.
   void Stop();
   void OnChanges(std::span<const store::FeedEntry> entries);
@@ -98,6 +104,7 @@ class CustomStores {
   Task<void> RunConnect(CustomStoreRow row);
   Task<void> RunDisconnect(CustomStoreRow row);
   Task<void> Watch();
+  Task<void> WatchProxies();
   Task<Result<Outcome>> Connect(CustomStoreRow row);
   Task<Result<Outcome>> ConnectProxy(CustomStoreRow row);
   Task<Status> Rotate(CustomStoreRow row, std::shared_ptr<hsm_client::ClusterClient> client, SecretBuffer working);
@@ -108,7 +115,8 @@ class CustomStores {
   Parts parts_;
   mutable std::shared_mutex mutex_;
   std::unordered_map<std::string, Entry> entries_;
-  std::uint64_t changes_ = 0;  // under mutex_
+  std::uint64_t changes_ = 0;                            // under mutex_
+  std::unordered_map<std::string, std::string> ailing_;  // under mutex_: why a store's proxy does not serve, by Id
 };
 
 /// The CustomKeyStore ConnectionErrorCode for a failure to reach or log in to a cluster. Source: spec/kms.md 7.4.

@@ -11,6 +11,9 @@ Task<Result<aws::Reply>> CreateAlias(Kms& kms, aws::Call& call) {
   SR_CO_TRY(std::string target, call.body.RequiredString("TargetKeyId"));
   SR_CO_CHECK(CheckAliasName(name));
   SR_CO_CHECK(CheckAliasTarget(target));
+  const AliasRow named{std::string(call.account()), std::string(call.region), name, ""};
+  call.AuditResource(named.Arn());
+  SR_CO_CHECK(AuthorizeAlias(kms, call, named));
   const KeyRules rules{.forms = IdForms::kKeyOnly, .states = kNotPendingDeletion};
   SR_CO_TRY(const UsableKey usable, co_await UseKey(kms, call, std::move(target), rules));
   AliasRow alias{std::string(call.account()), std::string(call.region), name, usable.key->row.key_id};
@@ -27,6 +30,7 @@ Task<Result<aws::Reply>> CreateAlias(Kms& kms, aws::Call& call) {
   };
   SR_CO_CHECK(co_await kms.database().Run(std::move(insert)));
   kms.keys().ForgetAlias(alias);
+  kms.keys().ForgetKey(usable.key->row);
   co_return aws::Reply::NoBody();
 }
 

@@ -76,10 +76,11 @@ Task<Status> WithinOwnGrants(Kms& kms, const aws::Call& call, KeyPtr key, const 
   const OperationSet wanted = OperationsOf(grant.operations);
   for (const Grant& outer : own) {
     const OperationSet has = OperationsOf(outer.operations);
-    if ((has & OperationBit("CreateGrant")) != 0 && (wanted & ~has) == 0 &&
-        grant.constraints.AtLeastAsStrictAs(outer.constraints) &&
-        SpeaksFor(kms, call, outer.grantee, *key, call.iam_action))
-      co_return Status();
+    if ((has & OperationBit("CreateGrant")) == 0 || (wanted & ~has) != 0 ||
+        !grant.constraints.AtLeastAsStrictAs(outer.constraints))
+      continue;
+    SR_CO_TRY(const bool is_grantee, co_await SpeaksFor(kms, call, outer.grantee, key, call.iam_action));
+    if (is_grantee) co_return Status();
   }
   co_return Error(
       Errc::kAccessDenied,

@@ -200,7 +200,8 @@ Task<Result<KeyRow>> CreateInCluster(Kms& kms, Request r, CustomStores::ViewPtr 
 
 Task<Result<aws::Reply>> CreateKey(Kms& kms, aws::Call& call) {
   SR_CO_TRY(Request r, Parse(call));
-  SR_CO_CHECK(AuthorizeCall(kms, call, nullptr));
+  SR_CO_CHECK(AuthorizeCall(kms, call, &r.row));
+  if (!r.tags.empty()) SR_CO_CHECK(AuthorizeMaking(kms, call, "kms:TagResource", r.row));
   if (r.row.spec == "SM2" && !kms.sm2())
     co_return Error(Errc::kUnsupported, "KeySpec SM2 is not supported in this Region.");
   CustomStores::ViewPtr view;
@@ -210,7 +211,8 @@ Task<Result<aws::Reply>> CreateKey(Kms& kms, aws::Call& call) {
     SR_CO_CHECK(co_await RequireExternalKey(kms, call, r.row));
   }
   SR_CO_CHECK(CheckTags(r.tags));
-  SR_CO_CHECK(CheckPolicy(kms.authorizer(), call, r.row.policy, r.row, r.bypass_lockout_check));
+  const KeyLabels labels{.tags = r.tags, .aliases = {}};
+  SR_CO_CHECK(CheckPolicy(kms.authorizer(), call, r.row.policy, r.row, labels, r.bypass_lockout_check));
   Result<KeyRow> made = Error(Errc::kInternal, "");
   if (view) {
     made = co_await CreateInCluster(kms, std::move(r), view);

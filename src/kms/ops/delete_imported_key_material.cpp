@@ -1,6 +1,7 @@
 // Source: AWS KMS API Reference, "DeleteImportedKeyMaterial"; spec/kms.md 5.4.
 #include <algorithm>
 
+#include "kms/keys/forgetting.h"
 #include "kms/keys/imported.h"
 #include "kms/ops/all.h"
 
@@ -29,6 +30,10 @@ Task<Result<aws::Reply>> DeleteImportedKeyMaterial(Kms& kms, aws::Call& call) {
     return {};
   };
   SR_CO_CHECK(co_await ChangeKeySet(kms, key, kStates, std::move(change)));
+  if (!removed->empty()) {
+    const std::vector<std::string> ids{*removed};
+    co_await ForgetInHsms(kms, BindingsOf(key->row, ids));
+  }
   aws::Reply reply;
   reply.Text("KeyId", key->arn).Text("KeyMaterialId", *removed);
   co_return reply;

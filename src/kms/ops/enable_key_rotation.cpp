@@ -8,7 +8,6 @@ namespace {
 Task<Result<aws::Reply>> EnableKeyRotation(Kms& kms, aws::Call& call) {
   SR_CO_TRY(std::string key_id, call.body.RequiredString("KeyId"));
   SR_CO_TRY(const std::int64_t days, call.body.IntOr("RotationPeriodInDays", 365));
-  call.conditions["kms:RotationPeriodInDays"] = {std::to_string(days)};
   const KeyRules rules{.forms = IdForms::kKeyOnly, .states = kRotationStates};
   SR_CO_TRY(UsableKey usable, co_await UseKey(kms, call, std::move(key_id), rules));
   SR_CO_CHECK(RequireRotatable(usable.key->row, false));

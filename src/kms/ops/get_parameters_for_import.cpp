@@ -30,8 +30,6 @@ Task<Result<aws::Reply>> GetParametersForImport(Kms& kms, aws::Call& call) {
   SR_CO_TRY(std::string key_id, call.body.RequiredString("KeyId"));
   SR_CO_TRY(const std::string algorithm, call.body.RequiredString("WrappingAlgorithm"));
   SR_CO_TRY(const std::string spec, call.body.RequiredString("WrappingKeySpec"));
-  call.conditions["kms:WrappingAlgorithm"] = {algorithm};
-  call.conditions["kms:WrappingKeySpec"] = {spec};
   const KeyRules rules{.forms = IdForms::kKeyOnly, .states = kStates};
   SR_CO_TRY(const UsableKey usable, co_await UseKey(kms, call, std::move(key_id), rules));
   const KeyRow& row = usable.key->row;

@@ -1,6 +1,4 @@
 // Source: AWS KMS API Reference, "ImportKeyMaterial"; spec/kms.md 5.3.
-#include <fmt/chrono.h>
-
 #include "kms/keys/imported.h"
 #include "kms/keys/metadata.h"
 #include "kms/keystore/imports.h"
@@ -18,14 +16,7 @@ struct Request {
   Import import;
 };
 
-/// ISO 8601 in UTC, as conditions on dates compare it.
-std::string DateText(ports::WallTime time) {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
-                     fmt::gmtime(std::chrono::system_clock::to_time_t(
-                         std::chrono::time_point_cast<std::chrono::system_clock::duration>(time))));
-}
-
-Status ParseExpiration(aws::Call& call, Request& r) {
+Status ParseExpiration(const aws::Call& call, Request& r) {
   SR_TRY(const std::string model, call.body.StringOr("ExpirationModel", "KEY_MATERIAL_EXPIRES"));
   SR_TRY(const auto valid_to, call.body.OptionalTimestamp("ValidTo"));
   if (model == "KEY_MATERIAL_EXPIRES" && !valid_to)
@@ -33,15 +24,11 @@ Status ParseExpiration(aws::Call& call, Request& r) {
   if (model != "KEY_MATERIAL_EXPIRES" && valid_to)
     return Error(Errc::kInvalidArgument,
                  "A validTo date must not be set if the ExpirationModel is KEY_MATERIAL_DOES_NOT_EXPIRE");
-  call.conditions["kms:ExpirationModel"] = {model};
-  if (valid_to) {
-    call.conditions["kms:ValidTo"] = {DateText(*valid_to)};
-    r.import.valid_to_millis = ToMillis(*valid_to);
-  }
+  if (valid_to) r.import.valid_to_millis = ToMillis(*valid_to);
   return {};
 }
 
-Result<Request> Parse(aws::Call& call) {
+Result<Request> Parse(const aws::Call& call) {
   Request r;
   SR_TRY(r.key_id, call.body.RequiredString("KeyId"));
   SR_TRY(r.import_token, call.body.RequiredBlob("ImportToken"));

@@ -1,4 +1,6 @@
 // Source: AWS KMS API Reference, "ListRetirableGrants"; spec/kms.md 6.5.
+#include "aws/dispatch/question.h"
+#include "kms/access/conditions.h"
 #include "kms/grants/principal.h"
 #include "kms/grants/rows.h"
 #include "kms/grants/show.h"
@@ -10,10 +12,11 @@ namespace {
 
 /// By the caller's identity policies alone, on the principal as the resource, which must be of the caller's account.
 Status Authorize(Kms& kms, const aws::Call& call, std::string_view principal) {
-  const ports::Question question{.caller = call.caller,
-                                 .action = call.iam_action,
-                                 .resource = principal,
-                                 .resource_account = AccountOfPrincipal(principal)};
+  const Conditions conditions(call, call.iam_action, nullptr);
+  ports::Question question = aws::QuestionOf(call);
+  question.resource = principal;
+  question.resource_account = AccountOfPrincipal(principal);
+  question.source = &conditions;
   return kms.authorizer().Authorize(question);
 }
 

@@ -14,7 +14,8 @@ Task<Result<aws::Reply>> PutKeyPolicy(Kms& kms, aws::Call& call) {
   const KeyRules rules{.forms = IdForms::kKeyOnly};
   SR_CO_TRY(UsableKey usable, co_await UseKey(kms, call, std::move(key_id), rules));
   if (name != "default") co_return Error(Errc::kUnsupported, "The only key policy is named default.");
-  SR_CO_CHECK(CheckPolicy(kms.authorizer(), call, policy, usable.key->row, bypass));
+  SR_CO_TRY(const KeyLabelsPtr labels, co_await LabelsOf(kms, usable.key));
+  SR_CO_CHECK(CheckPolicy(kms.authorizer(), call, policy, usable.key->row, *labels, bypass));
   ChangeRow change = [policy](store::Transaction&, KeyRow& row) -> Status {
     row.policy = policy;
     return {};

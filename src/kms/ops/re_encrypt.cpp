@@ -38,10 +38,18 @@ Result<Request> Parse(const aws::Call& call) {
   return r;
 }
 
+/// Both permissions can be made to depend on whether the keys are one, so this is known before the first is judged.
+Task<void> NoteWhetherSameKey(Kms& kms, aws::Call& call, const Key& source, const Destination& to) {
+  const auto destination = co_await ResolveKey(kms, call, to.key_id, IdForms::kAll);
+  if (!destination.ok() || destination->key == nullptr) co_return;
+  call.conditions["kms:ReEncryptOnSameKey"] = {destination->key->arn == source.arn ? "true" : "false"};
+}
+
 /// DryRun that ignores the ciphertext: permission on both keys is all that is judged.
-Task<Result<aws::Reply>> JudgePermission(Kms& kms, const aws::Call& call, const Request& r) {
+Task<Result<aws::Reply>> JudgePermission(Kms& kms, aws::Call& call, const Request& r) {
   SR_CO_TRY(Resolved source, co_await ResolveKey(kms, call, *r.from.key_id, IdForms::kAll));
   if (source.key == nullptr) co_return std::move(source.missing);
+  co_await NoteWhetherSameKey(kms, call, *source.key, r.to);
   SR_CO_CHECK(co_await AuthorizeOnKey(kms, call, source.key, call.iam_action, &r.from.context));
   SR_CO_TRY(Resolved destination, co_await ResolveKey(kms, call, r.to.key_id, IdForms::kAll));
   if (destination.key == nullptr) co_return std::move(destination.missing);
@@ -54,8 +62,10 @@ struct Source {
   const KeyMaterial* material = nullptr;  // of that key
 };
 
-Task<Result<Source>> UseSource(Kms& kms, aws::Call& call, const Ciphertext& from, const ParsedBlob* blob) {
+Task<Result<Source>> UseSource(Kms& kms, aws::Call& call, const Request& r, const ParsedBlob* blob) {
+  const Ciphertext& from = r.from;
   SR_CO_TRY(KeyPtr key, co_await FindSourceKey(kms, call, from, blob));
+  co_await NoteWhetherSameKey(kms, call, *key, r.to);
   auto used = co_await UseKnownKey(kms, call, std::move(key), kSourceRules, &from.context);
   if (!used.ok()) co_return SourceRefused(from, std::move(used).error());
   Source source;
@@ -112,7 +122,7 @@ Task<Result<aws::Reply>> ReEncrypt(Kms& kms, aws::Call& call) {
   if (r.ignore_ciphertext) co_return co_await JudgePermission(kms, call, r);
   const auto parsed = ParseBlob(r.from.blob);
   const ParsedBlob* const blob = parsed.ok() ? &*parsed : nullptr;
-  SR_CO_TRY(const Source from_source, co_await UseSource(kms, call, r.from, blob));
+  SR_CO_TRY(const Source from_source, co_await UseSource(kms, call, r, blob));
   const UsableKey& source = from_source.usable;
   SR_CO_TRY(const UsableKey destination, co_await UseDestination(kms, call, r.to));
   Bytes made;

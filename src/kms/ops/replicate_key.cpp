@@ -111,18 +111,17 @@ Status CheckRegion(const Kms& kms, const KeyRow& primary, const std::string& reg
 
 Task<Result<aws::Reply>> ReplicateKey(Kms& kms, aws::Call& call) {
   SR_CO_TRY(Request r, Parse(call));
-  call.conditions["kms:ReplicaRegion"] = {r.region};
-  call.conditions["kms:BypassPolicyLockoutSafetyCheck"] = {r.bypass_lockout_check ? "true" : "false"};
   // A key of a custom key store is refused as one that is not multi-Region, whatever its store's state.
   const KeyRules rules{.forms = IdForms::kKeyOnly, .states = kOnlyEnabled | 8};
   SR_CO_TRY(UsableKey usable, co_await UseKey(kms, call, r.key_id, rules));
-  SR_CO_CHECK(AuthorizeAction(kms, call, "kms:CreateKey"));
-  if (!r.tags.empty()) SR_CO_CHECK(AuthorizeAction(kms, call, "kms:TagResource"));
+  const KeyRow wanted = ReplicaOf(usable.key->row, r);
+  SR_CO_CHECK(AuthorizeMaking(kms, call, "kms:CreateKey", wanted));
+  if (!r.tags.empty()) SR_CO_CHECK(AuthorizeMaking(kms, call, "kms:TagResource", wanted));
   SR_CO_CHECK(RequireMultiRegionPrimary(usable.key->row));
   SR_CO_CHECK(CheckRegion(kms, usable.key->row, r.region));
   SR_CO_CHECK(CheckTags(r.tags));
-  const KeyRow wanted = ReplicaOf(usable.key->row, r);
-  SR_CO_CHECK(CheckPolicy(kms.authorizer(), call, r.policy, wanted, r.bypass_lockout_check));
+  const KeyLabels labels{.tags = r.tags, .aliases = {}};
+  SR_CO_CHECK(CheckPolicy(kms.authorizer(), call, r.policy, wanted, labels, r.bypass_lockout_check));
   const std::int64_t limit = kms.limits().keys;
   auto insert = [key = usable.key, r, limit](store::Transaction& t) { return Insert(t, *key, r, limit); };
   auto set = co_await kms.database().Run(std::move(insert));

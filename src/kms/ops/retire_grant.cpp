@@ -34,13 +34,18 @@ Task<Result<Target>> ById(Kms& kms, const aws::Call& call, std::string key_id, s
 
 /// The retiring principal, the grantee if RetireGrant is among its operations, and whom the issuing account's identity
 /// policies allow. The key's policy cannot allow it, only deny it.
-bool MayRetire(Kms& kms, const aws::Call& call, const Key& key, const Grant& grant) {
-  const auto speaks_for = [&](std::string_view principal) {
-    return SpeaksFor(kms, call, principal, key, call.iam_action);
-  };
-  if (grant.retiring_principal && speaks_for(*grant.retiring_principal)) return true;
-  if (grant.Allows(OperationBit("RetireGrant"), {}) && speaks_for(grant.grantee)) return true;
-  return speaks_for(RootArn(grant.issuing_account));
+Task<Result<bool>> MayRetire(Kms& kms, const aws::Call& call, KeyPtr key, const Grant& grant) {
+  SR_CO_TRY(const ports::Decision by_policy, co_await DecideOnKey(kms, call, key, call.iam_action));
+  if (by_policy.explicit_deny) co_return false;
+  std::vector<std::string> principals;
+  if (grant.retiring_principal) principals.push_back(*grant.retiring_principal);
+  if (grant.Allows(OperationBit("RetireGrant"), {})) principals.push_back(grant.grantee);
+  principals.push_back(RootArn(grant.issuing_account));
+  for (const std::string& principal : principals) {
+    SR_CO_TRY(const bool speaks_for, co_await SpeaksFor(kms, call, principal, key, call.iam_action));
+    if (speaks_for) co_return true;
+  }
+  co_return false;
 }
 
 Error Refused(const aws::Call& call, const Key& key) {
@@ -66,11 +71,12 @@ Task<Result<aws::Reply>> RetireGrant(Kms& kms, aws::Call& call) {
   }
   const Key& key = *target.key;
   call.AuditResource(key.arn);
+  call.AuditData("grantId", target.grant_id);
   SR_CO_TRY(const auto grant, co_await FindGrant(kms, target.key, target.grant_id));
   if (!grant && key.row.account != call.account()) co_return ForeignDenied(call);
   if (!grant) co_return NoSuchGrant(target.grant_id);
-  const bool denied = DeniedByPolicy(kms, call, key);
-  if (denied || !MayRetire(kms, call, key, *grant)) co_return Refused(call, key);
+  SR_CO_TRY(const bool may, co_await MayRetire(kms, call, target.key, *grant));
+  if (!may) co_return Refused(call, key);
   if (dry_run) co_return DryRunPassed();
   SR_CO_CHECK(co_await RemoveGrant(kms, *grant));
   co_return aws::Reply::NoBody();

@@ -9,7 +9,6 @@ namespace {
 Task<Result<aws::Reply>> ScheduleKeyDeletion(Kms& kms, aws::Call& call) {
   SR_CO_TRY(std::string key_id, call.body.RequiredString("KeyId"));
   SR_CO_TRY(const std::int64_t days, call.body.IntOr("PendingWindowInDays", 30));
-  call.conditions["kms:ScheduleKeyDeletionPendingWindowInDays"] = {std::to_string(days)};
   const KeyRules rules{.forms = IdForms::kKeyOnly, .states = kDeletable};
   SR_CO_TRY(UsableKey usable, co_await UseKey(kms, call, std::move(key_id), rules));
   ChangeRow change = [days](store::Transaction& t, KeyRow& row) -> Status {

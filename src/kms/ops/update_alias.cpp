@@ -17,9 +17,12 @@ Task<Result<aws::Reply>> UpdateAlias(Kms& kms, aws::Call& call) {
   SR_CO_TRY(std::string target, call.body.RequiredString("TargetKeyId"));
   SR_CO_CHECK(CheckAliasName(name));
   SR_CO_CHECK(CheckAliasTarget(target));
+  const AliasRow named{std::string(call.account()), std::string(call.region), name, ""};
+  call.AuditResource(named.Arn());
+  SR_CO_CHECK(AuthorizeAlias(kms, call, named));
   SR_CO_TRY(const KeyPtr old, co_await AliasTarget(kms, call, name));
   if (old != nullptr) {
-    SR_CO_CHECK(AuthorizeCall(kms, call, old.get()));
+    SR_CO_CHECK(co_await AuthorizeOnKey(kms, call, old, call.iam_action, nullptr));
   }
   const KeyRules rules{.forms = IdForms::kKeyOnly, .states = kNotPendingDeletion};
   SR_CO_TRY(const UsableKey usable, co_await UseKey(kms, call, std::move(target), rules));
@@ -36,12 +39,14 @@ Task<Result<aws::Reply>> UpdateAlias(Kms& kms, aws::Call& call) {
     if (row->key_id != alias.key_id && count >= limit)
       return Error(Errc::kLimitExceeded,
                    target_arn + " has reached its quota of " + std::to_string(limit) + " aliases.");
-    row->key_id = alias.key_id;
+    const std::string old_key = std::exchange(row->key_id, alias.key_id);
     SR_TRY(row->updated_millis, t.NowMillis());
-    return UpdateAliasTarget(t, *row);
+    return UpdateAliasTarget(t, *row, old_key);
   };
   SR_CO_CHECK(co_await kms.database().Run(std::move(update)));
   kms.keys().ForgetAlias(alias);
+  kms.keys().ForgetKey(usable.key->row);
+  if (old != nullptr) kms.keys().ForgetKey(old->row);
   co_return aws::Reply::NoBody();
 }
 

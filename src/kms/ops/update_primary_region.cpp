@@ -24,7 +24,6 @@ Status Swap(std::vector<KeyRow>& set, const std::string& region, std::int64_t no
 Task<Result<aws::Reply>> UpdatePrimaryRegion(Kms& kms, aws::Call& call) {
   SR_CO_TRY(std::string key_id, call.body.RequiredString("KeyId"));
   SR_CO_TRY(const std::string region, call.body.RequiredString("PrimaryRegion"));
-  call.conditions["kms:PrimaryRegion"] = {region};
   const KeyRules rules{.forms = IdForms::kKeyOnly, .states = kUsableOrUnavailable};
   SR_CO_TRY(UsableKey usable, co_await UseKey(kms, call, std::move(key_id), rules));
   const KeyRow& row = usable.key->row;

@@ -5,6 +5,7 @@
 
 #include <atomic>
 
+#include "aws/policy/engine.h"
 #include "crypto/random.h"
 #include "crypto/seal.h"
 
@@ -79,8 +80,24 @@ std::shared_ptr<const ports::Credential> FakeCredentials::Find(std::string_view 
     caller.arn = "arn:aws:sts::" + caller.account + ":assumed-role/" + name.substr(0, dot) + "/" + name.substr(dot + 1);
   }
   found->caller.access_key_id = access_key_id;
+  const std::lock_guard lock(mutex_);
+  if (const auto policies = policies_.find(access_key_id.substr(4)); policies != policies_.end())
+    found->caller.policies = policies->second;
   found->secret = Must(SecretBuffer::CopyOf(AsBytes(kSecret)));
   return found;
+}
+
+void FakeCredentials::Attach(std::string_view principal, std::string_view policy) {
+  const aws::PolicyEngine engine;
+  const std::lock_guard lock(mutex_);
+  auto& kept = policies_[std::string(principal)];
+  auto more = kept ? std::make_shared<ports::PrincipalPolicies>(*kept) : std::make_shared<ports::PrincipalPolicies>();
+  more->identity.push_back({"attached", Must(engine.Compile(ports::PolicyKind::kIdentity, policy))});
+  kept = std::move(more);
+}
+void FakeCredentials::DetachAll() {
+  const std::lock_guard lock(mutex_);
+  policies_.clear();
 }
 
 FakeCluster::FakeCluster(const channel::testing::TestPki& pki, std::size_t hsms)

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "hsm_client/testing/hsm_double.h"
+#include "ports/authorizer.h"
 #include "ports/cluster_directory.h"
 #include "ports/credentials.h"
 #include "ports/sealer.h"
@@ -50,6 +51,13 @@ class FakeCredentials final : public ports::Credentials {
  public:
   static constexpr std::string_view kSecret = "fake/secret/access/key";
   std::shared_ptr<const ports::Credential> Find(std::string_view access_key_id) const override;
+  /// An identity policy of a principal, beside those that it has.
+  void Attach(std::string_view principal, std::string_view policy);
+  void DetachAll();
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<const ports::PrincipalPolicies>, std::less<>> policies_;
 };
 
 /// A customer's cluster with real (doubled) HSMs, each on port 2223 of an address of its own in 127.0.0.0/8.

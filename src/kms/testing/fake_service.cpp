@@ -1,8 +1,10 @@
 #include "kms/testing/fake_service.h"
 
+#include <gtest/gtest.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -14,7 +16,7 @@
 #include <thread>
 
 #include "aws/dispatch/dispatcher.h"
-#include "aws/policy/basic_authorizer.h"
+#include "aws/policy/engine.h"
 #include "aws/sigv4/canonical.h"
 #include "aws/sigv4/signer.h"
 
@@ -121,7 +123,7 @@ struct FakeService::Process {
   explicit Process(Loop& l) : loop(l) {}
   Loop& loop;  // outlives the database, whose threads may be about to hand it an answer
   asio::executor_work_guard<LoopExecutor> work{loop.get_executor()};
-  aws::BasicAuthorizer authorizer;
+  aws::PolicyEngine authorizer;
   std::shared_ptr<hsm_client::ClusterClient> domain;
   std::unique_ptr<Kms> kms;
   std::unique_ptr<aws::Dispatcher> dispatcher;
@@ -155,10 +157,11 @@ void FakeService::StartProcess(bool start) {
   Process& p = *process_;
   hsm_client::ClusterOptions options;
   options.seeds = {domain_hsm_.endpoint()};
+  options.port = domain_hsm_.endpoint().port;
   const std::vector<Loop*> loops{&p.loop};
   p.domain = hsm_client::ClusterClient::Create(loops, hsm_client::testing::TrustFor(pki_, true), std::move(options));
   p.kms = Must(Kms::Make({.database = *database_,
-                          .authorizer = p.authorizer,
+                          .authorizer = authorizer_ ? *authorizer_ : p.authorizer,
                           .clusters = directory_,
                           .sealer = sealer_,
                           .domain = p.domain,
@@ -183,6 +186,22 @@ void FakeService::StartProcess(bool start) {
   p.thread = std::thread([&p] { p.loop.run(); });
   if (start) p.kms->Start();
 }
+hsm_client::testing::HsmDouble& FakeService::AddDomainHsm() {
+  hsm_client::testing::HsmDouble::Options options;
+  options.hsm_id = "hsm-double00002";
+  options.address = "127.0.0.2";
+  options.port = domain_hsm_.endpoint().port;
+  second_domain_hsm_ = std::make_unique<hsm_client::testing::HsmDouble>(pki_, domain_, options);
+  NewKey();  // connects to the first
+  domain_hsm_.PushMembership({domain_hsm_.member(), second_domain_hsm_->member()});
+  const auto connected = [this] {
+    const auto members = process_->domain->Members();
+    return members.size() == 2 && std::ranges::all_of(members, [](const auto& one) { return one.connections > 0; });
+  };
+  for (int i = 0; i < 60'000 && !connected(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_TRUE(connected());
+  return *second_domain_hsm_;
+}
 void FakeService::RestartWithSm2() {
   sm2_ = true;
   Restart(false);
@@ -190,6 +209,11 @@ void FakeService::RestartWithSm2() {
 void FakeService::RestartTrusting(std::shared_ptr<const AttestationVerifier> attestation) {
   attestation_ = std::move(attestation);
   Restart(false);
+}
+void FakeService::RestartAsking(std::shared_ptr<const ports::Authorizer> authorizer) {
+  process_.reset();
+  authorizer_ = std::move(authorizer);
+  StartProcess(false);
 }
 void FakeService::RestartReachingProxies(const xks::Options& options) {
   xks_ = Must(xks::Network::Make(options));

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 #include <chrono>
 #include <initializer_list>
@@ -50,6 +52,9 @@ class FakeService {
   FakeDirectory& directory() { return directory_; }
   const channel::testing::TestPki& pki() const { return pki_; }
   hsm_client::testing::HsmDouble& domain_hsm() { return domain_hsm_; }
+  /// A second HSM of the domain cluster, to which the service is connected when this returns.
+  hsm_client::testing::HsmDouble& AddDomainHsm();
+  hsm_client::testing::DoubleCluster& domain_cluster() { return *domain_; }
   Kms& kms();
 
   /// CreateCustomKeyStore on the cluster with kInitialPassword; the id.
@@ -64,6 +69,7 @@ class FakeService {
   void Sql(std::string_view statement, std::initializer_list<store::Value> values = {});
   std::int64_t Count(std::string_view statement, std::initializer_list<store::Value> values = {});
   FakeSealer& sealer() { return sealer_; }
+  FakeCredentials& credentials() { return credentials_; }
   /// A kmsuser password as a store's row has it.
   store::Value Sealed(const std::string& store_id, std::string_view password);
   /// Ends the process and starts another on the same store; `start` begins its background work.
@@ -75,6 +81,8 @@ class FakeService {
   void RestartWithSm2();
   /// Starts another process that trusts these attestation roots.
   void RestartTrusting(std::shared_ptr<const AttestationVerifier> attestation);
+  /// Starts another process that is told by this authorizer who may do what.
+  void RestartAsking(std::shared_ptr<const ports::Authorizer> authorizer);
   /// Starts another process that reaches external key store proxies by these options.
   void RestartReachingProxies(const xks::Options& options);
   /// How long the processes started from now on wait at their end for what is under way.
@@ -93,11 +101,13 @@ class FakeService {
   bool sm2_ = false;
   std::shared_ptr<const AttestationVerifier> attestation_;
   std::shared_ptr<const xks::Network> xks_;
+  std::shared_ptr<const ports::Authorizer> authorizer_;
   std::chrono::milliseconds stop_patience_{20'000};
   channel::testing::TestPki pki_;
   TemporaryDirectory directory_of_files_;
   std::shared_ptr<hsm_client::testing::DoubleCluster> domain_;
   hsm_client::testing::HsmDouble domain_hsm_;
+  std::unique_ptr<hsm_client::testing::HsmDouble> second_domain_hsm_;
   FakeDirectory directory_;
   FakeSealer sealer_;
   FakeCredentials credentials_;
@@ -109,6 +119,12 @@ class FakeService {
 
 /// Comes in plaintexts: no answer or log line may hold it.
 inline constexpr std::string_view kMarker = "plaintext-marker-7261";
+/// The Tags member of a request.
+inline boost::json::array OneTag(std::string_view key, std::string_view value) {
+  boost::json::array tags;
+  tags.push_back(boost::json::object{{"TagKey", key}, {"TagValue", value}});
+  return tags;
+}
 /// base64 of text.
 std::string B64(std::string_view text);
 /// The bytes of a base64 member.

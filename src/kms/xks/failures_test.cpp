@@ -53,7 +53,7 @@ const Row kRows[] = {
      "XKS_PROXY_NOT_REACHABLE", "in an unhealthy state"},
     {"OwnTrouble", Failure::kOwnTrouble, Errc::kInternal, Errc::kInternal, "INTERNAL_ERROR", "at the moment"},
 };
-class ProxyFailure : public testing::TestWithParam<Row> {};
+class ProxyFailure : public ::testing::TestWithParam<Row> {};
 TEST_P(ProxyFailure, IsToldAsTheTableSays) {
   const Row& row = GetParam();
   const xks::Failed failed{row.failure, "the proxy's own words"};
@@ -69,7 +69,8 @@ TEST_P(ProxyFailure, IsToldAsTheTableSays) {
     EXPECT_EQ(error->detail(), "the proxy's own words");
   }
 }
-INSTANTIATE_TEST_SUITE_P(Xks, ProxyFailure, testing::ValuesIn(kRows), [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Xks, ProxyFailure, ::testing::ValuesIn(kRows),
+                         [](const auto& info) { return info.param.name; });
 
 TEST(ExternalBlob, IsReadAsItWasWritten) {
   for (const std::size_t iv : {12u, 16u}) {

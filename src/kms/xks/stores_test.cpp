@@ -246,6 +246,42 @@ TEST(ExternalStore, TakesNameCredentialAndPathWhileConnected) {
   EXPECT_EQ(shown.Text("CustomKeyStores.0.XksProxyConfiguration.UriPath"), Kit::FakeProxy::kPath);
 }
 
+TEST(ExternalStore, ConnectedOnesAreAskedHowTheyAre) {
+  Kit kit;
+  const std::string id = kit.ConnectedStore();
+  ASSERT_EQ(id.size(), 21u) << id;
+  const auto check = [&] {
+    kit.proxy.TakeSeen();
+    kit.service.RunTask(kit.service.kms().custom_stores().CheckProxies());
+    return kit.proxy.TakeSeen();
+  };
+  const auto said = [&](const std::string& what) {
+    const std::string line = "the proxy of custom key store " + id + " is " + what, log = kit.service.Log();
+    std::size_t times = 0;
+    for (std::size_t at = log.find(line); at != std::string::npos; at = log.find(line, at + 1)) ++times;
+    return times;
+  };
+  const auto seen = check();
+  ASSERT_EQ(seen.size(), 1u);
+  EXPECT_THAT(seen[0].target, ::testing::EndsWith("/kms/xks/v1/health"));
+  EXPECT_THAT(seen[0].body, HasSubstr("\"kmsOperation\":\"KmsHealthCheck\""));
+  EXPECT_EQ(said("not well") + said("well again"), 0u);
+  kit.proxy.SetHealth(xks::Health::kUnavailable);
+  check();
+  check();
+  EXPECT_EQ(said("not well"), 1u) << "once, not at each look";
+  EXPECT_EQ(kit.service.Settled(id), "CONNECTED") << "what requests meet is theirs to see";
+  kit.proxy.SetHealth(xks::Health::kActive);
+  check();
+  EXPECT_EQ(said("well again"), 1u);
+  kit.proxy.StopListening();
+  check();
+  EXPECT_EQ(said("not well: XKS_PROXY_NOT_REACHABLE"), 2u);
+  kit.proxy.Listen();
+  EXPECT_EQ(kit.service.Disconnect(id), "DISCONNECTED");
+  EXPECT_TRUE(check().empty()) << "nobody asks for a store that is not connected";
+}
+
 TEST(ExternalStore, GoesOnlyWhenDisconnectedAndEmpty) {
   Kit kit;
   const std::string id = kit.ConnectedStore();

@@ -25,8 +25,6 @@ Task<Result<aws::Reply>> CreateXksKey(Admin& admin, aws::Call& call) {
   SR_CO_TRY(const std::string id, call.body.RequiredString("ProxyId"));
   SR_CO_TRY(std::string key_id, call.body.RequiredString("KeyId"));
   SR_CO_CHECK(admin.Authorize(call));
-  call.AuditParameter("proxyId", id);
-  call.AuditParameter("keyId", key_id);
   const ProxyPtr proxy = admin.proxies().WithId(id);
   if (!proxy || proxy->row.account != call.account() || proxy->row.region != call.region)
     co_return Error(Errc::kNotFound, "There is no external key store proxy " + id + ".");

@@ -32,7 +32,6 @@ Result<Request> Parse(const aws::Call& call) {
 Task<Result<aws::Reply>> CreateXksProxy(Admin& admin, aws::Call& call) {
   SR_CO_TRY(Request r, Parse(call));
   SR_CO_CHECK(admin.Authorize(call));
-  call.AuditParameter("clusterId", r.row.cluster_id);
   SR_CO_TRY(const ports::ClusterInfo cluster, co_await admin.ActiveCluster(call, r.row.cluster_id));
   SR_CO_CHECK(co_await admin.TryPassword(cluster, r.row.user_name, r.password));
   SR_CO_CHECK(co_await admin.SealPassword(r.row, cluster, std::move(r.password)));

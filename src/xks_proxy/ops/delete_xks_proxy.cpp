@@ -8,7 +8,6 @@ namespace {
 Task<Result<aws::Reply>> DeleteXksProxy(Admin& admin, aws::Call& call) {
   SR_CO_TRY(const std::string id, call.body.RequiredString("ProxyId"));
   SR_CO_CHECK(admin.Authorize(call));
-  call.AuditParameter("proxyId", id);
   auto remove = [account = std::string(call.account()), region = std::string(call.region), id](store::Transaction& t) {
     return DeleteProxy(t, account, region, id);
   };

@@ -9,7 +9,6 @@ namespace {
 Task<Result<aws::Reply>> DisableXksProxy(Admin& admin, aws::Call& call) {
   SR_CO_TRY(const std::string id, call.body.RequiredString("ProxyId"));
   SR_CO_CHECK(admin.Authorize(call));
-  call.AuditParameter("proxyId", id);
   auto forget = [account = std::string(call.account()), region = std::string(call.region),
                  id](store::Transaction& t) -> Status {
     SR_TRY(ProxyRow row, LoadProxy(t, account, region, id));

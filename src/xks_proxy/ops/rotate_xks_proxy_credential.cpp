@@ -32,7 +32,6 @@ Task<Result<aws::Reply>> RotateXksProxyCredential(Admin& admin, aws::Call& call)
   SR_CO_TRY(drawn.proxy_id, call.body.RequiredString("ProxyId"));
   SR_CO_TRY(const std::int64_t seconds, call.body.IntOr("PreviousValidSeconds", kDay));
   SR_CO_CHECK(admin.Authorize(call));
-  call.AuditParameter("proxyId", drawn.proxy_id);
   SR_CO_TRY(SecretBuffer secret, co_await admin.DrawCredential(drawn));
   auto replace = [drawn, seconds](store::Transaction& t) { return Replace(t, drawn, seconds); };
   SR_CO_TRY(const ProxyRow row, co_await admin.database().Run(std::move(replace)));

@@ -9,7 +9,6 @@ Task<Result<aws::Reply>> SetXksProxyPassword(Admin& admin, aws::Call& call) {
   SR_CO_TRY(const std::string id, call.body.RequiredString("ProxyId"));
   SR_CO_TRY(SecretBuffer password, call.body.RequiredSecret("Password"));
   SR_CO_CHECK(admin.Authorize(call));
-  call.AuditParameter("proxyId", id);
   const std::string account(call.account()), region(call.region);
   auto load = [account, region, id](store::Transaction& t) { return LoadProxy(t, account, region, id); };
   SR_CO_TRY(ProxyRow sealed, co_await admin.database().RunRead(std::move(load)));

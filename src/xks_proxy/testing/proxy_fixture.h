@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "aws/dispatch/dispatcher.h"
-#include "aws/policy/basic_authorizer.h"
+#include "aws/policy/engine.h"
 #include "aws/sigv4/canonical.h"
 #include "aws/sigv4/signer.h"
 #include "base/testing/temporary_directory.h"
@@ -277,7 +277,7 @@ class ProxyFixture {
       std::make_unique<hsm_client::testing::HsmDouble>(pki_, cluster_);
   Loop loop_{1};  // outlives the database, whose threads may be about to hand it an answer
   std::unique_ptr<store::Database> database_;
-  aws::BasicAuthorizer authorizer_;
+  aws::PolicyEngine authorizer_;
   RootCredentials root_;
   std::unique_ptr<Proxies> proxies_;
   std::unique_ptr<Admin> admin_;

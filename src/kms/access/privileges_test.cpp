@@ -1,0 +1,179 @@
+// The ways in which privilege at KMS must not be gained, as AWS documents them.
+#include "kms/testing/policy_calls.h"
+
+namespace strongroom::kms::testing {
+namespace {
+namespace json = boost::json;
+
+const std::vector<PolicyRow> kPrivileges = {
+    {"NobodyLocksItselfOut",
+     [](PolicyWorld& w) {
+       const std::string key = w.Key({KeyAllows(kAliceArn, "kms:*")});
+       const auto put = [&](const std::string& statement, bool bypass = false) {
+         return w.Try(kAlice, "PutKeyPolicy",
+                      {{"KeyId", key}, {"Policy", Policy({statement})}, {"BypassPolicyLockoutSafetyCheck", bypass}});
+       };
+       Outcomes seen{put(KeyAllows(kBobArn, "kms:*")), put(KeyAllows(kAliceArn, "kms:Encrypt")), put(kAccountIn)};
+       seen.push_back(put(KeyAllows(kAliceArn, "kms:*", R"({"Bool":{"aws:MultiFactorAuthPresent":"true"}})")));
+       w.Attach(kAlice, MayDo("kms:PutKeyPolicy"));
+       seen.push_back(put(kAccountIn));
+       seen.push_back(put(KeyAllows(kBobArn, "kms:*"), true));
+       return seen;
+     },
+     {kLocksOut, kLocksOut, kLocksOut, kLocksOut, kOk, kOk}},
+    {"NorWhenAKeyIsMade",
+     [](PolicyWorld& w) {
+       w.Attach(kAlice, MayDo("kms:CreateKey"));
+       Outcomes seen{w.Try(kAlice, "CreateKey", {}),
+                     w.Try(kAlice, "CreateKey", {{"Policy", Policy({KeyAllows(kAliceArn, "kms:*")})}})};
+       seen.push_back(w.Try(kAlice, "CreateKey", {{"BypassPolicyLockoutSafetyCheck", true}}));
+       w.Attach(kAlice, MayNot("kms:CreateKey", R"({"Bool":{"kms:BypassPolicyLockoutSafetyCheck":"true"}})"));
+       seen.push_back(w.Try(kAlice, "CreateKey", {{"BypassPolicyLockoutSafetyCheck", true}}));
+       return seen;
+     },
+     {kLocksOut, kOk, kOk, kDenied}},
+    {"ChangingAPolicyIsItsOwnPermission",
+     [](PolicyWorld& w) {
+       const std::string key =
+           w.Key({kAccountIn, KeyAllows(kAliceArn, R"(["kms:GetKeyPolicy","kms:CreateGrant","kms:Encrypt"])")});
+       return Outcomes{
+           w.Try(kAlice, "PutKeyPolicy", {{"KeyId", key}, {"Policy", Policy({KeyAllows(kAliceArn, "kms:*")})}})};
+     },
+     {kDenied}},
+    {"AGrantPassesOnNoMoreThanItHas",
+     [](PolicyWorld& w) {
+       const std::string key = w.Key({kAccountIn});
+       EXPECT_TRUE(w.Grant(key, kAliceArn, {"Encrypt", "CreateGrant"},
+                           {{"Constraints", {{"EncryptionContextSubset", kContext}}}})
+                       .ok());
+       const json::object same{{"Constraints", {{"EncryptionContextSubset", kContext}}}};
+       const json::object stricter{{"Constraints", {{"EncryptionContextSubset", {{"Dept", "IT"}, {"Level", "1"}}}}}};
+       const json::object other{{"Constraints", {{"EncryptionContextSubset", {{"Dept", "HR"}}}}}};
+       const auto pass = [&](json::array operations, const json::object& more) {
+         return w.Try(kAlice, "CreateGrant", GrantBody(key, kBobArn, std::move(operations), more));
+       };
+       return Outcomes{pass({"Encrypt"}, same),        pass({"Encrypt"}, stricter), pass({"Encrypt"}, {}),
+                       pass({"Encrypt"}, other),       pass({"Decrypt"}, same),     pass({"Encrypt", "Decrypt"}, same),
+                       w.Encrypt(kBob, key, kContext), w.Encrypt(kBob, key)};
+     },
+     {kOk, kOk, kDenied, kDenied, kDenied, kDenied, kOk, kDenied}},
+    {"AGrantDoesNotOverrideADeny",
+     [](PolicyWorld& w) {
+       const std::string key = w.Key({kAccountIn, KeyDenies(kBobArn, "kms:Encrypt")});
+       w.Grant(key, kAliceArn, {"Encrypt"});
+       w.Grant(key, kBobArn, {"Encrypt"});
+       Outcomes seen{w.Encrypt(kAlice, key), w.Encrypt(kBob, key)};
+       w.Attach(kAlice, MayNot("kms:*"));
+       seen.push_back(w.Encrypt(kAlice, key));
+       return seen;
+     },
+     {kOk, kDenied, kDenied}},
+    {"AGrantIsForItsOperationsAlone",
+     [](PolicyWorld& w) {
+       const std::string key = w.Key({kAccountIn});
+       const Answer grant = w.Grant(key, kAliceArn, {"Encrypt", "CreateGrant"});
+       const json::object revoke{{"KeyId", key}, {"GrantId", grant.Text("GrantId")}};
+       return Outcomes{w.Try(kAlice, "DescribeKey", {{"KeyId", key}}), w.Try(kAlice, "ListGrants", {{"KeyId", key}}),
+                       w.Try(kAlice, "RevokeGrant", revoke), w.Try(kAlice, "GetKeyPolicy", {{"KeyId", key}}),
+                       w.Try(kAlice, "RetireGrant", {{"GrantToken", grant.Text("GrantToken")}})};
+     },
+     {kDenied, kDenied, kDenied, kDenied, kDenied}},
+    {"AGrantToAnAccountIsForWhomThatAccountAllows",
+     [](PolicyWorld& w) {
+       const std::string key = KeyArn(w.Key({kAccountIn}));
+       w.Grant(key, "arn:aws:iam::444455556666:root", {"Encrypt"});
+       Outcomes seen{w.Encrypt(kForeignRoot, key), w.Encrypt(kForeignBob, key)};
+       w.Attach(kForeignBob, MayDo("kms:Encrypt", key));
+       seen.push_back(w.Encrypt(kForeignBob, key));
+       seen.push_back(w.Encrypt(kAlice, key));
+       return seen;
+     },
+     {kOk, kDenied, kOk, kDenied}},
+    {"AGrantAcrossAccountsNeedsNoIdentityPolicyOfWhomItNames",
+     [](PolicyWorld& w) {
+       const std::string key = KeyArn(w.Key({kAccountIn}));
+       w.Grant(key, kForeignBobArn, {"Encrypt"});
+       return Outcomes{w.Encrypt(kForeignBob, key), w.Encrypt("444455556666.carol", key)};
+     },
+     {kOk, kDenied}},
+    {"RetiringIsForWhomTheGrantNamesNotForTheKeysPolicy",
+     [](PolicyWorld& w) {
+       const std::string key = w.Key({kAccountIn, KeyAllows(kAliceArn, "kms:RetireGrant")});
+       const std::string deny = w.Key({kAccountIn, KeyDenies(kBobArn, "kms:RetireGrant")});
+       const auto retire = [&](std::string_view who, const std::string& on, json::object more = {}) {
+         const std::string token = w.Grant(on, kAliceArn, {"Encrypt"}, std::move(more)).Text("GrantToken");
+         return w.Try(who, "RetireGrant", {{"GrantToken", token}});
+       };
+       const json::object for_bob{{"RetiringPrincipal", kBobArn}};
+       Outcomes seen{retire(kAlice, key), retire(kBob, key), retire(kBob, key, for_bob), retire(kBob, deny, for_bob),
+                     retire(kAccount, key)};
+       w.Attach("111122223333.carol", MayDo("kms:RetireGrant"));
+       seen.push_back(retire("111122223333.carol", key));
+       return seen;
+     },
+     {kDenied, kDenied, kOk, kDenied, kOk, kOk}},
+    {"GrantsForAwsResourcesAreForAwsServices",
+     [](PolicyWorld& w) {
+       const std::string key =
+           w.Key({kAccountIn, KeyAllows(kAliceArn, R"(["kms:CreateGrant","kms:ListGrants","kms:RevokeGrant"])",
+                                        R"({"Bool":{"kms:GrantIsForAWSResource":"true"}})")});
+       const std::string id = w.Grant(key, kBobArn, {"Encrypt"}).Text("GrantId");
+       return Outcomes{w.Try(kAlice, "CreateGrant", GrantBody(key, kAliceArn, {"Decrypt"})),
+                       w.Try(kAlice, "ListGrants", {{"KeyId", key}}),
+                       w.Try(kAlice, "RevokeGrant", {{"KeyId", key}, {"GrantId", id}})};
+     },
+     {kDenied, kDenied, kDenied}},
+    {"ListingGrantsIsForItsOwnPermissionAndAccount",
+     [](PolicyWorld& w) {
+       const std::string key = w.Key({KeyAllows(kAliceArn, "kms:ListGrants"), kAccountIn});
+       w.Attach(kBob, MayDo("kms:ListRetirableGrants", kBobArn));
+       const auto retirable = [&](std::string_view who, const std::string& principal) {
+         return w.Try(who, "ListRetirableGrants", {{"RetiringPrincipal", principal}});
+       };
+       return Outcomes{w.Try(kAlice, "ListGrants", {{"KeyId", key}}), w.Try(kBob, "ListGrants", {{"KeyId", key}}),
+                       retirable(kBob, kBobArn), retirable(kBob, kAliceArn), retirable(kForeignRoot, kBobArn)};
+     },
+     {kOk, kDenied, kOk, kDenied, kDenied}},
+    {"AnAliasGivesNothingByItself",
+     [](PolicyWorld& w) {
+       const std::string key = w.Key({kAccountIn});
+       w.Alias("alias/door", key);
+       w.Attach(kAlice, MayDo("kms:*", "arn:aws:kms:eu-central-1:111122223333:alias/door"));
+       return Outcomes{w.Encrypt(kAlice, "alias/door"), w.Try(kAlice, "DeleteAlias", {{"AliasName", "alias/door"}})};
+     },
+     {kDenied, kDenied}},
+    {"AnAliasIsItsOwnPermissionBesideTheKeys",
+     [](PolicyWorld& w) {
+       const std::string key =
+           w.Key({KeyAllows(kAliceArn, R"(["kms:CreateAlias","kms:UpdateAlias","kms:DeleteAlias"])"), kAccountIn});
+       const std::string other = w.Key({kAccountIn});
+       w.service.Call("DeleteAlias", {{"AliasName", "alias/mine"}});
+       const json::object create{{"AliasName", "alias/mine"}, {"TargetKeyId", key}};
+       Outcomes seen{w.Try(kAlice, "CreateAlias", create)};
+       w.Attach(kAlice, MayDo("kms:*Alias", "arn:aws:kms:eu-central-1:111122223333:alias/mine"));
+       seen.push_back(w.Try(kAlice, "CreateAlias", create));
+       seen.push_back(w.Try(kAlice, "UpdateAlias", {{"AliasName", "alias/mine"}, {"TargetKeyId", other}}));
+       w.Try(kAccount, "UpdateAlias", {{"AliasName", "alias/mine"}, {"TargetKeyId", other}});
+       seen.push_back(w.Try(kAlice, "UpdateAlias", {{"AliasName", "alias/mine"}, {"TargetKeyId", key}}));
+       seen.push_back(w.Try(kAlice, "DeleteAlias", {{"AliasName", "alias/mine"}}));
+       w.Try(kAccount, "UpdateAlias", {{"AliasName", "alias/mine"}, {"TargetKeyId", key}});
+       seen.push_back(w.Try(kAlice, "DeleteAlias", {{"AliasName", "alias/mine"}}));
+       return seen;
+     },
+     {kDenied, kOk, kDenied, kDenied, kDenied, kOk}},
+    {"AnAliasNamesNoKeyOfAnotherAccount",
+     [](PolicyWorld& w) {
+       const std::string key = KeyArn(w.Key({kAccountIn, KeyAllows("444455556666", "kms:*")}));
+       return Outcomes{w.Try(kForeignRoot, "CreateAlias", {{"AliasName", "alias/theirs"}, {"TargetKeyId", key}}),
+                       w.Encrypt(kForeignRoot, "alias/theirs")};
+     },
+     {kDenied, "NotFoundException"}},
+};
+
+class Privileges : public PolicyTable {};
+TEST_P(Privileges, DecideAsTheRowSays) { Check(); }
+INSTANTIATE_TEST_SUITE_P(Kms, Privileges, ::testing::ValuesIn(kPrivileges),
+                         [](const auto& info) { return info.param.name; });
+
+}  // namespace
+}  // namespace strongroom::kms::testing

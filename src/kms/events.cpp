@@ -1,0 +1,52 @@
+#include "kms/events.h"
+
+#include "kms/service.h"
+
+namespace strongroom::kms {
+namespace {
+
+ports::AuditEvent EventOf(const KeyRow& key, std::string name) {
+  ports::AuditEvent event;
+  event.account = key.account;
+  event.region = key.region;
+  event.event_name = std::move(name);
+  event.resources = {key.Arn()};
+  event.details = {{"keyId", key.key_id}};
+  return event;
+}
+
+}  // namespace
+
+void RecordDeleteKey(Kms& kms, const KeyRow& key, bool destroyed) {
+  if (kms.audit() == nullptr) return;
+  ports::AuditEvent event = EventOf(key, "DeleteKey");
+  if (key.custom_key_store_id) {
+    event.additional.emplace_back("customKeyStoreId", *key.custom_key_store_id);
+    if (key.cluster_id) {
+      event.additional.emplace_back("clusterId", *key.cluster_id);
+      event.additional.emplace_back("backingKeysDeletionStatus", destroyed ? "SUCCESS" : "FAILURE");
+    }
+  }
+  kms.audit()->Record(event);
+}
+
+void RecordRotation(Kms& kms, const std::vector<KeyRow>& set, std::string_view type, std::string_view previous_id) {
+  if (kms.audit() == nullptr) return;
+  for (std::size_t i = 0; i < set.size(); ++i) {
+    ports::AuditEvent event = EventOf(set[i], i == 0 ? "RotateKey" : "SynchronizeMultiRegionKey");
+    if (i == 0) {
+      event.details.emplace_back("rotationType", type);
+      event.details.emplace_back("keyOrigin", Name(set[i].origin));
+      event.details.emplace_back("previousKeyMaterialId", previous_id);
+      event.details.emplace_back("currentKeyMaterialId", set[i].material_id);
+    }
+    kms.audit()->Record(event);
+  }
+}
+
+void RecordExpiry(Kms& kms, const KeyRow& key) {
+  if (kms.audit() == nullptr) return;
+  kms.audit()->Record(EventOf(key, "DeleteExpiredKeyMaterial"));
+}
+
+}  // namespace strongroom::kms

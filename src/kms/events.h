@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+#include "kms/keys/key_set.h"
+#include "ports/audit.h"
+
+namespace strongroom::kms {
+
+class Kms;
+
+// What KMS does by itself, for the audit trail (spec/kms.md 10.4). Each does nothing where there is no trail.
+
+/// DeleteKey: a key's waiting period has passed. `destroyed`: so is its key in the customer's cluster.
+void RecordDeleteKey(Kms& kms, const KeyRow& key, bool destroyed);
+/// RotateKey for the key that was rotated (the first of the set), SynchronizeMultiRegionKey for its replicas.
+void RecordRotation(Kms& kms, const std::vector<KeyRow>& set, std::string_view type, std::string_view previous_id);
+/// DeleteExpiredKeyMaterial.
+void RecordExpiry(Kms& kms, const KeyRow& key);
+
+}  // namespace strongroom::kms
