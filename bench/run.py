@@ -159,6 +159,17 @@ def channel(seconds):
     print(subprocess.run([str(BIN / "strongroom_hsm_channel_bench")], capture_output=True, text=True).stdout, flush=True)
 
 
+def policies(seconds):
+    aims = {"KeyPolicyOfTheConsole": 1000, "KeyPolicyAndIdentityPolicy": 1000, "TwentyStatementsWithConditions": 5000}
+    done = subprocess.run([str(BIN / "strongroom_policy_bench"), f"--benchmark_min_time={seconds}",
+                           "--benchmark_format=json"], capture_output=True, text=True)
+    for result in json.loads(done.stdout)["benchmarks"]:
+        aim = aims.get(result["name"])
+        if aim:
+            row(f"decision: {result['name']}", f"{result['cpu_time']:.0f} ns", f"aim {aim} ns",
+                f"{result['cpu_time'] / aim:.2f}", f"{result['allocations']:.0f} allocations")
+
+
 def service(seconds):
     d = Deployment().start()
     try:
@@ -185,6 +196,7 @@ def service(seconds):
 PARTS = {
     "signatures": lambda seconds: signatures(2),
     "channel": channel,
+    "policies": lambda seconds: policies(1),
     "service": service,
     "operations": lambda seconds: operations.each_operation(sys.modules[__name__], seconds),
     "million-keys": lambda seconds: operations.a_million_keys(sys.modules[__name__], seconds),

@@ -28,6 +28,7 @@ namespace beast = boost::beast;
 namespace net = boost::asio;
 
 constexpr std::chrono::seconds kPatience{60};
+constexpr std::chrono::seconds kHealthPatience{3};
 constexpr std::size_t kSampleBytes = 32;
 
 Error Away(const boost::system::error_code& failed) {
@@ -35,10 +36,10 @@ Error Away(const boost::system::error_code& failed) {
       .WithDetail(failed.message());
 }
 
-/// One request over one connection. The whole exchange has kPatience.
+/// One request over one connection. The whole exchange has `patience`.
 Result<beast::http::response<beast::http::string_body>> Exchange(const std::string& address, const std::string& port,
-                                                                 const std::string& ca_file,
-                                                                 const std::string& request) {
+                                                                 const std::string& ca_file, const std::string& request,
+                                                                 std::chrono::seconds patience = kPatience) {
   net::io_context loop;
   net::ssl::context tls(net::ssl::context::tls_client);
   boost::system::error_code failed;
@@ -52,7 +53,7 @@ Result<beast::http::response<beast::http::string_body>> Exchange(const std::stri
   beast::flat_buffer buffer;
   const auto ip = net::ip::make_address(address, failed);
   if (failed) return Away(failed);
-  beast::get_lowest_layer(stream).expires_after(kPatience);
+  beast::get_lowest_layer(stream).expires_after(patience);
   bool done = false;
   const auto stop = [&](const boost::system::error_code& why) { failed = why; };
   beast::get_lowest_layer(stream).async_connect(
@@ -108,6 +109,15 @@ Result<ApiClient> ApiClient::Open(const DataDirectory& data, const Settings& set
   if (!kept.ok()) return std::move(kept).error();
   client.secret_ = *std::move(kept);
   return client;
+}
+
+Result<std::string> AskHealth(const DataDirectory& data, const Settings& settings) {
+  const std::string port = std::to_string(settings.https_port);
+  const std::string request =
+      fmt::format("GET /healthz HTTP/1.1\r\nHost: {}:{}\r\nConnection: close\r\n\r\n", settings.https_address, port);
+  SR_TRY(auto answer,
+         Exchange(settings.https_address, port, (data.tls() / "ca.crt").string(), request, kHealthPatience));
+  return std::move(answer.body());
 }
 
 Result<json::object> ApiClient::Call(const Target& target, std::string_view region, const json::object& body) {

@@ -36,6 +36,10 @@ class ApiClient {
   SecretBuffer secret_;
 };
 
+/// What the running service says of itself at GET /healthz: "ok" or why not, then a line for each thing that needs the
+/// operator. Errors: kUnavailable, kTimeout.
+Result<std::string> AskHealth(const DataDirectory& data, const Settings& settings);
+
 /// A ciphertext of fresh random bytes under this key. Errors: as Kms.
 struct FreshCiphertext {
   std::string ciphertext;        // base64

@@ -25,7 +25,7 @@ Task<void> Keep(Task<T> task, std::optional<T>& out) {
 }
 
 // Two ends on one loop; `raw` tests speak to one Link by hand.
-class LinkTest : public testing::Test {
+class LinkTest : public ::testing::Test {
  protected:
   LinkTest() { EXPECT_EQ(0, ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends_)); }
   ~LinkTest() override {
@@ -231,7 +231,7 @@ struct Garbage {
   Bytes bytes;
   Errc want;
 };
-class LinkGarbage : public LinkTest, public testing::WithParamInterface<Garbage> {};
+class LinkGarbage : public LinkTest, public ::testing::WithParamInterface<Garbage> {};
 TEST_P(LinkGarbage, EndsTheLink) {
   a_ = Take(0);
   a_->Start(Echo, {}, [this](const Error& why) { a_closed_ = why.code(); });
@@ -250,10 +250,10 @@ Bytes UnaskedAnswer() {
 }
 INSTANTIATE_TEST_SUITE_P(
     Link, LinkGarbage,
-    testing::Values(Garbage{"LengthOverTheLimit", {0xff, 0xff, 0xff, 0xff}, Errc::kRequestTooLarge},
-                    Garbage{"NotProtobuf", {0, 0, 0, 3, 0xff, 0xff, 0xff}, Errc::kSerialization},
-                    Garbage{"HttpRequest", ToBytes(AsBytes("GET / HTTP/1.1\r\n\r\n")), Errc::kRequestTooLarge},
-                    Garbage{"AnswerToNothing", UnaskedAnswer(), Errc::kSerialization}),
+    ::testing::Values(Garbage{"LengthOverTheLimit", {0xff, 0xff, 0xff, 0xff}, Errc::kRequestTooLarge},
+                      Garbage{"NotProtobuf", {0, 0, 0, 3, 0xff, 0xff, 0xff}, Errc::kSerialization},
+                      Garbage{"HttpRequest", ToBytes(AsBytes("GET / HTTP/1.1\r\n\r\n")), Errc::kRequestTooLarge},
+                      Garbage{"AnswerToNothing", UnaskedAnswer(), Errc::kSerialization}),
     [](const auto& info) { return info.param.name; });
 
 TEST_F(LinkTest, OnlyAStreamSocketIsTaken) {

@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class BackupFile : public testing::Test {
+class BackupFile : public ::testing::Test {
  protected:
   static const crypto::PublicKey& Key() {
     static const crypto::PublicKey key = crypto::PrivateKey::Generate(crypto::KeySpec::kP256)->public_key();

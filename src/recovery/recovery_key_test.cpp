@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 SecretBuffer Secret(std::string_view text) { return std::move(*SecretBuffer::CopyOf(AsBytes(text))); }
 Result<SecretBuffer> NoPassphrase() { return Error(Errc::kCancelled, "not to be asked"); }
 
-class RecoveryKey : public testing::Test {
+class RecoveryKey : public ::testing::Test {
  protected:
   fs::path Share(int number) const { return root_ / ("recovery-share-" + std::to_string(number) + ".txt"); }
   TemporaryDirectory temporary_;

@@ -63,21 +63,21 @@ struct Count {
   unsigned needed, of;
   bool fine;
 };
-class ShareCount : public testing::TestWithParam<Count> {};
+class ShareCount : public ::testing::TestWithParam<Count> {};
 TEST_P(ShareCount, IsHeldToItsBounds) {
   EXPECT_EQ(ShareCodec::Split(Secret("x"), kKey, GetParam().needed, GetParam().of).ok(), GetParam().fine);
 }
 INSTANTIATE_TEST_SUITE_P(Counts, ShareCount,
-                         testing::Values(Count{"OneOfTwo", 1, 2, false}, Count{"TwoOfTwo", 2, 2, true},
-                                         Count{"ThreeOfTwo", 3, 2, false}, Count{"All64", 64, 64, true},
-                                         Count{"TooMany", 2, 65, false}, Count{"None", 0, 0, false}),
+                         ::testing::Values(Count{"OneOfTwo", 1, 2, false}, Count{"TwoOfTwo", 2, 2, true},
+                                           Count{"ThreeOfTwo", 3, 2, false}, Count{"All64", 64, 64, true},
+                                           Count{"TooMany", 2, 65, false}, Count{"None", 0, 0, false}),
                          [](const auto& row) { return row.param.name; });
 
 struct Damage {
   std::string name, from, to;
   Errc want;
 };
-class DamagedShare : public testing::TestWithParam<Damage> {};
+class DamagedShare : public ::testing::TestWithParam<Damage> {};
 TEST_P(DamagedShare, IsRefused) {
   const auto texts = ShareCodec::Split(Secret("the secret"), kKey, 2, 3);
   ASSERT_TRUE(texts.ok());
@@ -91,13 +91,13 @@ TEST_P(DamagedShare, IsRefused) {
   EXPECT_EQ(parsed.error().ForLog().find("the secret"), std::string::npos);
 }
 INSTANTIATE_TEST_SUITE_P(Damages, DamagedShare,
-                         testing::Values(Damage{"OtherNumber", "Share: 1", "Share: 2", Errc::kCorrupted},
-                                         Damage{"OtherThreshold", "Needed: 2", "Needed: 3", Errc::kCorrupted},
-                                         Damage{"LaterVersion", "Version: 1", "Version: 2", Errc::kUnsupported},
-                                         Damage{"NoBeginning", "-----BEGIN", "-----", Errc::kInvalidArgument},
-                                         Damage{"NoChecksum", "Checksum: ", "Sum: ", Errc::kInvalidArgument},
-                                         Damage{"NoEnd", "-----END STRONGROOM", "", Errc::kCorrupted},
-                                         Damage{"MissingLine", "Of: 3\n", "", Errc::kCorrupted}),
+                         ::testing::Values(Damage{"OtherNumber", "Share: 1", "Share: 2", Errc::kCorrupted},
+                                           Damage{"OtherThreshold", "Needed: 2", "Needed: 3", Errc::kCorrupted},
+                                           Damage{"LaterVersion", "Version: 1", "Version: 2", Errc::kUnsupported},
+                                           Damage{"NoBeginning", "-----BEGIN", "-----", Errc::kInvalidArgument},
+                                           Damage{"NoChecksum", "Checksum: ", "Sum: ", Errc::kInvalidArgument},
+                                           Damage{"NoEnd", "-----END STRONGROOM", "", Errc::kCorrupted},
+                                           Damage{"MissingLine", "Of: 3\n", "", Errc::kCorrupted}),
                          [](const auto& row) { return row.param.name; });
 
 TEST(Share, WhatIsNoShareIsRefused) {

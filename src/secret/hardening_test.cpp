@@ -29,7 +29,7 @@ int InChild(Body body) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
-class Sandbox : public testing::Test {
+class Sandbox : public ::testing::Test {
  protected:
   /// Runs `body` in a sandboxed child.
   template <typename Body>
@@ -87,9 +87,9 @@ const Row kRefusals[] = {
        return memory == MAP_FAILED ? 2 : Refused(::mprotect(memory, 4096, PROT_READ | PROT_EXEC));
      }},
 };
-class SandboxRefusal : public Sandbox, public testing::WithParamInterface<Row> {};
+class SandboxRefusal : public Sandbox, public ::testing::WithParamInterface<Row> {};
 TEST_P(SandboxRefusal, AttemptFails) { EXPECT_EQ(Inside(GetParam().body), 0); }
-INSTANTIATE_TEST_SUITE_P(Sandbox, SandboxRefusal, testing::ValuesIn(kRefusals),
+INSTANTIATE_TEST_SUITE_P(Sandbox, SandboxRefusal, ::testing::ValuesIn(kRefusals),
                          [](const auto& info) { return info.param.name; });
 
 TEST_F(Sandbox, PtraceEndsTheProcess) {

@@ -28,7 +28,7 @@ struct SizeRow {
   std::string name;
   std::size_t size;
 };
-class SizeTable : public testing::TestWithParam<SizeRow> {};
+class SizeTable : public ::testing::TestWithParam<SizeRow> {};
 TEST_P(SizeTable, KeepsWhatItWasGiven) {
   const Bytes in = Pattern(GetParam().size);
   const auto buffer = SecretBuffer::CopyOf(in);
@@ -40,9 +40,9 @@ TEST_P(SizeTable, KeepsWhatItWasGiven) {
   EXPECT_TRUE(clone->EqualsInConstantTime(*buffer));
 }
 INSTANTIATE_TEST_SUITE_P(SecretBuffer, SizeTable,
-                         testing::Values(SizeRow{"Empty", 0}, SizeRow{"One", 1}, SizeRow{"ClassEdge", 32},
-                                         SizeRow{"OverClassEdge", 33}, SizeRow{"Page", 4096},
-                                         SizeRow{"PageAndOne", 4097}, SizeRow{"Largest", kLargestSecretBytes}),
+                         ::testing::Values(SizeRow{"Empty", 0}, SizeRow{"One", 1}, SizeRow{"ClassEdge", 32},
+                                           SizeRow{"OverClassEdge", 33}, SizeRow{"Page", 4096},
+                                           SizeRow{"PageAndOne", 4097}, SizeRow{"Largest", kLargestSecretBytes}),
                          [](const auto& info) { return info.param.name; });
 
 TEST(SecretBuffer, RefusesMoreThanTheLargest) {

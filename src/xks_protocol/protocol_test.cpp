@@ -85,7 +85,7 @@ void Apply(json::object& body, const Change& change) {
 
 json::value B64(std::size_t bytes) { return json::string(Base64(Bytes(bytes, 3))); }
 
-class XksEncryptRequest : public testing::TestWithParam<Change> {};
+class XksEncryptRequest : public ::testing::TestWithParam<Change> {};
 TEST_P(XksEncryptRequest, IsRefusedNamingTheMember) {
   json::object body = Object(WriteEncryptRequest(Metadata(), kPlain, kAad));
   Apply(body, GetParam());
@@ -96,7 +96,7 @@ TEST_P(XksEncryptRequest, IsRefusedNamingTheMember) {
 }
 INSTANTIATE_TEST_SUITE_P(
     Members, XksEncryptRequest,
-    testing::Values(
+    ::testing::Values(
         Change{"NoMetadata", "requestMetadata", nullptr, "requestMetadata is missing"},
         Change{"MetadataText", "requestMetadata", "x", "requestMetadata must be an object"},
         Change{"NoPrincipal", "requestMetadata.awsPrincipalArn", nullptr, "requestMetadata.awsPrincipalArn is missing"},
@@ -115,7 +115,7 @@ INSTANTIATE_TEST_SUITE_P(
         Change{"OtherIntegrity", "ciphertextDataIntegrityValueAlgorithm", "MD5", "must be SHA_256"}),
     Name);
 
-class XksDecryptRequest : public testing::TestWithParam<Change> {};
+class XksDecryptRequest : public ::testing::TestWithParam<Change> {};
 TEST_P(XksDecryptRequest, IsRefusedNamingTheMember) {
   json::object body = Object(WriteDecryptRequest(Metadata(), Sealed().parts(), kAad));
   Apply(body, GetParam());
@@ -126,12 +126,12 @@ TEST_P(XksDecryptRequest, IsRefusedNamingTheMember) {
 }
 INSTANTIATE_TEST_SUITE_P(
     Members, XksDecryptRequest,
-    testing::Values(Change{"NoCiphertext", "ciphertext", nullptr, "ciphertext is missing"},
-                    Change{"EmptyCiphertext", "ciphertext", "", "ciphertext must have a length"},
-                    Change{"NoIv", "initializationVector", nullptr, "initializationVector is missing"},
-                    Change{"IvOf13", "initializationVector", B64(13), "12 or 16"},
-                    Change{"ShortTag", "authenticationTag", B64(15), "must have a length of 16"},
-                    Change{"LongMetadata", "ciphertextMetadata", B64(21), "ciphertextMetadata must have"}),
+    ::testing::Values(Change{"NoCiphertext", "ciphertext", nullptr, "ciphertext is missing"},
+                      Change{"EmptyCiphertext", "ciphertext", "", "ciphertext must have a length"},
+                      Change{"NoIv", "initializationVector", nullptr, "initializationVector is missing"},
+                      Change{"IvOf13", "initializationVector", B64(13), "12 or 16"},
+                      Change{"ShortTag", "authenticationTag", B64(15), "must have a length of 16"},
+                      Change{"LongMetadata", "ciphertextMetadata", B64(21), "ciphertextMetadata must have"}),
     Name);
 
 TEST(XksAnswers, EncryptIsReadAsItWasWritten) {
@@ -143,7 +143,7 @@ TEST(XksAnswers, EncryptIsReadAsItWasWritten) {
   EXPECT_FALSE(ParseEncryptAnswer(WriteEncryptAnswer(Sealed(), false, kAad), kPlain.size(), kAad).ok());
 }
 
-class XksEncryptAnswer : public testing::TestWithParam<Change> {};
+class XksEncryptAnswer : public ::testing::TestWithParam<Change> {};
 TEST_P(XksEncryptAnswer, IsRefused) {
   json::object body = Object(WriteEncryptAnswer(Sealed(), true, kAad));
   Apply(body, GetParam());
@@ -154,26 +154,26 @@ TEST_P(XksEncryptAnswer, IsRefused) {
 }
 INSTANTIATE_TEST_SUITE_P(
     Members, XksEncryptAnswer,
-    testing::Values(Change{"NoCiphertext", "ciphertext", nullptr, "ciphertext is missing"},
-                    Change{"LongerCiphertext", "ciphertext", B64(41), "ciphertext must have"},
-                    Change{"ShorterCiphertext", "ciphertext", B64(39), "ciphertext must have"},
-                    Change{"OtherCiphertext", "ciphertext", B64(40), "does not fit"},
-                    Change{"OtherIv", "initializationVector", B64(12), "does not fit"},
-                    Change{"OddIv", "initializationVector", B64(14), "12 or 16"},
-                    Change{"OtherTag", "authenticationTag", B64(16), "does not fit"},
-                    Change{"OtherMetadata", "ciphertextMetadata", B64(2), "does not fit"},
-                    Change{"NoMetadata", "ciphertextMetadata", nullptr, "does not fit"},
-                    Change{"LongMetadata", "ciphertextMetadata", B64(21), "ciphertextMetadata must have"},
-                    Change{"NoIntegrity", "ciphertextDataIntegrityValue", nullptr, "Value is missing"},
-                    Change{"WrongIntegrity", "ciphertextDataIntegrityValue", B64(32), "does not fit"},
-                    Change{"ShortIntegrity", "ciphertextDataIntegrityValue", B64(31), "must have a length of 32"}),
+    ::testing::Values(Change{"NoCiphertext", "ciphertext", nullptr, "ciphertext is missing"},
+                      Change{"LongerCiphertext", "ciphertext", B64(41), "ciphertext must have"},
+                      Change{"ShorterCiphertext", "ciphertext", B64(39), "ciphertext must have"},
+                      Change{"OtherCiphertext", "ciphertext", B64(40), "does not fit"},
+                      Change{"OtherIv", "initializationVector", B64(12), "does not fit"},
+                      Change{"OddIv", "initializationVector", B64(14), "12 or 16"},
+                      Change{"OtherTag", "authenticationTag", B64(16), "does not fit"},
+                      Change{"OtherMetadata", "ciphertextMetadata", B64(2), "does not fit"},
+                      Change{"NoMetadata", "ciphertextMetadata", nullptr, "does not fit"},
+                      Change{"LongMetadata", "ciphertextMetadata", B64(21), "ciphertextMetadata must have"},
+                      Change{"NoIntegrity", "ciphertextDataIntegrityValue", nullptr, "Value is missing"},
+                      Change{"WrongIntegrity", "ciphertextDataIntegrityValue", B64(32), "does not fit"},
+                      Change{"ShortIntegrity", "ciphertextDataIntegrityValue", B64(31), "must have a length of 32"}),
     Name);
 
 struct Body {
   std::string name, text;
 };
 void PrintTo(const Body& body, std::ostream* out) { *out << body.name; }
-class XksGarbage : public testing::TestWithParam<Body> {};
+class XksGarbage : public ::testing::TestWithParam<Body> {};
 TEST_P(XksGarbage, IsRefusedByEveryReader) {
   const std::string& text = GetParam().text;
   EXPECT_FALSE(ParseHealthAnswer(text).ok());
@@ -183,12 +183,12 @@ TEST_P(XksGarbage, IsRefusedByEveryReader) {
   for (const unsigned status : {400u, 404u, 500u}) EXPECT_FALSE(ParseError(status, text).has_value());
 }
 INSTANTIATE_TEST_SUITE_P(Bodies, XksGarbage,
-                         testing::Values(Body{"Empty", ""}, Body{"Html", "<html>502 Bad Gateway</html>"},
-                                         Body{"List", "[]"}, Body{"Text", "\"x\""}, Body{"EmptyObject", "{}"},
-                                         Body{"Cut", "{\"plaintext\":\"AA"},
-                                         Body{"Deep", std::string(100, '[') + std::string(100, ']')},
-                                         Body{"Null", "{\"plaintext\":null,\"keySpec\":null,\"errorName\":null}"},
-                                         Body{"Huge", "{\"x\":\"" + std::string(kMostBodyBytes, 'x') + "\"}"}),
+                         ::testing::Values(Body{"Empty", ""}, Body{"Html", "<html>502 Bad Gateway</html>"},
+                                           Body{"List", "[]"}, Body{"Text", "\"x\""}, Body{"EmptyObject", "{}"},
+                                           Body{"Cut", "{\"plaintext\":\"AA"},
+                                           Body{"Deep", std::string(100, '[') + std::string(100, ']')},
+                                           Body{"Null", "{\"plaintext\":null,\"keySpec\":null,\"errorName\":null}"},
+                                           Body{"Huge", "{\"x\":\"" + std::string(kMostBodyBytes, 'x') + "\"}"}),
                          [](const auto& info) { return info.param.name; });
 
 TEST(XksAnswers, HealthIsReadAsItWasWritten) {

@@ -34,6 +34,11 @@ class PostgreSql:
     def stop(self, mode="fast"):
         self._run("pg_ctl", "-D", f"{self.root}/data", "-w", "-m", mode, "stop")
 
+    def sql(self, statement):
+        """On the store, behind the service's back."""
+        subprocess.run(["psql", "-qAt", self.conninfo, "-v", "ON_ERROR_STOP=1", "-c", statement], check=True,
+                       capture_output=True)
+
     @property
     def conninfo(self):
         return f"host={self.root} user=strongroom dbname=postgres"

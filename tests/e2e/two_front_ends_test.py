@@ -2,8 +2,12 @@
 either, and one of them is enough."""
 
 import base64
+import concurrent.futures
+import json
 import os
+import shutil
 import signal
+import threading
 import time
 import unittest
 
@@ -13,6 +17,7 @@ from manual import Manual
 from postgres_test import PostgreSql
 
 MANUAL = Manual("A second machine", "A network for each machine", "A machine is gone for good")
+LOOKS_EVERY = 30  # seconds between two looks of a front end for what is due
 HEARD_OF = 5  # seconds: a change is in force on every front end after one, on a machine that is not busy
 
 
@@ -168,6 +173,58 @@ class Sharing(Pair):
             used.close()
         print(f"a disabled key was refused by the other front end after at most {longest * 1000:.0f} ms")
 
+    def test_2_rotations_at_once(self):
+        """Both front ends are asked at the same moment, again and again: each that is told yes has rotated once, and what
+        one has just encrypted the other decrypts."""
+        ends = [Connection(d.environment, "kms") for d in (self.a, self.b)]
+        key = ends[0].call("CreateKey")["KeyMetadata"]["KeyId"]
+        together, texts, answers = threading.Barrier(2), [], []
+
+        def rotate(end, number):
+            together.wait()
+            try:
+                end.call("RotateKeyOnDemand", KeyId=key)
+                answers.append("rotated")
+            except Refused as refused:
+                answers.append(refused.code)
+            text = base64.b64encode(b"round %d" % number).decode()
+            texts.append((text, end.call("Encrypt", KeyId=key, Plaintext=text)["CiphertextBlob"]))
+            together.wait()
+
+        for number in range(8):
+            both = [threading.Thread(target=rotate, args=(end, number)) for end in ends]
+            for one in both:
+                one.start()
+            for one in both:
+                one.join()
+            for text, blob in texts[-2:]:
+                for end in ends:
+                    self.assertEqual(end.call("Decrypt", CiphertextBlob=blob)["Plaintext"], text)
+        self.assertEqual(len(answers), 16)
+        self.assertLessEqual(set(answers), {"rotated", "ConflictException"})
+        self.assertGreaterEqual(answers.count("rotated"), 8, "one of each two at least")
+
+        def rotations(end, kind):
+            listed = end.call("ListKeyRotations", KeyId=key)["Rotations"]
+            return [entry["KeyMaterialId"] for entry in listed if entry["RotationType"] == kind]
+
+        for end in ends:
+            made = rotations(end, "ON_DEMAND")
+            self.assertEqual((len(made), len(set(made))), (answers.count("rotated"),) * 2)
+            for text, blob in texts:
+                self.assertEqual(end.call("Decrypt", CiphertextBlob=blob)["Plaintext"], text)
+
+        # Automatic: due on both at once, by the database; both look every thirty seconds.
+        ends[0].call("EnableKeyRotation", KeyId=key, RotationPeriodInDays=90)
+        self.pg.sql(f"UPDATE kms_keys SET rotation_next = 1000 WHERE key_id = '{key}'")
+        wait_for("a rotation", lambda: rotations(ends[0], "AUTOMATIC"))
+        time.sleep(LOOKS_EVERY + 5)  # so that both have looked, and a second rotation would be there
+        for end in ends:
+            self.assertEqual(len(rotations(end, "AUTOMATIC")), 1)
+            for text, blob in texts:
+                self.assertEqual(end.call("Decrypt", CiphertextBlob=blob)["Plaintext"], text)
+            end.close()
+
     def test_3_one_machine_is_enough(self):
         a, b = self.a, self.b
         cluster, store = a.connected_store()
@@ -195,6 +252,73 @@ class Sharing(Pair):
                 wait_for("decryption by the one that is back", lambda: decrypt(dead, blob) == b"on two machines")
         self.assertEqual(a.cluster(cluster["ClusterId"])["State"], "ACTIVE")
         Sharing.cluster, Sharing.blobs = cluster, blobs
+
+    def test_3b_an_external_key_store_proxy_is_one_on_both(self):
+        """Strongroom as proxy: made, asked, given a new credential, switched off and on through either front end."""
+        a, b, cluster = self.a, self.b, self.cluster["ClusterId"]
+        a.cmu("loginHSM CO admin Officer-pass-1", "createUser CU xks Xkspassword-1", "y", "quit")
+        credentials = {}
+        # The operator brings the account's key to the other machine, which does not get it by joining.
+        shutil.copy(a.data / "root-access-key.json", b.data / "root-access-key.json")
+        self.addCleanup((b.data / "root-access-key.json").unlink)
+
+        def xks(d, *arguments, good=True):
+            answer = d.run(BIN / "strongroom", "xks", *arguments, stdin=b"Xkspassword-1\n")
+            if good:
+                self.assertEqual(answer.status, 0, answer.err)
+            return answer
+
+        def both(*arguments):
+            """Through both front ends at once."""
+            with concurrent.futures.ThreadPoolExecutor(2) as pool:
+                return list(pool.map(lambda d: xks(d, arguments[0], "--data", d.data, *arguments[1:], good=False), (a, b)))
+
+        def ask(d, api, body=None, credential="new"):
+            text = json.dumps({"requestMetadata": {"awsPrincipalArn": "x", "kmsOperation": "Encrypt", "kmsRequestId": "1"},
+                               **(body or {})})
+            (a.root / "curl").write_text(f'user = "{credentials[credential]}"\ncacert = "{a.environment["AWS_CA_BUNDLE"]}"\n')
+            answer = a.run("curl", "-sS", "--config", a.root / "curl", "--aws-sigv4", "aws:amz:us-east-1:kms-xks-proxy",
+                           "-H", "Content-Type: application/json", "--data", text, "--url",
+                           f"{d.endpoint}/pair/kms/xks/v1/keys/the-key/{api}")
+            self.assertEqual(answer.status, 0, answer.err)
+            return json.loads(answer.out)
+
+        def said(d, api="metadata", **how):
+            return ask(d, api, **how).get("errorName", "ok")
+
+        def soon(d, want, **how):
+            since = time.monotonic()
+            wait_for(f"{want} at the other front end", lambda: said(d, **how) == want)
+            return time.monotonic() - since
+
+        made = both("create", "--cluster", cluster, "--user", "xks", "--path-prefix", "/pair", "--region", "us-east-1")
+        self.assertEqual([answer.status == 0 for answer in made].count(True), 1, [answer.err for answer in made])
+        [loser] = [answer for answer in made if answer.status != 0]
+        self.assertIn("belongs to another proxy", loser.err)
+        [proxy] = [answer.json for answer in made if answer.status == 0]
+        credentials["new"] = f"{proxy['AccessKeyId']}:{proxy['RawSecretAccessKey']}"
+        keys = both("create-key", "--proxy", proxy["ProxyId"], "--key", "the-key")
+        self.assertEqual([answer.status == 0 for answer in keys].count(True), 1, [answer.err for answer in keys])
+        sealed = {}
+        for here, there in ((a, b), (b, a)):
+            soon(here, "ok")
+            body = {"plaintext": base64.b64encode(b"on two machines").decode(), "encryptionAlgorithm": "AES_GCM"}
+            sealed = wait_for("an HSM in time", lambda: (s := ask(here, "encrypt", body)) and "ciphertext" in s and s)
+            part = {"encryptionAlgorithm": "AES_GCM", **sealed}
+            opened = wait_for("an HSM in time", lambda: (s := ask(there, "decrypt", part)) and "plaintext" in s and s)
+            self.assertEqual(opened["plaintext"], body["plaintext"])
+        credentials["old"] = credentials["new"]
+        fresh = xks(b, "rotate-credential", "--data", b.data, "--proxy", proxy["ProxyId"], "--keep-previous", "0").json
+        credentials["new"] = f"{fresh['AccessKeyId']}:{fresh['RawSecretAccessKey']}"
+        slowest = max(soon(a, "ok"), soon(a, "AuthenticationFailedException", credential="old"))
+        self.assertEqual(said(b, credential="old"), "AuthenticationFailedException")
+        xks(a, "disable", "--data", a.data, "--proxy", proxy["ProxyId"])
+        slowest = max(slowest, soon(b, "InvalidStateException"))
+        wait_for("logged out", lambda: xks(b, "set-password", "--data", b.data, "--proxy", proxy["ProxyId"], good=False).status == 0)
+        slowest = max(slowest, soon(a, "ok"), soon(b, "ok"))
+        xks(b, "delete", "--data", b.data, "--proxy", proxy["ProxyId"])
+        slowest = max(slowest, soon(a, "AuthenticationFailedException"))
+        print(f"what changed about a proxy was in force at the other front end after at most {slowest:.1f} s")
 
     def test_4_a_machine_that_is_gone_for_good_is_replaced_by_the_others(self):
         a, cluster = self.a, self.cluster["ClusterId"]

@@ -166,6 +166,25 @@ Status ReadXks(Reader& in, Config& c) {
   SR_CHECK(take("hosts", xks::ParseHostTable(hosts), c.xks.hosts));
   return take("vpc_endpoint_services", xks::ParseHostTable(services), c.xks.vpc_endpoint_services);
 }
+Status ReadOidc(Reader& in, Config& c) {
+  std::string networks, hosts;
+  SR_CHECK(in.Text("networks", networks));
+  SR_CHECK(in.Text("hosts", hosts));
+  SR_CHECK(in.Path("ca_file", c.oidc.ca_file));
+  auto allowed = xks::ParseNetworks(networks);
+  if (!allowed.ok()) return in.Wrong("networks", allowed.error().public_message());
+  c.oidc.networks = *std::move(allowed);
+  auto places = xks::ParseHostTable(hosts);
+  if (!places.ok()) return in.Wrong("hosts", places.error().public_message());
+  c.oidc.hosts = *std::move(places);
+  return {};
+}
+Status ReadAudit(Reader& in, Config& c) {
+  SR_CHECK(in.Text("mode", c.audit.mode));
+  SR_CHECK(in.Path("directory", c.audit.directory));
+  SR_CHECK(in.Number("digest_minutes", c.audit.digest_minutes, 1, 1440));
+  return in.Number("retention_days", c.audit.retention_days, 1, 36'500);
+}
 Status ReadLog(Reader& in, Config& c) { return in.Text("level", c.log_level); }
 
 struct Section {
@@ -182,6 +201,8 @@ constexpr auto kSections = std::to_array<Section>({{"https", &ReadHttps},
                                                    {"limits", &ReadLimits},
                                                    {"kms", &ReadKms},
                                                    {"xks", &ReadXks},
+                                                   {"oidc", &ReadOidc},
+                                                   {"audit", &ReadAudit},
                                                    {"log", &ReadLog}});
 
 Status ReadHosts(const fs::path& file, const toml::node& node, Reader& root, Config& c) {
@@ -225,17 +246,20 @@ Status Check(const fs::path& file, const Config& c) {
   }
   if (c.kms.throttling != "off" && c.kms.throttling != "aws") return bad("'kms.throttling' must be \"off\" or \"aws\"");
   if (c.kms.sm2 != "off" && c.kms.sm2 != "on") return bad("'kms.sm2' must be \"off\" or \"on\"");
+  if (c.audit.mode != "grouped" && c.audit.mode != "strict") {
+    return bad("'audit.mode' must be \"grouped\" or \"strict\"");
+  }
   return {};
 }
 
 void MakeAbsolute(Config& c, const fs::path& data) {
   for (fs::path* path : {&c.https.certificate, &c.https.key, &c.store.sqlite, &c.front_end.certificate,
                          &c.front_end.key, &c.front_end.invitations, &c.client.certificate, &c.client.key,
-                         &c.recovery_public_key, &c.account.root_access_key}) {
+                         &c.recovery_public_key, &c.account.root_access_key, &c.audit.directory}) {
     *path = data / *path;
   }
-  for (fs::path* path :
-       {&c.client.hosts, &c.kms.attestation_roots, &c.xks.ca_file, &c.xks.client_certificate, &c.xks.client_key})
+  for (fs::path* path : {&c.client.hosts, &c.kms.attestation_roots, &c.xks.ca_file, &c.oidc.ca_file,
+                         &c.xks.client_certificate, &c.xks.client_key})
     if (!path->empty()) *path = data / *path;
   for (HostEntry& host : c.hosts) host.certificate = data / host.certificate;
 }

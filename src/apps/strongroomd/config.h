@@ -40,6 +40,10 @@ struct HostEntry {
 ///   [xks]        how proxies of external key stores are reached (xks_client/options.h):
 ///                networks = "10.20.0.0/16 …", hosts = "name=address:port …", vpc_endpoint_services = the same,
 ///                ca_file, client_certificate, client_key (PEM), timeout_ms
+///   [oidc]       how OpenID Connect providers are reached (AssumeRoleWithWebIdentity):
+///                networks, hosts, ca_file as in [xks]
+///   [audit]      mode = "grouped" (default) or "strict" (trail/trail.h), directory,
+///                digest_minutes = 60, retention_days = 90
 ///   [log]        level
 struct Config {
   struct {
@@ -79,6 +83,13 @@ struct Config {
     std::int64_t domain_key_days = 30, backup_retention_days = 35;
   } kms;
   xks::Options xks;
+  xks::Options oidc{.answer_timeout = std::chrono::milliseconds(5000),
+                    .connect_timeout = std::chrono::milliseconds(5000)};
+  struct {
+    std::string mode = "grouped";
+    std::filesystem::path directory = "service/audit";
+    std::int64_t digest_minutes = 60, retention_days = 90;
+  } audit;
   std::string log_level = "info";
 };
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/use_future.hpp>
 #include <future>
@@ -11,7 +12,7 @@
 #include "apps/strongroomd/root_key.h"
 #include "aws/dispatch/dispatcher.h"
 #include "aws/http/server.h"
-#include "aws/policy/basic_authorizer.h"
+#include "aws/policy/engine.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "channel/tls_context.h"
@@ -20,9 +21,16 @@
 #include "cloudhsm/machines/watch.h"
 #include "cloudhsm/service.h"
 #include "crypto/hash.h"
+#include "iam/accounts.h"
 #include "iam/credential_cache.h"
+#include "iam/key_uses.h"
+#include "iam/service.h"
 #include "iam/sts_service.h"
 #include "store/change_feed.h"
+#include "trail/keeping/digest_key.h"
+#include "trail/keeping/keeper.h"
+#include "trail/service.h"
+#include "trail/trail.h"
 #include "xks_proxy/admin.h"
 #include "xks_proxy/handler.h"
 #include "xks_proxy/proxies.h"
@@ -80,6 +88,18 @@ std::vector<cloudhsm::HostSite> SitesOf(const Config& config) {
   return sites;
 }
 
+template <typename T>
+Task<void> Fulfil(Task<T> task, std::promise<T>* promise) {
+  promise->set_value(co_await std::move(task));
+}
+/// Runs a task on a loop and waits for it; not on that loop's thread. (Asio would want a T that can be made empty.)
+template <typename T>
+T RunOn(Loop& loop, Task<T> task) {
+  std::promise<T> promise;
+  boost::asio::co_spawn(loop, Fulfil(std::move(task), &promise), boost::asio::detached);
+  return promise.get_future().get();
+}
+
 /// This machine, as the others shall know it.
 Result<cloudhsm::MachineRow> SelfOf(const Config& config, const crypto::Certificate& front_end) {
   const HostEntry& own = config.hosts.front();
@@ -117,13 +137,17 @@ struct Daemon::Parts {
   Loop control{1};       // links, jobs and caches: never in the way of a request
   boost::asio::executor_work_guard<LoopExecutor> control_work{control.get_executor()};
   std::thread control_thread;
+  // Before the store, too: jobs there ask it.
+  aws::PolicyEngine authorizer;
   std::unique_ptr<store::Database> database;
   channel::Identity identity;
   channel::OuterClientOptions outer;  // towards every HSM's host
   cloudhsm::Placement placement;
   store::ChangeFeed feed;
-  aws::BasicAuthorizer authorizer;
-  ports::LogAuditSink audit;
+  std::unique_ptr<trail::Trail> trail;
+  std::unique_ptr<trail::DigestKey> digest_key;
+  std::unique_ptr<trail::Keeper> trail_keeper;
+  std::unique_ptr<trail::CloudTrail> cloudtrail;
 
   cloudhsm::Hosts hosts;
   std::vector<std::shared_ptr<cloudhsm::ControlHost>> links;
@@ -133,8 +157,13 @@ struct Daemon::Parts {
   std::unique_ptr<cloudhsm::LogServer> log;
   std::unique_ptr<cloudhsm::MachineWatch> machines;  // on PostgreSQL
   std::unique_ptr<iam::AccessKeys> access_keys;
+  std::unique_ptr<iam::Accounts> accounts;
+  std::unique_ptr<iam::SessionTokens> session_tokens;
   std::unique_ptr<iam::CredentialCache> credentials;
-  iam::Sts sts;
+  std::unique_ptr<iam::WebIdentityVerifier> web_identity;
+  std::unique_ptr<iam::Sts> sts;
+  std::unique_ptr<iam::Iam> iam;
+  std::unique_ptr<iam::KeyUses> key_uses;
   std::unique_ptr<cloudhsm::CloudHsm> cloudhsm;
 #if defined(STRONGROOM_HAS_KMS)
   std::unique_ptr<kms::Kms> kms;
@@ -151,9 +180,11 @@ struct Daemon::Parts {
   Status MakeControlPlane();
   Status MakeServices();
   aws::Service MakeProxies();
+  Status OpenTrail();
   Task<Status> EnsureDomainHsm();
   Task<Status> BecomeReady();
   Status Health() const;
+  std::string Alarms() const;
 };
 
 std::vector<Loop*> Daemon::Parts::AllLoops() {
@@ -229,6 +260,39 @@ Status Daemon::Parts::Health() const {
   return {};
 }
 
+/// Anybody may read it: reasons, which name files, are in the log.
+std::string Daemon::Parts::Alarms() const {
+  std::string lines;
+  const trail::TrailHealth health = trail->health();
+  if (!health.failure.empty())
+    lines += fmt::format("audit: records cannot be written; {} bytes wait. The log says why.\n", health.waiting_bytes);
+  if (health.lost != 0) lines += fmt::format("audit: {} records were lost since the start.\n", health.lost);
+  if (!trail_keeper->failure().empty())
+    lines += "audit: records do not reach the store, or digests are not signed. The log says why.\n";
+  return lines;
+}
+
+/// The chain goes on where it ended, before anything happens that has to be in it.
+Status Daemon::Parts::OpenTrail() {
+  const std::string& name = config.hosts.front().id;
+  SR_TRY(const trail::ChainHead stored, trail::StoredHead(*database, name));
+  SR_TRY(trail,
+         trail::Trail::Open({.directory = config.audit.directory,
+                             .front_end = name,
+                             .mode = config.audit.mode == "strict" ? trail::Mode::kStrict : trail::Mode::kGrouped,
+                             .stored = stored}));
+  digest_key = std::make_unique<trail::DigestKey>(*database, domain->client());
+  trail::KeeperOptions options{.directory = config.audit.directory,
+                               .front_end = name,
+                               .digest_every = std::chrono::minutes(config.audit.digest_minutes),
+                               .keep = std::chrono::hours(24 * config.audit.retention_days)};
+  options.sign = [this](Bytes message) { return RunOn(control, digest_key->Sign(std::move(message))); };
+  options.public_key = [this] { return RunOn(control, digest_key->Ensure()); };
+  trail_keeper = std::make_unique<trail::Keeper>(*database, *trail, std::move(options));
+  cloudtrail = std::make_unique<trail::CloudTrail>(trail::CloudTrail{*database, authorizer});
+  return {};
+}
+
 aws::Service Daemon::Parts::MakeProxies() {
   std::vector<Loop*> request_loops;
   for (std::size_t i = 0; i < loops.size(); ++i) request_loops.push_back(&loops.at(i));
@@ -254,10 +318,23 @@ Status Daemon::Parts::MakeServices() {
                                            .hsms = config.limits.hsms,
                                            .hsms_per_cluster = config.limits.hsms_per_cluster},
                                 .wake = [this] { lifecycle->Wake(); }});
+  accounts = std::make_unique<iam::Accounts>(*access_keys, config.account.id);
+  SR_TRY(auto oidc_network, xks::Network::Make(config.oidc));
+  web_identity = std::make_unique<iam::WebIdentityVerifier>(std::move(oidc_network));
+  sts = std::make_unique<iam::Sts>(iam::Sts::Parts{.database = *database,
+                                                   .authorizer = authorizer,
+                                                   .sealer = *domain,
+                                                   .tokens = *session_tokens,
+                                                   .web_identity = *web_identity});
+  iam = std::make_unique<iam::Iam>(
+      iam::Iam::Parts{.database = *database, .authorizer = authorizer, .sealer = *domain, .access_keys = *access_keys});
+  key_uses = std::make_unique<iam::KeyUses>(control, *database);
   aws::DispatcherConfig options;
+  options.authenticated = [this](const aws::Call& call, std::string_view service) { key_uses->Note(call, service); };
   options.regions = config.account.regions;
   if (options.regions.empty()) options.regions.assign(std::begin(kRegions), std::end(kRegions));
-  options.services = {cloudhsm::Describe(*cloudhsm), sts.Service(), MakeProxies()};
+  options.services = {cloudhsm::Describe(*cloudhsm), sts->Service(), iam::Describe(*iam), MakeProxies(),
+                      iam::Describe(*accounts)};
 #if defined(STRONGROOM_HAS_KMS)
   std::shared_ptr<const kms::AttestationVerifier> attestation;
   if (!config.kms.attestation_roots.empty()) {
@@ -284,16 +361,23 @@ Status Daemon::Parts::MakeServices() {
                          .attestation = std::move(attestation),
                          .xks = std::move(xks_network),
                          .domain_keys = {.period = std::chrono::hours(24 * config.kms.domain_key_days),
-                                         .retention = std::chrono::hours(24 * config.kms.backup_retention_days)}}));
+                                         .retention = std::chrono::hours(24 * config.kms.backup_retention_days)},
+                         .audit = trail.get()}));
   feed.Subscribe([this](std::span<const store::FeedEntry> entries) { kms->OnChanges(entries); });
   options.services.push_back(kms::Describe(*kms));
 #endif
   options.credentials = credentials.get();
-  options.audit = &audit;
+  options.signing_keys = credentials.get();
+  options.services.push_back(trail::Describe(*cloudtrail));
+  trail->Know(options.services);
+  options.trail = trail.get();
+  options.metrics.push_back(trail->metrics());
   options.loops = loops.size();
   options.health = [this] { return Health(); };
+  options.alarms = [this] { return Alarms(); };
   SR_TRY(dispatcher, aws::Dispatcher::Create(std::move(options)));
   SR_TRY(handler, xks_proxy::Handler::Create(*proxies, *dispatcher, loops.size()));
+  handler->RecordTo(*trail, *trail);
   return {};
 }
 
@@ -303,6 +387,7 @@ Task<Status> Daemon::Parts::BecomeReady() {
   for (const auto& link : links) link->Start(*lifecycle);
   SR_CO_CHECK(co_await domain->Connect());
   if (machines) machines->Start();
+  SR_CO_CHECK(co_await session_tokens->Start());
   co_return co_await EnsureAccount(*database, *access_keys, config.account.id, config.account.name,
                                    config.account.root_access_key);
 }
@@ -316,7 +401,13 @@ Result<std::unique_ptr<Daemon>> Daemon::Make(Config config) {
   auto parts = std::make_unique<Parts>(std::move(config), std::move(database), std::move(identity));
   SR_CHECK(parts->MakeControlPlane());
   parts->access_keys = std::make_unique<iam::AccessKeys>(*parts->database, *parts->domain);
-  parts->credentials = std::make_unique<iam::CredentialCache>(parts->control, *parts->database, *parts->domain);
+  parts->session_tokens = std::make_unique<iam::SessionTokens>(*parts->database, *parts->domain, *parts->domain);
+  parts->credentials =
+      std::make_unique<iam::CredentialCache>(iam::CredentialCache::Parts{.loop = parts->control,
+                                                                         .database = *parts->database,
+                                                                         .authorizer = parts->authorizer,
+                                                                         .secrets = *parts->domain,
+                                                                         .tokens = *parts->session_tokens});
   return std::unique_ptr<Daemon>(new Daemon(std::move(parts)));
 }
 
@@ -328,7 +419,10 @@ Result<std::string> Daemon::Start() {
   parts.loops.Start();
   auto ready = boost::asio::co_spawn(parts.control, parts.BecomeReady(), boost::asio::use_future);
   SR_CHECK(ready.get());
+  SR_CHECK(parts.OpenTrail());
   SR_CHECK(parts.MakeServices());
+  parts.trail_keeper->Start();
+  parts.key_uses->Start();
   SR_CHECK(parts.feed.Start());
   // After the feed has begun, so that no key made meanwhile is missed.
   SR_CHECK(boost::asio::co_spawn(parts.control, parts.credentials->Reload(), boost::asio::use_future).get());
@@ -360,8 +454,11 @@ void Daemon::Stop() {
   if (parts.kms) parts.kms->Stop();
 #endif
   parts.domain->Stop();
+  if (parts.trail) parts.trail->Stop();
+  if (parts.trail_keeper) parts.trail_keeper->Stop();
   if (!parts.started) return;
   parts.credentials->Stop();
+  if (parts.key_uses) parts.key_uses->Stop();
   if (parts.proxies) parts.proxies->Stop();
   parts.lifecycle->Stop();
   if (parts.machines) parts.machines->Stop();

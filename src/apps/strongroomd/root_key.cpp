@@ -46,7 +46,10 @@ Task<Status> EnsureAccount(store::Database& database, iam::AccessKeys& keys, std
     key = *std::move(made);
   } else if (made.error().code() == Errc::kAlreadyExists) {
     SR_CO_TRY(const auto unseen, co_await keys.List(account_id));
-    for (const iam::AccessKeyInfo& old : unseen) SR_CO_CHECK(co_await keys.Delete(account_id, old.access_key_id));
+    for (const iam::AccessKeyInfo& old : unseen) {
+      if (old.principal_arn == iam::RootArn(account_id))
+        SR_CO_CHECK(co_await keys.Delete(account_id, old.access_key_id));
+    }
     SR_CO_TRY(key, co_await keys.CreateRootKey(account_id));
   } else {
     co_return made.error();

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "cli/api_client.h"
 #include "cli/commands/all.h"
 #include "cli/data/data_directory.h"
 #include "cli/process/process_table.h"
@@ -74,6 +75,7 @@ void Print(const json::object& status) {
   const auto text = [](const json::value& value) { return std::string(value.as_string()); };
   std::printf("Strongroom in %s: %s\n\n", text(status.at("data")).c_str(),
               status.at("running").as_bool() ? "running" : "not running");
+  if (const std::string health = text(status.at("health")); !health.empty()) std::printf("%s\n\n", health.c_str());
   for (const auto& process : status.at("processes").as_array()) {
     const auto& p = process.as_object();
     std::printf("  %-24s pid %-8lld %6.1f MiB  %s\n", text(p.at("name")).c_str(),
@@ -102,6 +104,13 @@ Status Run(const Options& options) {
   json::array processes = Processes(data);
   status["running"] = !processes.empty();
   status["processes"] = std::move(processes);
+  std::string health;
+  if (status["running"].as_bool()) {
+    auto asked = AskHealth(data, settings);
+    health = asked.ok() ? *std::move(asked) : asked.error().public_message();
+    while (health.ends_with('\n')) health.pop_back();
+  }
+  status["health"] = health;
   SR_TRY(auto clusters, Clusters(data, settings));
   status["clusters"] = std::move(clusters);
   if (options.as_json) {

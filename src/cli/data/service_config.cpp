@@ -56,6 +56,18 @@ Result<std::string> XksSection(const DataDirectory& data, const Settings& settin
   return text;
 }
 
+/// Section [oidc], likewise.
+Result<std::string> OidcSection(const DataDirectory& data, const Settings& settings) {
+  const auto& oidc = settings.oidc;
+  std::string text = "[oidc]\n";
+  if (!oidc.networks.empty()) text += fmt::format("networks = {}\n", Quoted(oidc.networks));
+  if (!oidc.hosts.empty()) text += fmt::format("hosts = {}\n", Quoted(oidc.hosts));
+  if (oidc.ca_file.empty()) return text;
+  const fs::path copy = data.service() / "oidc-ca.pem";
+  SR_CHECK(CopyFor(data.root() / oidc.ca_file, copy, 0644));
+  return text + fmt::format("ca_file = {}\n", Quoted(copy.string()));
+}
+
 }  // namespace
 
 Result<fs::path> WriteServiceConfig(const DataDirectory& data, const Settings& settings) {
@@ -70,6 +82,7 @@ Result<fs::path> WriteServiceConfig(const DataDirectory& data, const Settings& s
     attestation_roots = "attestation_roots = " + Quoted(copy.string()) + "\n";
   }
   SR_TRY(const std::string xks, XksSection(data, settings));
+  SR_TRY(const std::string oidc, OidcSection(data, settings));
   SR_TRY(const std::string host_id, data.HostId());
 
   const std::string store = settings.store.empty() ? "sqlite = " + Quoted((service / "strongroom.sqlite").string())
@@ -85,8 +98,8 @@ Result<fs::path> WriteServiceConfig(const DataDirectory& data, const Settings& s
       "[account]\nid = {}\nname = \"default\"\nroot_access_key = {}\n\n"
       "[kms]\nkeys = {}\ncustom_key_stores = {}\naliases_per_key = {}\ngrants_per_key = {}\non_demand_rotations = "
       "{}\nthrottling = "
-      "{}\nsm2 = {}\n{}domain_key_days = {}\nbackup_retention_days = {}\n\n{}\n[log]\nlevel = "
-      "{}\n",
+      "{}\nsm2 = {}\n{}domain_key_days = {}\nbackup_retention_days = {}\n\n{}\n{}\n[audit]\nmode = {}\n"
+      "directory = {}\ndigest_minutes = {}\nretention_days = {}\n\n[log]\nlevel = {}\n",
       Quoted(settings.https_address), settings.https_port, settings.threads,
       Quoted((data.tls() / "server.crt").string()), Quoted((data.tls() / "server.key").string()), store,
       Quoted(settings.network_prefix), Quoted(host_id), Quoted(settings.network_prefix + ".1"),
@@ -98,7 +111,8 @@ Result<fs::path> WriteServiceConfig(const DataDirectory& data, const Settings& s
       Quoted((service / "root-access-key.json").string()), settings.kms.keys, settings.kms.custom_key_stores,
       settings.kms.aliases_per_key, settings.kms.grants_per_key, settings.kms.on_demand_rotations,
       Quoted(settings.kms.throttling), Quoted(settings.kms.sm2), attestation_roots, settings.kms.domain_key_days,
-      settings.kms.backup_retention_days, xks, Quoted(settings.log_level));
+      settings.kms.backup_retention_days, xks, oidc, Quoted(settings.audit.mode), Quoted((service / "audit").string()),
+      settings.audit.digest_minutes, settings.audit.retention_days, Quoted(settings.log_level));
   const fs::path file = data.run() / "strongroomd.toml";
   SR_CHECK(WriteFileAtomically(file, text, 0600));
   SR_CHECK(GiveTo(file, kServiceUser));

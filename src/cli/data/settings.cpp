@@ -60,6 +60,12 @@ Result<Settings> LoadSettings(const std::filesystem::path& file) {
       {"xks", "client_certificate", &settings.xks.client_certificate, nullptr},
       {"xks", "client_key", &settings.xks.client_key, nullptr},
       {"xks", "timeout_ms", nullptr, &settings.xks.timeout_ms},
+      {"oidc", "networks", &settings.oidc.networks, nullptr},
+      {"oidc", "hosts", &settings.oidc.hosts, nullptr},
+      {"oidc", "ca_file", &settings.oidc.ca_file, nullptr},
+      {"audit", "mode", &settings.audit.mode, nullptr},
+      {"audit", "digest_minutes", nullptr, &settings.audit.digest_minutes},
+      {"audit", "retention_days", nullptr, &settings.audit.retention_days},
       {"log", "level", &settings.log_level, nullptr},
   };
   for (const auto& [section, node] : table) {
@@ -99,6 +105,12 @@ Result<Settings> LoadSettings(const std::filesystem::path& file) {
     return Bad(file, table.source(), "kms.sm2 must be \"off\" or \"on\"");
   if (settings.xks.timeout_ms < 1 || settings.xks.timeout_ms > 60'000)
     return Bad(file, table.source(), "xks.timeout_ms must be between 1 and 60000");
+  if (settings.audit.mode != "grouped" && settings.audit.mode != "strict")
+    return Bad(file, table.source(), "audit.mode must be \"grouped\" or \"strict\"");
+  if (settings.audit.digest_minutes < 1 || settings.audit.digest_minutes > 1440 || settings.audit.retention_days < 1 ||
+      settings.audit.retention_days > 36'500)
+    return Bad(file, table.source(),
+               "audit.digest_minutes must be between 1 and 1440, audit.retention_days between 1 and 36500");
   if (!IsTwelveDigits(settings.account_id)) return Bad(file, table.source(), "account.id must be 12 digits");
   boost::system::error_code failed;
   boost::asio::ip::make_address(settings.https_address, failed);
@@ -139,6 +151,12 @@ Status SaveSettings(const std::filesystem::path& file, const Settings& settings)
       "# PEM files: roots trusted beside the system's, and what is shown to proxies that ask for a certificate.\n"
       "ca_file = \"{}\"\nclient_certificate = \"{}\"\nclient_key = \"{}\"\n"
       "# From a request to its whole answer.\ntimeout_ms = {}\n\n"
+      "[oidc]\n# OpenID Connect providers (AssumeRoleWithWebIdentity): where they may be, where a host is, and roots\n"
+      "# trusted beside the system's; all as in [xks].\nnetworks = \"{}\"\nhosts = \"{}\"\nca_file = \"{}\"\n\n"
+      "[audit]\n# \"grouped\": a crash loses at most the last second's records. \"strict\": no answer before its "
+      "record is\n"
+      "# durable, and no service while records cannot be written.\nmode = \"{}\"\n"
+      "# Minutes between signed digests, and days that records are kept.\ndigest_minutes = {}\nretention_days = {}\n\n"
       "[log]\nlevel = \"{}\"\n",
       settings.network_prefix, settings.https_address, settings.https_port, settings.threads, settings.account_id,
       settings.region, settings.store, settings.max_keys, settings.kms.keys, settings.kms.custom_key_stores,
@@ -146,7 +164,8 @@ Status SaveSettings(const std::filesystem::path& file, const Settings& settings)
       settings.kms.throttling, settings.kms.sm2, settings.kms.attestation_roots, settings.kms.domain_key_days,
       settings.kms.backup_retention_days, settings.xks.networks, settings.xks.hosts, settings.xks.vpc_endpoint_services,
       settings.xks.ca_file, settings.xks.client_certificate, settings.xks.client_key, settings.xks.timeout_ms,
-      settings.log_level);
+      settings.oidc.networks, settings.oidc.hosts, settings.oidc.ca_file, settings.audit.mode,
+      settings.audit.digest_minutes, settings.audit.retention_days, settings.log_level);
   return WriteFileAtomically(file, text, 0600);
 }
 

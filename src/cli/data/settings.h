@@ -31,6 +31,15 @@ struct Settings {
     std::string networks, hosts, vpc_endpoint_services, ca_file, client_certificate, client_key;
     std::int64_t timeout_ms = 250;
   } xks;
+  /// How OpenID Connect providers are reached, in the same form.
+  struct {
+    std::string networks, hosts, ca_file;
+  } oidc;
+  /// The audit trail: "grouped" or "strict", how often a digest is signed, how long records are kept.
+  struct {
+    std::string mode = "grouped";
+    std::int64_t digest_minutes = 60, retention_days = 90;
+  } audit;
   std::string log_level = "info";
 };
 

@@ -1,0 +1,165 @@
+"""The audit trail: who did what, found by the stock AWS CLI, and proved to be what was written."""
+
+import base64
+import datetime
+import json
+import signal
+import sqlite3
+import unittest
+
+from client import Connection
+from deployment import BIN, Deployment, wait_for
+
+
+class AuditTest(unittest.TestCase):
+    def setUp(self):
+        self.d = Deployment().start()
+        self.addCleanup(self.d.close)
+
+    def lookup(self, attribute=None, value=None, *more):
+        arguments = ["cloudtrail", "lookup-events", *more]
+        if attribute:
+            arguments += ["--lookup-attributes", f"AttributeKey={attribute},AttributeValue={value}"]
+        return self.d.ok(*arguments)["Events"]
+
+    def found(self, attribute, value, count=1):
+        """The events with this attribute, once there are as many; they come to the store within a second or two."""
+        return wait_for(f"{count} events with {attribute} {value}",
+                        lambda: (e := self.lookup(attribute, value)) and len(e) >= count and e)
+
+    def verify(self):
+        return self.d.run(BIN / "strongroom", "audit", "verify", "--data", self.d.data)
+
+    def store(self):
+        return sqlite3.connect(self.d.data / "service" / "strongroom.sqlite")
+
+    def test_calls_are_found_by_each_attribute(self):
+        key = self.d.ok("kms", "create-key", "--description", "of the audit test")["KeyMetadata"]
+        arn = key["Arn"]
+        blob = self.d.ok("kms", "encrypt", "--key-id", arn, "--plaintext", "c2VjcmV0LXRleHQ=", "--encryption-context",
+                         "Dept=IT")["CiphertextBlob"]
+        (self.d.root / "blob").write_bytes(base64.b64decode(blob))
+        self.d.ok("kms", "decrypt", "--ciphertext-blob", f"fileb://{self.d.root}/blob", "--encryption-context", "Dept=IT")
+        refused = self.d.aws("kms", "encrypt", "--key-id", "no-such-key", "--plaintext", "c2VjcmV0LXRleHQ=")
+        self.assertEqual(refused.error, "NotFoundException")
+        caller = self.d.ok("sts", "get-caller-identity")
+
+        created = self.found("EventName", "CreateKey")[0]
+        record = json.loads(created["CloudTrailEvent"])
+        self.assertEqual(record["userIdentity"]["arn"], caller["Arn"])
+        self.assertEqual(record["recipientAccountId"], caller["Account"])
+        self.assertEqual(record["requestParameters"]["description"], "of the audit test")
+        self.assertEqual(record["responseElements"]["keyMetadata"]["arn"], arn)
+        self.assertEqual(record["tlsDetails"]["tlsVersion"], "TLSv1.3")
+        self.assertEqual(record["eventVersion"], "1.11")
+        self.assertFalse(record["readOnly"])
+        self.assertEqual(created["Username"], "root")
+        self.assertEqual(created["Resources"], [{"ResourceType": "AWS::KMS::Key", "ResourceName": arn}])
+
+        encrypted = self.found("EventName", "Encrypt", 2)
+        good = next(json.loads(e["CloudTrailEvent"]) for e in encrypted if "errorCode" not in e["CloudTrailEvent"])
+        bad = next(json.loads(e["CloudTrailEvent"]) for e in encrypted if "errorCode" in e["CloudTrailEvent"])
+        self.assertEqual(good["requestParameters"]["encryptionContext"], {"Dept": "IT"})
+        self.assertTrue(good["userAgent"].startswith("aws-cli/"))
+        self.assertEqual(bad["errorCode"], "NotFoundException")
+        for event in encrypted:
+            self.assertNotIn("c2VjcmV0LXRleHQ=", event["CloudTrailEvent"])
+            self.assertNotIn(blob, event["CloudTrailEvent"])
+
+        decrypted = json.loads(self.found("EventName", "Decrypt")[0]["CloudTrailEvent"])
+        self.assertEqual(len(decrypted["additionalEventData"]["keyMaterialId"]), 64)
+        self.assertEqual(decrypted["resources"][0]["ARN"], arn)
+
+        for attribute, value in (("EventId", created["EventId"]), ("ResourceName", arn),
+                                 ("ResourceType", "AWS::KMS::Key"), ("EventSource", "kms.amazonaws.com"),
+                                 ("ReadOnly", "false"), ("Username", "root"),
+                                 ("AccessKeyId", record["userIdentity"]["accessKeyId"])):
+            ids = [event["EventId"] for event in self.found(attribute, value)]
+            self.assertIn(created["EventId"], ids, attribute)
+        self.assertEqual(self.found("EventSource", "sts.amazonaws.com")[0]["EventName"], "GetCallerIdentity")
+        self.assertEqual(self.lookup("ResourceName", "nothing"), [])
+
+        # What KMS does by itself is there, too.
+        kms = Connection(self.d.environment, "kms")
+        self.addCleanup(kms.close)
+        kms.call("RotateKeyOnDemand", KeyId=arn)
+        rotated = json.loads(self.found("EventName", "RotateKey")[0]["CloudTrailEvent"])
+        self.assertEqual(rotated["eventType"], "AwsServiceEvent")
+        self.assertEqual(rotated["userIdentity"], {"accountId": caller["Account"], "invokedBy": "AWS Internal"})
+        self.assertEqual(rotated["serviceEventDetails"]["rotationType"], "ON_DEMAND")
+        self.assertEqual(rotated["resources"][0]["ARN"], arn)
+
+        # Time ranges, pages, and what is refused.
+        now = datetime.datetime.now(datetime.timezone.utc)
+        hour = datetime.timedelta(hours=1)
+        self.assertEqual(self.lookup(None, None, "--end-time", (now - hour).isoformat()), [])
+        self.assertTrue(self.lookup(None, None, "--start-time", (now - hour).isoformat()))
+        times = [event["EventTime"] for event in self.lookup(None, None, "--page-size", "2", "--max-items", "7")]
+        self.assertEqual(times, sorted(times, reverse=True))
+        self.assertEqual(len(times), 7)
+        wrong = self.d.aws("cloudtrail", "lookup-events", "--start-time", now.isoformat(), "--end-time",
+                           (now - hour).isoformat())
+        self.assertEqual(wrong.error, "InvalidTimeRangeException")
+        self.assertEqual(self.d.aws("cloudtrail", "lookup-events", "--next-token", "x", "--no-paginate").error,
+                         "InvalidNextTokenException")
+
+    def test_what_was_changed_is_named(self):
+        for number in range(5):
+            self.d.ok("kms", "create-key", "--description", f"number {number}")
+        self.found("EventName", "CreateKey", 5)
+        # A front end that is killed signs what it finds when it comes back.
+        self.d.stop(signal.SIGKILL)
+        self.d.start()
+        self.assertEqual(len(self.found("EventName", "CreateKey", 5)), 5)
+        wait_for("a digest", lambda: self.store().execute("SELECT COUNT(*) FROM audit_digests").fetchone()[0] >= 1)
+        good = self.verify()
+        self.assertEqual(good.status, 0, good.out + good.err)
+        self.assertIn("The audit trail is in order.", good.out)
+        exported = self.d.run(BIN / "strongroom", "audit", "export", "--data", self.d.data)
+        names = [json.loads(line)["eventName"] for line in exported.out.splitlines()]
+        self.assertEqual(names.count("CreateKey"), 5)
+        self.d.stop()
+
+        signed = json.loads(self.store().execute("SELECT body FROM audit_digests ORDER BY number").fetchone()[0])
+        segment = signed["segments"][0]["segment"]
+        cases = (
+            ("a block is removed", "DELETE FROM audit_blocks WHERE number = ?", f"segment {segment}: block 0"),
+            ("a block is damaged", "UPDATE audit_blocks SET data = x'00' WHERE number = ?", "does not read"),
+            ("a segment is removed", "DELETE FROM audit_segments WHERE number = ?", f"segment {segment} (records"),
+            ("a segment's end is moved", "UPDATE audit_segments SET records = records - 1 WHERE number = ?", "should have"),
+            ("a digest is edited", "UPDATE audit_digests SET body = replace(body, 'records', 'Records') WHERE number = 1 AND ?",
+             "the signature of digest 1 does not verify"),
+        )
+        path = self.d.data / "service" / "strongroom.sqlite"
+        with sqlite3.connect(path) as store:
+            store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        untouched = path.read_bytes()
+        for what, statement, said in cases:
+            with self.subTest(what):
+                store = sqlite3.connect(path)
+                self.assertGreater(store.execute(statement, (segment,)).rowcount, 0)
+                store.commit()
+                store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                store.close()
+                bad = self.verify()
+                self.assertEqual(bad.status, 1, bad.out + bad.err)
+                self.assertIn(said, bad.out)
+                path.write_bytes(untouched)
+
+    def test_strict_mode_serves_and_records(self):
+        self.d.stop()
+        settings = self.d.data / "strongroom.toml"
+        text = settings.read_text()
+        self.assertIn('mode = "grouped"', text)
+        settings.write_text(text.replace('mode = "grouped"', 'mode = "strict"'))
+        self.d.start()
+        key = self.d.ok("kms", "create-key")["KeyMetadata"]["KeyId"]
+        # No answer before its record is durable: a kill right after the answer loses nothing.
+        self.d.stop(signal.SIGKILL)
+        self.d.start()
+        created = self.found("EventName", "CreateKey")
+        self.assertIn(key, created[0]["CloudTrailEvent"])
+
+
+if __name__ == "__main__":
+    unittest.main()
