@@ -58,7 +58,7 @@ class ConditionSource {
  public:
   virtual ~ConditionSource() = default;
   /// Puts the values of `key` (in the policy's spelling: its case is to be ignored) into `values`; false when the
-  /// request has no such key. A key with an empty list of values is one that the request has.
+  /// request has no such key. A key without values counts as one that the request has not.
   virtual bool Find(std::string_view key, ConditionValues& values) const = 0;
 };
 
