@@ -1,7 +1,9 @@
 #include "aws/http/connection.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/post.hpp>
 #include <charconv>
@@ -12,8 +14,8 @@
 namespace strongroom::aws {
 namespace {
 namespace asio = boost::asio;
-using Io = ReadySocket::Io;
-/// Waited for in place, without a coroutine frame.
+/// Waited for in place, without a coroutine frame for each operation.
+constexpr asio::as_tuple_t<asio::deferred_t> kTuple{};
 constexpr asio::deferred_t kTurn{};
 
 /// Room before a reply's body, where its header is put once the body's length is known: so both go out in one write.
@@ -45,11 +47,9 @@ std::string_view ReasonPhrase(unsigned status) {
 }
 }  // namespace
 
-Connection::Connection(std::shared_ptr<Readiness> readiness, int descriptor, std::string remote,
-                       std::shared_ptr<ServerShared> server, std::shared_ptr<LoopConnections> loop,
-                       LoopExecutor executor)
-    : socket_(std::move(readiness), descriptor),
-      executor_(executor),
+Connection::Connection(Socket socket, std::string remote, std::shared_ptr<ServerShared> server,
+                       std::shared_ptr<LoopConnections> loop)
+    : socket_(std::move(socket)),
       tls_(server->tls.native_handle(), channel::TlsLayer::Side::kServer, "client"),
       received_(kReceiveBytes),
       remote_(std::move(remote)),
@@ -80,10 +80,16 @@ void Connection::CloseWhenIdle() {
   if (phase_ == Phase::kIdle || phase_ == Phase::kHandshake) CloseNow();
 }
 
-void Connection::CloseNow() { socket_.Close(); }
+void Connection::CloseNow() {
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+}
 
 Task<void> Connection::Run(std::shared_ptr<Connection> self) {
   try {
+    boost::system::error_code ignored;
+    self->socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+    self->socket_.native_non_blocking(true, ignored);
     if (!co_await self->Handshake()) {
       self->server_->handshake_failures.fetch_add(1, std::memory_order_relaxed);
       co_return;
@@ -101,15 +107,10 @@ Task<bool> Connection::Handshake() {
     if (!SendCiphertext() && !co_await SendRest()) co_return false;
     if (!done.ok()) co_return false;
     if (*done) co_return true;
-    if (!socket_.may_read()) co_await socket_.Wait();
-    if (ReceiveCiphertext() == Io::kEnd) co_return false;
+    auto [ec, count] = co_await socket_.async_read_some(asio::buffer(received_), kTuple);
+    if (ec) co_return false;
+    tls_.Feed(ByteView(received_).first(count));
   }
-}
-
-ReadySocket::Io Connection::ReceiveCiphertext() {
-  const auto received = socket_.Receive(received_);
-  if (received.io == Io::kDone) tls_.Feed(ByteView(received_).first(received.bytes));
-  return received.io;
 }
 
 Connection::Got Connection::TakePlaintext() {
@@ -172,8 +173,9 @@ Task<void> Connection::Serve() {
           got = Got::kEnd;
           break;
         }
-        if (!socket_.may_read()) co_await socket_.Wait();
-        if (ReceiveCiphertext() == Io::kEnd) got = Got::kEnd;
+        auto [ec, count] = co_await socket_.async_read_some(asio::buffer(received_), kTuple);
+        if (ec) got = Got::kEnd;
+        tls_.Feed(ByteView(received_).first(count));
       }
       if (got == Got::kEnd) break;
       // Grown step by step, so that announcing a large body costs nothing before it comes.
@@ -207,7 +209,7 @@ Task<void> Connection::Serve() {
     out_.Clear(kKeepBytes);
     next = !sent ? Next::kClose : keep ? Next::kGoOn : state == State::kBad ? Next::kDrain : Next::kClose;
     // A client that sends many requests at once lets others have their turn in between.
-    if (next == Next::kGoOn && (!in_.empty() || tls_.MayHaveMore())) co_await asio::post(executor_, kTurn);
+    if (next == Next::kGoOn && (!in_.empty() || tls_.MayHaveMore())) co_await asio::post(socket_.get_executor(), kTurn);
   }
   if (next == Next::kDrain) in_.Clear(0);
   co_await CloseGracefully();
@@ -223,11 +225,17 @@ bool Connection::Send(std::string_view bytes) {
 
 bool Connection::SendCiphertext() {
   Bytes& out = tls_.out();
-  if (broken_) return false;
-  const auto sent = socket_.Send(ByteView(out).subspan(sent_));
-  sent_ += sent.bytes;
-  if (sent.io == Io::kWait) return false;
-  broken_ = sent.io == Io::kEnd;
+  while (sent_ < out.size() && !broken_) {
+    const ssize_t count =
+        ::send(socket_.native_handle(), out.data() + sent_, out.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (count >= 0) {
+      sent_ += static_cast<std::size_t>(count);
+    } else if (errno == EAGAIN) {
+      return false;
+    } else if (errno != EINTR) {
+      broken_ = true;
+    }
+  }
   sent_ = 0;
   out.clear();
   if (out.capacity() > 2 * kKeepBytes) Bytes().swap(out);
@@ -236,8 +244,8 @@ bool Connection::SendCiphertext() {
 
 Task<bool> Connection::SendRest() {
   while (!broken_) {
-    if (!socket_.may_write()) co_await socket_.Wait();
-    if (!socket_.is_open()) co_return false;
+    auto [ec] = co_await socket_.async_wait(Socket::wait_write, kTuple);
+    if (ec || !socket_.is_open()) co_return false;
     if (SendCiphertext()) co_return true;
   }
   co_return false;
@@ -302,14 +310,14 @@ Task<void> Connection::CloseGracefully() {
   Enter(Phase::kClosing, kDrainTime);
   if (!socket_.is_open()) co_return;
   tls_.Shutdown();
+  boost::system::error_code ignored;
   if (SendCiphertext() || co_await SendRest()) {
-    socket_.ShutDown();
+    socket_.shutdown(Socket::shutdown_send, ignored);
     std::size_t drained = 0;
     while (drained < kMostDrained) {
-      if (!socket_.may_read()) co_await socket_.Wait();
-      const auto received = socket_.Receive(received_);
-      if (received.io == Io::kEnd) break;
-      drained += received.bytes;
+      auto [ec, count] = co_await socket_.async_read_some(asio::buffer(received_), kTuple);
+      if (ec) break;
+      drained += count;
     }
   }
   CloseNow();

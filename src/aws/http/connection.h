@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <memory>
 #include <optional>
@@ -9,13 +10,13 @@
 #include <vector>
 
 #include "aws/http/handler.h"
-#include "aws/http/readiness.h"
 #include "aws/http/request_reader.h"
 #include "aws/http/server.h"
 #include "channel/tls_layer.h"
 
 namespace strongroom::aws {
 
+using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, LoopExecutor>;
 using Coarse = std::chrono::steady_clock::time_point;
 
 class Connection;
@@ -48,9 +49,8 @@ struct ServerShared {
 /// Lifetime  Run keeps the connection and what it shares alive.
 class Connection {
  public:
-  /// Takes `descriptor`, a connected socket, over.
-  Connection(std::shared_ptr<Readiness> readiness, int descriptor, std::string remote,
-             std::shared_ptr<ServerShared> server, std::shared_ptr<LoopConnections> loop, LoopExecutor executor);
+  Connection(Socket socket, std::string remote, std::shared_ptr<ServerShared> server,
+             std::shared_ptr<LoopConnections> loop);
   ~Connection();
 
   static Task<void> Run(std::shared_ptr<Connection> self);
@@ -77,8 +77,6 @@ class Connection {
   RequestReader::State Advance();
   /// Plaintext that the TLS layer can give without waiting.
   Got TakePlaintext();
-  /// Feeds the TLS layer with what the socket has; only when it has used up what it was fed before.
-  ReadySocket::Io ReceiveCiphertext();
   /// Encrypts and sends as much as the socket takes; SendRest sends what is left in tls_.out().
   bool Send(std::string_view bytes);
   bool SendCiphertext();
@@ -86,10 +84,9 @@ class Connection {
   std::string_view PutHead(const HttpResponse& response, bool keep_alive);
   void Enter(Phase phase, std::chrono::milliseconds allowed);
 
-  ReadySocket socket_;
-  LoopExecutor executor_;
+  Socket socket_;
   channel::TlsLayer tls_;
-  Bytes received_;        // ciphertext that was read last
+  Bytes received_;        // ciphertext of the read under way
   std::size_t sent_ = 0;  // of tls_.out()
   bool broken_ = false;   // nothing can be sent any more
   std::string remote_;

@@ -7,7 +7,6 @@
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <condition_variable>
@@ -22,7 +21,6 @@ namespace strongroom::aws {
 namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
-using Socket = asio::basic_stream_socket<tcp, LoopExecutor>;
 using Acceptor = asio::basic_socket_acceptor<tcp, LoopExecutor>;
 using Timer =
     asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>;
@@ -31,11 +29,8 @@ constexpr asio::as_tuple_t<asio::use_awaitable_t<LoopExecutor>> kTuple{};
 struct PerLoop {
   Loop& loop;
   std::shared_ptr<LoopConnections> connections = std::make_shared<LoopConnections>();
-  // Empty once stopped: the loop may go before us.
-  std::optional<Timer> timer;
-  std::shared_ptr<Readiness> readiness;
-  PerLoop(Loop& on, std::shared_ptr<Readiness> ready)
-      : loop(on), timer(on.get_executor()), readiness(std::move(ready)) {}
+  std::optional<Timer> timer;  // empty once stopped: the loop may go before us
+  explicit PerLoop(Loop& on) : loop(on), timer(on.get_executor()) {}
 };
 
 Error BindError(const HttpServerConfig& config, const boost::system::error_code& ec) {
@@ -94,17 +89,9 @@ struct HttpServer::State : std::enable_shared_from_this<HttpServer::State> {
     asio::post(target.loop, [self = shared_from_this(), &target, socket = std::move(socket),
                              remote = ec ? std::string("unknown") : peer.address().to_string()]() mutable {
       target.connections->now = std::chrono::steady_clock::now();
-      if (self->shared->stopping || !target.readiness) {
-        target.connections->open.fetch_sub(1, std::memory_order_relaxed);
-        self->shared->open.fetch_sub(1, std::memory_order_acq_rel);
-        return;
-      }
-      boost::system::error_code ignored;
-      socket.set_option(tcp::no_delay(true), ignored);
-      boost::system::error_code lost;
-      const int descriptor = socket.release(lost);
-      auto connection = std::make_shared<Connection>(target.readiness, lost ? -1 : descriptor, std::move(remote),
-                                                     self->shared, target.connections, target.loop.get_executor());
+      auto connection =
+          std::make_shared<Connection>(std::move(socket), std::move(remote), self->shared, target.connections);
+      if (self->shared->stopping) return;
       auto run = Connection::Run(std::move(connection));
       asio::co_spawn(target.loop.get_executor(), std::move(run), asio::detached);
     });
@@ -150,8 +137,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerConfig& co
   state->shared->limits = config.limits;
   state->shared->handler = &handler;
   for (std::size_t i = 0; i < loops.size(); ++i) {
-    SR_TRY(auto readiness, Readiness::Create(loops.at(i)));
-    state->loops.push_back(std::make_unique<PerLoop>(loops.at(i), std::move(readiness)));
+    state->loops.push_back(std::make_unique<PerLoop>(loops.at(i)));
     state->shared->loops.push_back(state->loops.back()->connections);
   }
 
@@ -173,7 +159,6 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerConfig& co
   for (const auto& one : state->loops) {
     auto ticking = State::Tick(state, *one);
     asio::co_spawn(one->loop.get_executor(), std::move(ticking), asio::detached);
-    one->readiness->Start();
   }
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(state)));
 }
@@ -252,8 +237,6 @@ void HttpServer::Stop(std::chrono::milliseconds grace) {
   state_->OnEveryLoop(kLoopPatience, [](PerLoop&, State&) {});
   state_->OnEveryLoop(kLoopPatience, [](PerLoop& on, State& state) {
     on.timer.reset();
-    on.readiness->Stop();
-    on.readiness.reset();
     if (&on == state.loops.front().get()) state.acceptor.reset();
   });
 }
