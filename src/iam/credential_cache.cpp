@@ -2,10 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -17,9 +13,9 @@
 #include "iam/service.h"
 #include "iam/sessions/bounded_map.h"
 #include "iam/sessions/credential.h"
+#include "store/reloader.h"
 
 namespace strongroom::iam {
-namespace asio = boost::asio;
 namespace {
 
 struct StoredKey {
@@ -122,7 +118,6 @@ class CredentialCache::Impl : public std::enable_shared_from_this<Impl> {
       : parts_(parts),
         options_(options),
         clock_(options.clock != nullptr ? *options.clock : ports::SystemClock()),
-        timer_(parts.loop),
         view_(std::make_shared<const View>()),
         sessions_(options.most_sessions),
         signing_keys_(options.most_keys) {}
@@ -191,16 +186,18 @@ class CredentialCache::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void Watch(store::ChangeFeed& feed) {
-    feed.Subscribe([self = shared_from_this()](std::span<const store::FeedEntry> entries) {
-      if (self->stopped_ || !std::any_of(entries.begin(), entries.end(), Concerns)) return;
-      asio::post(self->parts_.loop, [self] { self->WantReload(); });
-    });
-    asio::post(parts_.loop, [self = shared_from_this()] { self->Arm(self->options_.recheck); });
+    reloader_ = std::make_shared<store::Reloader>(
+        parts_.loop, store::Reloader::Options{.what = "iam: reading access keys and principals",
+                                              .every = options_.recheck,
+                                              .retry = options_.retry,
+                                              .concerns = Concerns,
+                                              .reload = [weak = weak_from_this()] { return LookAgain(weak.lock()); }});
+    reloader_->Watch(feed);
   }
 
   void Stop() {
     if (stopped_.exchange(true)) return;
-    asio::post(parts_.loop, [self = shared_from_this()] { self->timer_.cancel(); });
+    if (reloader_) reloader_->Stop();
   }
 
  private:
@@ -274,44 +271,19 @@ class CredentialCache::Impl : public std::enable_shared_from_this<Impl> {
     return OpenSession{session.claims, session.policies, std::move(fresh), view.principals};
   }
 
-  /// One reload at a time; whatever is wanted meanwhile is one more.
-  void WantReload() {
-    if (stopped_) return;
-    wanted_ = true;
-    if (running_) return;
-    running_ = true;
-    asio::co_spawn(parts_.loop, ReloadWhileWanted(shared_from_this()), asio::detached);
-  }
-
-  static Task<void> ReloadWhileWanted(std::shared_ptr<Impl> self) {
-    bool complete = true;
-    while (self->wanted_ && !self->stopped_) {
-      self->wanted_ = false;
-      const Status status = co_await self->Reload();
-      complete = status.ok();
-      if (!complete && !self->failing_) LogError("iam: reading access keys and principals", status.error());
-      self->failing_ = !complete;
-    }
+  static Task<Status> LookAgain(std::shared_ptr<Impl> self) {
+    if (!self) co_return Status();
+    SR_CO_CHECK(co_await self->Reload());
     const auto now = self->clock_.Now();
     const auto midnight = std::chrono::floor<std::chrono::days>(now) + std::chrono::days(1);
-    if (complete && !self->stopped_ && midnight - now <= self->options_.ahead) co_await self->FetchAhead();
-    self->running_ = false;
-    self->Arm(complete ? self->options_.recheck : self->options_.retry);
-  }
-
-  void Arm(std::chrono::milliseconds after) {
-    if (stopped_) return;
-    timer_.expires_after(after);
-    timer_.async_wait([self = shared_from_this()](const boost::system::error_code& cancelled) {
-      if (!cancelled) self->WantReload();
-    });
+    if (!self->stopped_ && midnight - now <= self->options_.ahead) co_await self->FetchAhead();
+    co_return Status();
   }
 
   const Parts parts_;
   const Options options_;
   const ports::Clock& clock_;
-  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>
-      timer_;
+  std::shared_ptr<store::Reloader> reloader_;  // once it watches
   std::atomic<std::shared_ptr<const View>> view_;
   std::atomic<std::uint64_t> reloads_ = 0;
   std::mutex storing_;
@@ -319,9 +291,6 @@ class CredentialCache::Impl : public std::enable_shared_from_this<Impl> {
   BoundedMap<OpenSession> sessions_;
   BoundedMap<SigningKey> signing_keys_;
   std::atomic<bool> stopped_ = false;
-  bool running_ = false;
-  bool wanted_ = false;
-  bool failing_ = false;
 };
 
 CredentialCache::CredentialCache(Parts parts, Options options) : impl_(std::make_shared<Impl>(parts, options)) {}

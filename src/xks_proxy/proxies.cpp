@@ -4,12 +4,11 @@
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <map>
 
 #include "base/log.h"
+#include "store/reloader.h"
 
 namespace strongroom::xks_proxy {
 namespace asio = boost::asio;
@@ -42,7 +41,7 @@ bool Concerns(const store::FeedEntry& entry) {
 
 class Proxies::Impl : public std::enable_shared_from_this<Impl> {
  public:
-  explicit Impl(Parts parts) : parts_(std::move(parts)), timer_(parts_.loop), table_(std::make_shared<const Table>()) {
+  explicit Impl(Parts parts) : parts_(std::move(parts)), table_(std::make_shared<const Table>()) {
     if (parts_.clock == nullptr) parts_.clock = &ports::SystemClock();
   }
 
@@ -84,11 +83,13 @@ class Proxies::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void Watch(store::ChangeFeed& feed) {
-    feed.Subscribe([self = shared_from_this()](std::span<const store::FeedEntry> entries) {
-      if (self->stopped_ || !std::any_of(entries.begin(), entries.end(), Concerns)) return;
-      asio::post(self->parts_.loop, [self] { self->WantReload(); });
-    });
-    asio::post(parts_.loop, [self = shared_from_this()] { self->Arm(self->parts_.recheck); });
+    reloader_ = std::make_shared<store::Reloader>(
+        parts_.loop, store::Reloader::Options{.what = "reading external key store proxies",
+                                              .every = parts_.recheck,
+                                              .retry = parts_.retry,
+                                              .concerns = Concerns,
+                                              .reload = [weak = weak_from_this()] { return ReloadIf(weak.lock()); }});
+    reloader_->Watch(feed);
   }
 
   void Stop() {
@@ -96,7 +97,7 @@ class Proxies::Impl : public std::enable_shared_from_this<Impl> {
     const std::shared_ptr<const Table> old = table_.exchange(std::make_shared<const Table>());
     for (const auto& [id, proxy] : old->by_id)
       if (proxy->keys) proxy->keys->client()->Close();
-    asio::post(parts_.loop, [self = shared_from_this()] { self->timer_.cancel(); });
+    if (reloader_) reloader_->Stop();
   }
 
  private:
@@ -209,44 +210,17 @@ class Proxies::Impl : public std::enable_shared_from_this<Impl> {
     (void)co_await client->Probe(hsm_client::Clock::now() + kFirstConnect);
   }
 
-  /// One reload at a time; whatever is wanted meanwhile is one more.
-  void WantReload() {
-    if (stopped_) return;
-    wanted_ = true;
-    if (running_) return;
-    running_ = true;
-    asio::co_spawn(parts_.loop, ReloadWhileWanted(shared_from_this()), asio::detached);
-  }
-
-  static Task<void> ReloadWhileWanted(std::shared_ptr<Impl> self) {
-    bool complete = true;
-    while (self->wanted_ && !self->stopped_) {
-      self->wanted_ = false;
-      const Status status = co_await self->Reload();
-      complete = status.ok();
-      if (!complete && !self->failing_) LogError("reading external key store proxies", status.error());
-      self->failing_ = !complete;
-    }
-    self->running_ = false;
-    self->Arm(complete ? self->parts_.recheck : self->parts_.retry);
-  }
-
-  void Arm(std::chrono::milliseconds after) {
-    if (stopped_) return;
-    timer_.expires_after(after);
-    timer_.async_wait([self = shared_from_this()](const boost::system::error_code& cancelled) {
-      if (!cancelled) self->WantReload();
-    });
+  static Task<Status> ReloadIf(std::shared_ptr<Impl> self) {
+    if (!self) co_return Status();
+    co_return co_await self->Reload();
   }
 
   Parts parts_;
-  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>
-      timer_;
+  std::shared_ptr<store::Reloader> reloader_;  // once it watches
   std::atomic<std::shared_ptr<const Table>> table_;
   std::atomic<bool> stopped_ = false;
   // On parts_.loop.
   std::uint64_t begun_ = 0, stored_ = 0;
-  bool running_ = false, wanted_ = false, failing_ = false;
 };
 
 Proxies::Proxies(Parts parts) : impl_(std::make_shared<Impl>(std::move(parts))) {}
