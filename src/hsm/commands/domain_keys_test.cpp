@@ -15,15 +15,7 @@ using testing::TestHsm;
 using wire::Command;
 constexpr Errc kOk = Errc::kCount_;
 
-std::string BindingOf(std::string_view key) {
-  std::string out(1, '\1');
-  for (const std::string_view field : {std::string_view("111122223333"), key, std::string_view("material"),
-                                       std::string_view("SYMMETRIC_DEFAULT"), std::string_view("ENCRYPT_DECRYPT")}) {
-    out.push_back(static_cast<char>(field.size()));
-    out += field;
-  }
-  return out;
-}
+std::string BindingOf(std::string_view key) { return testing::BindingOf("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT", key); }
 
 class DomainKeys : public ::testing::Test {
  protected:
@@ -163,13 +155,7 @@ TEST_F(Forgetting, WhatIsNamedGoesUnderEveryGenerationAndTheTokenStaysGood) {
 }
 
 TEST_F(Forgetting, KeysThatSignGoToo) {
-  std::string binding(1, '\1');
-  for (const std::string_view field :
-       {std::string_view("111122223333"), std::string_view("key"), std::string_view("material"),
-        std::string_view("HMAC_256"), std::string_view("GENERATE_VERIFY_MAC")}) {
-    binding.push_back(static_cast<char>(field.size()));
-    binding += field;
-  }
+  const std::string binding = testing::BindingOf("HMAC_256", "GENERATE_VERIFY_MAC");
   proto::CreateTokenRequest create;
   create.set_spec("HMAC_256");
   create.set_binding(binding);

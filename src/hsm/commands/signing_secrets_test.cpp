@@ -27,15 +27,6 @@ std::string DayAt(std::int64_t millis) {
   std::strftime(text, sizeof(text), "%Y%m%d", &utc);
   return text;
 }
-std::string SymmetricBinding() {
-  std::string out(1, '\1');
-  for (const std::string_view field : {"deployment", "service", "1", "SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"}) {
-    out.push_back(static_cast<char>(field.size()));
-    out += field;
-  }
-  return out;
-}
-
 class SigningSecrets : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -43,7 +34,7 @@ class SigningSecrets : public ::testing::Test {
     front_end = hsm.ConnectFrontEnd();
     proto::CreateTokenRequest create;
     create.set_spec("SYMMETRIC_DEFAULT");
-    create.set_binding(SymmetricBinding());
+    create.set_binding(testing::BindingOf("SYMMETRIC_DEFAULT"));
     key.set_token(
         TestHsm::Parsed<proto::CreateTokenReply>(hsm.Call(*front_end, Command::kCreateToken, create)).token());
     key.set_binding(create.binding());

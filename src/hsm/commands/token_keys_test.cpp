@@ -8,20 +8,11 @@
 namespace strongroom::hsm {
 namespace {
 
+using testing::BindingOf;
 using testing::TestClient;
 using testing::TestHsm;
 using wire::Command;
 constexpr Errc kOk = Errc::kCount_;
-
-std::string BindingOf(std::string_view spec, std::string_view usage) {
-  std::string out(1, '\1');
-  for (const std::string_view field :
-       {std::string_view("111122223333"), std::string_view("key-1"), std::string_view("material"), spec, usage}) {
-    out.push_back(static_cast<char>(field.size()));
-    out += field;
-  }
-  return out;
-}
 
 class TokenKeys : public ::testing::Test {
  protected:

@@ -8,21 +8,12 @@
 namespace strongroom::hsm {
 namespace {
 
+using testing::BindingOf;
 using testing::TestClient;
 using testing::TestHsm;
 using wire::Command;
 constexpr Errc kOk = Errc::kCount_;
 
-std::string BindingOf(std::string_view spec, std::string_view usage = "ENCRYPT_DECRYPT",
-                      std::string_view key = "key-1") {
-  std::string out(1, '\1');
-  for (const std::string_view field :
-       {std::string_view("111122223333"), key, std::string_view("material"), spec, usage}) {
-    out.push_back(static_cast<char>(field.size()));
-    out += field;
-  }
-  return out;
-}
 proto::CreateTokenRequest Token(const std::string& spec, const std::string& binding) {
   proto::CreateTokenRequest request;
   request.set_spec(spec);

@@ -5,6 +5,7 @@
 #include "crypto/seal.h"
 #include "hsm_client/testing/double_token_keys.h"
 #include "import.pb.h"
+#include "wire/key_token.h"
 
 namespace strongroom::hsm_client::testing {
 namespace {
@@ -82,12 +83,8 @@ Result<DoubleReply> ImportKey(DoubleCluster& cluster, const wire::Frame& frame) 
   proto::ImportKeyReply reply;
   reply.set_material_id(
       crypto::MaterialIdOf(cluster.domain_key, request.account(), request.key_id(), request.spec(), read));
-  std::string binding(1, '\1');
-  for (const std::string& field :
-       {request.account(), request.key_id(), reply.material_id(), request.spec(), request.usage()}) {
-    binding.push_back(static_cast<char>(field.size()));
-    binding += field;
-  }
+  const std::string binding(AsText(wire::Encode(wire::KeyTokenBinding{
+      request.account(), request.key_id(), reply.material_id(), request.spec(), request.usage()})));
   SR_TRY(*reply.mutable_token(), TokenOnDouble(cluster, spec->pair ? 2 : 1, read.material, binding));
   if (read.pair) reply.set_public_key(std::string(AsText(read.pair->public_key().ToSpki())));
   return MakeReply(reply);

@@ -23,9 +23,16 @@
 #include "hsm/session/engine.h"
 #include "hsm/session/session.h"
 #include "secret/peek_for_tests.h"
+#include "wire/key_token.h"
 #include "wire/status.h"
 
 namespace strongroom::hsm::testing {
+
+/// The binding of a key token of the tests' account.
+inline std::string BindingOf(std::string_view spec, std::string_view usage = "ENCRYPT_DECRYPT",
+                             std::string_view key = "key-1") {
+  return std::string(AsText(wire::Encode(wire::KeyTokenBinding{"111122223333", key, "material", spec, usage})));
+}
 
 /// The cluster log and its snapshots in memory; `away` makes it unreachable.
 class MemoryStore final : public replica::StoreLink {
