@@ -97,7 +97,7 @@ Status EnterSandbox(const std::filesystem::path& directory) {
   }
 #endif
   if (!entered) return std::move(entered).error();
-  spdlog::info("sandboxed with {}", *entered == secret::FileConfinement::kLandlock ? "Landlock" : "chroot");
+  log::Info("sandboxed with {}", *entered == secret::FileConfinement::kLandlock ? "Landlock" : "chroot");
   return {};
 }
 
@@ -177,17 +177,17 @@ Status Serve(const Arguments& arguments) {
   hsm::Server server(engine, {});
   SR_CHECK(server.Listen(kTunnelDescriptor));
   control.Serve(*replica, [&loop](const Error& why) {
-    spdlog::warn("the host is gone, so this HSM stops: {}", why.public_message());
+    log::Warn("the host is gone, so this HSM stops: {}", why.public_message());
     loop.stop();
   });
   replica->Start();
-  spdlog::info("HSM {} runs, cluster {}", arguments.hsm_id,
-               replica->state().identity().cluster_id.empty() ? "none" : replica->state().identity().cluster_id);
+  log::Info("HSM {} runs, cluster {}", arguments.hsm_id,
+            replica->state().identity().cluster_id.empty() ? "none" : replica->state().identity().cluster_id);
   loop.run();
-  spdlog::info("HSM {} stops", arguments.hsm_id);
+  log::Info("HSM {} stops", arguments.hsm_id);
   // Every answered change is on disk, so nothing is left to do; what still waits on the loop refers to the parts above
   // and is not taken apart one by one.
-  spdlog::shutdown();
+  log::End();
   std::_Exit(EXIT_SUCCESS);
 }
 

@@ -105,7 +105,7 @@ Result<crypto::PrivateKey> GivenRecoveryKey::Load() const {
 
 Status HardenForSecrets() {
   SR_CHECK(secret::DisableCoreDumps());
-  if (const Status locked = secret::LockAllMemory(); !locked.ok()) spdlog::warn("{}", locked.error().ForLog());
+  if (const Status locked = secret::LockAllMemory(); !locked.ok()) log::Warn("{}", locked.error().ForLog());
   return {};
 }
 

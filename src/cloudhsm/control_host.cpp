@@ -30,11 +30,11 @@ ControlHost::ControlHost(Loop& loop, ControlHostOptions options, const channel::
     lifecycle->StatusChanged(state->host_id, notice.hsm_id(), notice.status_changed());
   };
   events.on_connected = [state] {
-    spdlog::info("host {} is connected", state->host_id);
+    log::Info("host {} is connected", state->host_id);
     if (Lifecycle* lifecycle = state->lifecycle) lifecycle->HostConnected(state->host_id);
   };
   events.on_disconnected = [state](const Error& why) {
-    spdlog::warn("host {} is not connected: {}", state->host_id, why.ForLog());
+    log::Warn("host {} is not connected: {}", state->host_id, why.ForLog());
   };
   state_->link = std::make_unique<control::HostLink>(loop, std::move(link), std::move(events));
 }

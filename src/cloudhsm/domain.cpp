@@ -247,12 +247,12 @@ Task<Status> DomainCluster::Connect() {
         const std::lock_guard lock(state->mutex);
         state->connected = *std::move(made);
       }
-      spdlog::info("the domain cluster is reachable");
+      log::Info("the domain cluster is reachable");
       co_return Status();
     }
     if (made.error().public_message() != said) {
       said = made.error().public_message();
-      spdlog::warn("waiting for the domain cluster: {}", made.error().ForLog());
+      log::Warn("waiting for the domain cluster: {}", made.error().ForLog());
     }
     timer.expires_after(pause);
     pause = std::min(pause * 2, kLongestPause);

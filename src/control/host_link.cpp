@@ -103,7 +103,7 @@ Task<void> HostLink::State::Serve(std::unique_ptr<LinkStream> stream) {
     pause_timer.cancel();
   });
   connected = true;
-  if (told_of_outage) spdlog::info("The HSM host at {} is connected again.", options.address);
+  if (told_of_outage) log::Info("The HSM host at {} is connected again.", options.address);
   told_of_outage = false;
   if (events.on_connected) {
     const auto on_connected = events.on_connected;
@@ -113,7 +113,7 @@ Task<void> HostLink::State::Serve(std::unique_ptr<LinkStream> stream) {
   link.reset();
   if (!stopped) {
     told_of_outage = true;
-    spdlog::warn("The control link to {} was lost: {}", options.address, ended->ForLog());
+    log::Warn("The control link to {} was lost: {}", options.address, ended->ForLog());
   }
   if (events.on_disconnected) {
     const auto on_disconnected = events.on_disconnected;
@@ -133,8 +133,7 @@ Task<void> HostLink::State::Run() {
       if (std::chrono::steady_clock::now() - since > options.longest_pause) pause = options.first_pause;
     } else if (!told_of_outage) {
       told_of_outage = true;
-      spdlog::warn("The HSM host at {}:{} is not connected: {}", options.address, options.port,
-                   stream.error().ForLog());
+      log::Warn("The HSM host at {}:{} is not connected: {}", options.address, options.port, stream.error().ForLog());
     }
     if (stopped) break;
     std::uniform_real_distribution<double> spread(0.75, 1.25);
@@ -167,7 +166,7 @@ void HostLink::Start() {
   net::co_spawn(
       state_->loop.get_executor(), [state = state_] { return state->Run(); },
       [state = state_](std::exception_ptr thrown) {
-        if (thrown) spdlog::error("The control link to {} failed for good.", state->options.address);
+        if (thrown) log::Error("The control link to {} failed for good.", state->options.address);
       });
 }
 

@@ -72,7 +72,7 @@ Task<void> FrontEnds::State::AcceptLoop() {
     auto [failed] = co_await acceptor.async_accept(*client, kToken);
     if (failed == net::error::operation_aborted) co_return;
     if (failed) {
-      spdlog::warn("The control port cannot accept: {}", failed.message());
+      log::Warn("The control port cannot accept: {}", failed.message());
       Timer pause(loop, std::chrono::milliseconds(100));
       co_await pause.async_wait(kToken);
       continue;
@@ -101,7 +101,7 @@ Task<void> FrontEnds::State::Handshake(std::shared_ptr<control::TcpSocket> clien
   auto [refused] = co_await stream->async_handshake(net::ssl::stream_base::server, kToken);
   if (deadline.cancel() == 0) co_return;
   if (refused) {
-    spdlog::warn("A control connection from {} was refused: {}", from.address().to_string(), refused.message());
+    log::Warn("A control connection from {} was refused: {}", from.address().to_string(), refused.message());
     co_return;
   }
   X509* shown = SSL_get1_peer_certificate(stream->native_handle());
@@ -116,9 +116,9 @@ Task<void> FrontEnds::State::Handshake(std::shared_ptr<control::TcpSocket> clien
 void FrontEnds::State::Take(control::TlsSocket stream, crypto::Certificate certificate, const std::string& from) {
   auto link = control::Link::Make(loop, control::MakeLinkStream(std::move(stream)));
   peers.push_back(std::make_shared<Peer>(Peer{std::move(certificate), link}));
-  spdlog::info("A front end has connected from {}.", from);
+  log::Info("A front end has connected from {}.", from);
   link->Start(on_question, on_notice, [weak = weak_from_this(), which = link.get(), from](const Error& why) {
-    spdlog::warn("The front end at {} is gone: {}", from, why.ForLog());
+    log::Warn("The front end at {} is gone: {}", from, why.ForLog());
     if (const auto self = weak.lock()) self->peers.remove_if([which](const auto& p) { return p->link.get() == which; });
   });
 }
@@ -153,7 +153,7 @@ Status FrontEnds::Listen(const std::string& address, std::uint16_t port) {
   net::co_spawn(
       state_->loop.get_executor(), [state = state_] { return state->AcceptLoop(); },
       [state = state_](std::exception_ptr thrown) {
-        if (thrown) spdlog::error("The control port has stopped listening.");
+        if (thrown) log::Error("The control port has stopped listening.");
       });
   return {};
 }

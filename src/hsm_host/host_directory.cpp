@@ -114,7 +114,7 @@ Result<std::vector<crypto::Certificate>> LoadFrontEnds(const fs::path& root) {
   std::vector<crypto::Certificate> certificates;
   for (const fs::path& path : paths) {
     if (certificates.size() == kMaxFrontEnds) {
-      spdlog::warn("More than {} front ends: {} and those after it are left out.", kMaxFrontEnds, path.string());
+      log::Warn("More than {} front ends: {} and those after it are left out.", kMaxFrontEnds, path.string());
       break;
     }
     auto text = ReadTextFile(path, 8192);
@@ -124,7 +124,7 @@ Result<std::vector<crypto::Certificate>> LoadFrontEnds(const fs::path& root) {
     }
     auto certificate = crypto::Certificate::FromPem(*text);
     if (!certificate) {
-      spdlog::warn("{} is not a certificate and is left out: {}", path.string(), certificate.error().ForLog());
+      log::Warn("{} is not a certificate and is left out: {}", path.string(), certificate.error().ForLog());
       continue;
     }
     certificates.push_back(std::move(*certificate));

@@ -65,7 +65,7 @@ Task<void> HsmPort::State::AcceptLoop(std::shared_ptr<Acceptor> acceptor) {
     if (failed == net::error::operation_aborted) co_return;
     if (failed) {
       // Out of descriptors, most likely: tunnels end, so it is tried again.
-      spdlog::warn("{} cannot accept: {}", options.hsm_id, failed.message());
+      log::Warn("{} cannot accept: {}", options.hsm_id, failed.message());
       Timer pause(loop, std::chrono::milliseconds(100));
       co_await pause.async_wait(kToken);
       continue;
@@ -122,7 +122,7 @@ Status HsmPort::Open() {
   for (const auto& acceptor : state_->acceptors) {
     auto work = state_->AcceptLoop(acceptor);
     net::co_spawn(state_->loop.get_executor(), std::move(work), [state = state_](std::exception_ptr thrown) {
-      if (thrown) spdlog::error("{} has stopped listening.", state->options.hsm_id);
+      if (thrown) log::Error("{} has stopped listening.", state->options.hsm_id);
     });
   }
   return {};

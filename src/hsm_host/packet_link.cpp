@@ -82,7 +82,7 @@ bool PacketLink::ReceiveOne() {
   }
   proto::HostMessage message;
   if ((header.msg_flags & MSG_TRUNC) != 0 || !message.ParseFromArray(room_.data(), static_cast<int>(got))) {
-    spdlog::error("The line between supervisor and relay carried nonsense.");
+    log::Error("The line between supervisor and relay carried nonsense.");
     Fail();
     return false;
   }

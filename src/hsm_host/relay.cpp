@@ -154,7 +154,7 @@ void Relay::OnSupervisorMessage(proto::HostMessage message, UniqueFd descriptor)
       std::vector<crypto::Certificate> certificates;
       for (const std::string& der : message.front_ends().certificates())
         if (auto one = crypto::Certificate::FromDer(AsBytes(der)); one.ok()) certificates.push_back(std::move(*one));
-      spdlog::info("{} front ends may connect.", certificates.size());
+      log::Info("{} front ends may connect.", certificates.size());
       return front_ends_->Allow(std::move(certificates));
     }
     default: return;
@@ -181,7 +181,7 @@ void Relay::OnHsmUp(const proto::HsmUp& up, UniqueFd control) {
         notice.set_hsm_id(hsm_id);
         if (notice.has_status_changed()) front_ends_->NotifyAll(notice);
       },
-      [hsm_id](const Error& why) { spdlog::info("The control link of {} has ended: {}", hsm_id, why.ForLog()); });
+      [hsm_id](const Error& why) { log::Info("The control link of {} has ended: {}", hsm_id, why.ForLog()); });
 }
 
 void Relay::OnHsmDown(const proto::HsmDown& down) {
@@ -232,7 +232,7 @@ void Relay::ApplyTrust(const std::string& hsm_id, House& house) {
 void Relay::RetryPorts() {
   for (auto& [id, house] : houses_)
     if (house.port && !house.port->listening() && house.link && house.port->Open().ok())
-      spdlog::info("{} can be reached at {} now.", id, house.port->address());
+      log::Info("{} can be reached at {} now.", id, house.port->address());
   retry_.expires_after(kPortRetry);
   retry_.async_wait([this](const boost::system::error_code& cancelled) {
     if (!cancelled) RetryPorts();
@@ -263,7 +263,7 @@ Status GiveUpRights(const HostOptions& options) {
   auto confined = secret::EnterSandbox(sandbox);
   if (confined.ok()) return {};
   if (confined.error().code() != Errc::kUnsupported) return std::move(confined).error();
-  spdlog::warn("The relay's files are not confined: {}", confined.error().public_message());
+  log::Warn("The relay's files are not confined: {}", confined.error().public_message());
   return {};
 }
 
@@ -285,7 +285,7 @@ int RunRelay(const HostOptions& options) {
       ::_exit(0);
     }
   }
-  spdlog::critical("The relay cannot start: {}", ready.error().ForLog());
+  log::Critical("The relay cannot start: {}", ready.error().ForLog());
   ::_exit(1);
 }
 

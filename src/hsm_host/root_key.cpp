@@ -25,7 +25,7 @@ Result<SecretBuffer> FromFile(const std::filesystem::path& file) {
   if (key.ok() || key.error().code() != Errc::kNotFound) return Checked(std::move(key));
   SR_TRY(SecretBuffer made, crypto::RandomSecret(kRootKeyBytes));
   SR_CHECK(KeyFile::Write(file, made));
-  spdlog::warn("Made {}: whoever reads this file and the HSMs' directories has every key in them.", file.string());
+  log::Warn("Made {}: whoever reads this file and the HSMs' directories has every key in them.", file.string());
   return made;
 }
 
@@ -43,8 +43,8 @@ Result<SecretBuffer> ReadHostRootKey(RootKeySource source, const std::filesystem
     return Error(Errc::kNotFound, "There is no systemd credential strongroom-root-key (LoadCredentialEncrypted=).");
   static bool told = false;
   if (!std::exchange(told, true))
-    spdlog::warn("DEVELOPMENT ONLY: the HSMs' root key lies in the plain file {}. Use a systemd credential.",
-                 file.string());
+    log::Warn("DEVELOPMENT ONLY: the HSMs' root key lies in the plain file {}. Use a systemd credential.",
+              file.string());
   return FromFile(file);
 }
 

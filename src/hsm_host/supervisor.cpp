@@ -63,7 +63,7 @@ Status Supervisor::OpenDirectories() {
   if (launcher_.as_root && (options_.hsm_uid == options_.relay_uid))
     return Error(Errc::kInvalidArgument, "The HSMs and the relay must be different users.");
   if (!launcher_.as_root)
-    spdlog::warn("Not started as root: the HSMs, the relay and you are one user, so NOTHING isolates them.");
+    log::Warn("Not started as root: the HSMs, the relay and you are one user, so NOTHING isolates them.");
   launcher_.state_root = options_.hsm_state.empty()
                              ? fs::absolute(options_.data).lexically_normal().parent_path() / "hsm"
                              : options_.hsm_state;
@@ -146,7 +146,7 @@ void Supervisor::OnRelayEnded(int status) {
   relay_ready_ = false;
   if (relay_) relay_->Close();
   if (stopping_) return FinishStop();
-  spdlog::error("The relay {}.", Ending(status));
+  log::Error("The relay {}.", Ending(status));
   if (!was_ready_) return Stop(1);
   // An HSM's control link cannot change hands in the middle of a message, so the HSMs start anew too.
   for (auto& [id, house] : houses_) EndHsm(*house);
@@ -183,10 +183,10 @@ void Supervisor::OnHsmEnded(House& house, int status) {
   house.kill.cancel();
   const bool expected = stopping_ || !house.entry.wanted || !relay_ready_;
   if (expected) {
-    spdlog::info("{} has ended.", house.entry.hsm_id);
+    log::Info("{} has ended.", house.entry.hsm_id);
   } else {
     ++house.restarts;
-    spdlog::error("{} {}; it is started again.", house.entry.hsm_id, Ending(status));
+    log::Error("{} {}; it is started again.", house.entry.hsm_id, Ending(status));
   }
   proto::HostMessage message;
   message.mutable_hsm_down()->set_hsm_id(house.entry.hsm_id);
@@ -222,7 +222,7 @@ Status Supervisor::StartHsm(House& house) {
   house.since = std::chrono::steady_clock::now();
   SR_TRY(const StartedHsm started, LaunchHsm(launcher_, house.entry));
   house.pid = started.pid;
-  spdlog::info("{} runs as process {}.", house.entry.hsm_id, house.pid);
+  log::Info("{} runs as process {}.", house.entry.hsm_id, house.pid);
   proto::HostMessage message;
   proto::HsmUp& up = *message.mutable_hsm_up();
   up.set_hsm_id(house.entry.hsm_id);
@@ -243,7 +243,7 @@ void Supervisor::EndHsm(House& house) {
   house.kill.async_wait([this, id = house.entry.hsm_id, pid = house.pid](const boost::system::error_code& cancelled) {
     const House* found = Find(id);
     if (cancelled || found == nullptr || found->pid != pid) return;
-    spdlog::warn("{} did not end in time and is killed.", id);
+    log::Warn("{} did not end in time and is killed.", id);
     ::kill(pid, SIGKILL);
   });
 }
@@ -287,7 +287,7 @@ void Supervisor::WatchParent() {
   if (failed) return Stop(1);
   parent_.async_wait(net::posix::descriptor_base::wait_read, [this](const boost::system::error_code& cancelled) {
     if (cancelled) return;
-    spdlog::warn("The parent process has ended.");
+    log::Warn("The parent process has ended.");
     Stop(0);
   });
 }
@@ -334,11 +334,11 @@ int RunSupervisor(const HostOptions& options) {
   Supervisor supervisor(loop, options);
   const Status started = supervisor.Start();
   if (!started.ok()) {
-    spdlog::critical("The HSM host cannot start: {}", started.error().ForLog());
+    log::Critical("The HSM host cannot start: {}", started.error().ForLog());
     return 1;
   }
   loop.run();
-  spdlog::info("The HSM host has stopped.");
+  log::Info("The HSM host has stopped.");
   return supervisor.exit_status();
 }
 

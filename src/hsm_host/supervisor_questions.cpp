@@ -215,7 +215,7 @@ void Supervisor::AnswerAllow(const proto::AllowFrontEnd& question, const Reply& 
       return reply(Error(Errc::kLimitExceeded, "This host has as many front ends as it may."));
     const Status kept = AllowFrontEnd(options_.data, question.name(), *certificate);
     if (!kept.ok()) return reply(kept.error());
-    spdlog::info("Front end {} may connect from now on.", question.name());
+    log::Info("Front end {} may connect from now on.", question.name());
   }
   TellFrontEnds();
   proto::Control answer;

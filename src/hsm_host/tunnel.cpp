@@ -64,7 +64,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
 
   void CloseIfLate(std::chrono::steady_clock::time_point now) {
     if (now < deadline_) return;
-    spdlog::debug("{}: out of time.", options_.name);
+    log::Debug("{}: out of time.", options_.name);
     Close();
   }
 
@@ -87,7 +87,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
       // Also on failure: the alert says why.
       if (!co_await FlushToClient()) co_return false;
       if (!done.ok()) {
-        spdlog::info("{}: {}", options_.name, done.error().ForLog());
+        log::Info("{}: {}", options_.name, done.error().ForLog());
         // The client shall read the alert before it sees the connection reset over bytes that nobody read.
         client_.shutdown(net::socket_base::shutdown_send, failed);
         co_await Drain();
@@ -100,7 +100,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     }
     if (++options_.counts->established > kMaxTunnels) {
       --options_.counts->established;
-      spdlog::warn("{}: the HSM has {} connections, which is the most.", options_.name, kMaxTunnels);
+      log::Warn("{}: the HSM has {} connections, which is the most.", options_.name, kMaxTunnels);
       co_return false;
     }
     --options_.counts->handshaking;
@@ -108,7 +108,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     deadline_ = kNever;
     auto [refused] = co_await hsm_.async_connect(net::local::stream_protocol::endpoint(options_.hsm_socket), kToken);
     if (refused) {
-      spdlog::warn("{}: the HSM does not answer: {}", options_.name, refused.message());
+      log::Warn("{}: the HSM does not answer: {}", options_.name, refused.message());
       co_return false;
     }
     hsm_.non_blocking(true, failed);

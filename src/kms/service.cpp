@@ -79,7 +79,7 @@ void Kms::Start() {
 void Kms::Stop() {
   // The stores' clients are closed last: what is being finished works through them.
   for (const std::string& name : background_.Stop(parts_.stop_patience, kGiveUpPatience))
-    spdlog::error("stopping although this has not ended: {}", name);
+    log::Error("stopping although this has not ended: {}", name);
   custom_stores_.Stop();
 }
 

@@ -36,7 +36,7 @@ Status LockAllMemory() {
 #if defined(STRONGROOM_DEV)
   static std::once_flag once;
   std::call_once(once, [error] {
-    spdlog::warn("Process memory is NOT locked (errno {}): raise `ulimit -l`. Development only.", error);
+    log::Warn("Process memory is NOT locked (errno {}): raise `ulimit -l`. Development only.", error);
   });
   return {};
 #else

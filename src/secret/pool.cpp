@@ -210,7 +210,7 @@ class Central {
     if (!relax_allowed()) return false;
     if (!warned_) {
       warned_ = true;
-      spdlog::warn("Secrets are NOT in locked memory: raise `ulimit -l` (systemd: LimitMEMLOCK). Development only.");
+      log::Warn("Secrets are NOT in locked memory: raise `ulimit -l` (systemd: LimitMEMLOCK). Development only.");
     }
     return true;
 #else

@@ -119,7 +119,7 @@ class ChangeFeed::Impl {
       failing_ = true;
       return;
     }
-    if (failing_) spdlog::info("store: the change feed is read again");
+    if (failing_) log::Info("store: the change feed is read again");
     failing_ = false;
     std::vector<FeedEntry> entries = std::move(batch->entries);
     if (batch->pruned_past_us) {

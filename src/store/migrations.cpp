@@ -103,7 +103,7 @@ Result<bool> Step(Connection& connection, const std::vector<Migration>& migratio
     const Value values[] = {migration.version, Text(migration.name), now, migration.compatible_from};
     SR_CHECK(connection.Run(
         "INSERT INTO schema_version (version, name, applied_at, compatible_from) VALUES ($1, $2, $3, $4)", values));
-    spdlog::info("store: schema {} is in place", migration.name);
+    log::Info("store: schema {} is in place", migration.name);
     return false;
   }
   return true;

@@ -162,7 +162,7 @@ Status PostgresConnection::CheckServer() {
   SR_TRY(const Reply reply, Run("SELECT version()", {}));
   const std::string version = reply.rows.empty() ? "" : reply.rows[0].Text(0);
   if (!version.starts_with("PostgreSQL")) {
-    spdlog::warn("store: \"{}\" is not PostgreSQL; it may work, but that is not tested", version);
+    log::Warn("store: \"{}\" is not PostgreSQL; it may work, but that is not tested", version);
   } else if (PQserverVersion(connection_.get()) < kMinServerVersion) {
     return Error(Errc::kUnsupported, "The PostgreSQL server is older than version 15.").WithDetail(version);
   }

@@ -248,7 +248,7 @@ Status CheckSqliteFile(const Config& config) {
   std::error_code ignored;
   const auto size = std::filesystem::file_size(config.sqlite_path, ignored);
   if (!ignored && size > kMaxCheckedBytes) {
-    spdlog::info("store: {} is too large to be checked at start", config.sqlite_path.string());
+    log::Info("store: {} is too large to be checked at start", config.sqlite_path.string());
     return {};
   }
   SR_TRY(const Reply check, connection.Run("PRAGMA quick_check(1)", {}));

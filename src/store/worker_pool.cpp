@@ -73,7 +73,7 @@ class WorkerPool::Worker {
       reached_before_ = reached;
       return *connect_error_;
     }
-    if (connect_error_) spdlog::info("store: connected again");
+    if (connect_error_) log::Info("store: connected again");
     connect_error_.reset();
     pool_.reached_.fetch_add(1, std::memory_order_relaxed);
     connection_ = *std::move(opened);

@@ -39,9 +39,9 @@ Result<ChainHead> TakeUp(const fs::path& directory, std::int64_t number) {
     fs::copy_file(file, aside, fs::copy_options::overwrite_existing, failed);
     if (!failed) fs::resize_file(file, Encode(content.header).size() + content.entries.size(), failed);
     if (failed) return FileError("shorten", file, failed.value());
-    spdlog::warn("audit: the end of {} is no whole record, as after a crash: {} has a copy of the file", file.string(),
-                 aside.string());
-    if (!content.damage.empty()) spdlog::error("audit: {}", content.damage);
+    log::Warn("audit: the end of {} is no whole record, as after a crash: {} has a copy of the file", file.string(),
+              aside.string());
+    if (!content.damage.empty()) log::Error("audit: {}", content.damage);
   }
   return ChainHead{content.header.number, content.header.first_record + content.records, content.last,
                    content.last_millis};
@@ -163,7 +163,8 @@ void Trail::State::Settle(const Status& written, std::uint64_t taken, bool synce
       return true;
     });
   }
-  if (!said.empty()) spdlog::log(written.ok() ? spdlog::level::warn : spdlog::level::err, "{}", said);
+  if (!said.empty())
+    log::Write(written.ok() ? log::Level::kWarn : log::Level::kError, "{}", fmt::make_format_args(said));
   for (auto& [resume, status] : resumed) resume(std::move(status));
 }
 
@@ -249,8 +250,8 @@ Result<std::unique_ptr<Trail>> Trail::Open(TrailOptions options) {
         fs::rename(file, aside.replace_extension(".behind"), failed);
         if (failed) return FileError("put aside", file, failed.value());
       }
-      spdlog::error("audit: the segments in {} are behind those in the store; they are put aside as *.behind",
-                    state->options.directory.string());
+      log::Error("audit: the segments in {} are behind those in the store; they are put aside as *.behind",
+                 state->options.directory.string());
     }
     head.segment = std::max(head.segment, local.segment);
   }

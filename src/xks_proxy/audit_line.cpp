@@ -48,7 +48,7 @@ std::string Format(const AuditLine& line) {
   return json::serialize(out);
 }
 
-void Write(const AuditLine& line) { spdlog::info("xks {}", Format(line)); }
+void Write(const AuditLine& line) { log::Info("xks {}", Format(line)); }
 
 bool WorthALine(std::uint64_t& suppressed) {
   static std::atomic<std::int64_t> last{0};

@@ -226,8 +226,8 @@ Task<void> Handler::HandleOurs(const aws::HttpRequest& request, aws::HttpRespons
   if (!exchange.proxy) {
     std::uint64_t suppressed = 0;
     if (WorthALine(suppressed))
-      spdlog::warn("xks: a request from {} was not signed by a proxy's credential ({} more unsaid)",
-                   request.remote_address, suppressed);
+      log::Warn("xks: a request from {} was not signed by a proxy's credential ({} more unsaid)",
+                request.remote_address, suppressed);
     co_return;
   }
   line.proxy_id = exchange.proxy->row.proxy_id;

@@ -61,7 +61,7 @@ Task<Status> EnsureAccount(store::Database& database, iam::AccessKeys& keys, std
     return {};
   };
   SR_CO_CHECK(co_await database.Run(std::move(mark)));
-  spdlog::info("account {} is made; its root access key is in {}", account_id, file.string());
+  log::Info("account {} is made; its root access key is in {}", account_id, file.string());
   co_return Status();
 }
 

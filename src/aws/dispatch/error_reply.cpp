@@ -68,7 +68,7 @@ void WriteError(const Service* service, const Error& error, HttpResponse& respon
   const WireError& wire = table[static_cast<std::size_t>(error.code())];
   std::string message = error.public_message();
   if (wire.http_status >= 500) {
-    spdlog::error("request {}: {}", response.request_id, error.ForLog());
+    log::Error("request {}: {}", response.request_id, error.ForLog());
     // What our own parts say to each other is for the log; a dependency that is away may say so in its own words.
     const bool own_fault = error.code() != Errc::kUnavailable && error.code() != Errc::kKeyUnavailable;
     if (own_fault)

@@ -96,7 +96,7 @@ Task<void> Connection::Run(std::shared_ptr<Connection> self) {
     }
     co_await self->Serve();
   } catch (const std::exception& failure) {
-    spdlog::error("connection from {}: {}", self->remote_, failure.what());
+    log::Error("connection from {}: {}", self->remote_, failure.what());
   }
 }
 

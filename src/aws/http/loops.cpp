@@ -21,7 +21,7 @@ void RunForever(Loop& loop) {
       loop.run();
       return;
     } catch (const std::exception& failure) {
-      spdlog::error("event loop: unexpected exception: {}", failure.what());
+      log::Error("event loop: unexpected exception: {}", failure.what());
     }
   }
 }

@@ -55,7 +55,7 @@ struct HttpServer::State : std::enable_shared_from_this<HttpServer::State> {
       if (ec == asio::error::operation_aborted || self->shared->stopping) co_return;
       if (ec) {
         // Out of descriptors, or a client gone before it was accepted. The pause keeps the first from spinning.
-        spdlog::warn("accept: {}", ec.message());
+        log::Warn("accept: {}", ec.message());
         Timer pause(self->loops.front()->loop.get_executor());
         pause.expires_after(std::chrono::milliseconds(50));
         co_await pause.async_wait(kTuple);

@@ -35,7 +35,7 @@ void WipeSecret(json::object& object) {
 Status CreateAccount(const AccountOptions& options) {
   const DataDirectory data{options.data};
   SR_TRY(const Settings settings, data.Load());
-  spdlog::set_level(spdlog::level::warn);
+  log::OnlyFrom(log::Level::kWarn);
   // Before anything is made: a key that cannot be written down would be lost.
   const std::filesystem::path file(options.key_file);
   if (std::filesystem::exists(file))
@@ -65,7 +65,7 @@ Status CreateAccount(const AccountOptions& options) {
 Status ListAccounts(const AccountOptions& options) {
   const DataDirectory data{options.data};
   SR_TRY(const Settings settings, data.Load());
-  spdlog::set_level(spdlog::level::warn);
+  log::OnlyFrom(log::Level::kWarn);
   SR_TRY(const auto database, store::Database::Open(data.StoreOf(settings)));
   auto read = [](store::Transaction& t) {
     return t.Query(
@@ -105,7 +105,7 @@ Status SealRoot(const AccountOptions& options) {
 Status ResetRoot(const AccountOptions& options) {
   const DataDirectory data{options.data};
   SR_TRY(const Settings settings, data.Load());
-  spdlog::set_level(spdlog::level::warn);
+  log::OnlyFrom(log::Level::kWarn);
   SR_TRY(const auto database, store::Database::Open(data.StoreOf(settings)));
   auto forget = [&](store::Transaction& t) {
     return t.Execute("DELETE FROM deployment WHERE name = $1",

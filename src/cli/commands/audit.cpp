@@ -41,7 +41,7 @@ Result<Bytes> DigestKeyOf(const DataDirectory& data, const Options& options) {
 
 Result<std::unique_ptr<store::Database>> OpenStore(const DataDirectory& data) {
   SR_TRY(const Settings settings, data.Load());
-  spdlog::set_level(spdlog::level::warn);
+  log::OnlyFrom(log::Level::kWarn);
   return store::Database::Open(data.StoreOf(settings));
 }
 

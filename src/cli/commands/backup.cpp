@@ -45,7 +45,7 @@ std::vector<recovery::Sample> MakeSamples(const DataDirectory& data, const Setti
 Status Run(const Options& options) {
   const DataDirectory data{options.data};
   SR_TRY(const Settings settings, data.Load());
-  spdlog::set_level(spdlog::level::warn);
+  log::OnlyFrom(log::Level::kWarn);
   SR_TRY(const crypto::PublicKey recovery_key, recovery::LoadPublic(data.recovery_public_key()));
   recovery::BackupHeader header;
   header.created_millis =

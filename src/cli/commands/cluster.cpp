@@ -41,7 +41,7 @@ Status Request(store::Database& database, const std::string& cluster, const std:
 Status RepairLog(const Options& options) {
   const DataDirectory data{options.data};
   SR_TRY(const Settings settings, data.Load());
-  spdlog::set_level(spdlog::level::warn);
+  log::OnlyFrom(log::Level::kWarn);
   SR_TRY(const auto database, store::Database::Open(data.StoreOf(settings)));
   const std::string id = NewUuid();
   SR_CHECK(Request(*database, options.cluster, id));

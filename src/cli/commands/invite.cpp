@@ -63,7 +63,7 @@ Status Run(const Options& options) {
         "machines need one on PostgreSQL: `strongroom init --postgresql`, or `strongroom restore --postgresql`.");
   if (fs::exists(options.file))
     return Error(Errc::kAlreadyExists, options.file + " exists already and is not replaced.");
-  spdlog::set_level(spdlog::level::warn);
+  log::OnlyFrom(log::Level::kWarn);
   SR_CHECK(HardenForSecrets());
   SR_TRY(const auto database, store::Database::Open(data.StoreOf(settings)));
   SR_CHECK(RequireRunning(*database, data));

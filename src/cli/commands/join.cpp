@@ -100,7 +100,7 @@ Status Run(const Options& options) {
                                            " is a Strongroom data directory already; a machine joins "
                                            "with a new one.");
   if (!options.network.empty()) SR_CHECK(RequireUsableNetwork(options.network));
-  spdlog::set_level(spdlog::level::warn);
+  log::OnlyFrom(log::Level::kWarn);
   SR_CHECK(HardenForSecrets());
   SR_TRY(JoinPackage package, ReadJoinFile(options.file));
   if (!options.postgresql.empty()) package.facts.set_postgresql(options.postgresql);

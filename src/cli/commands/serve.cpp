@@ -46,7 +46,7 @@ struct Kept {
       if (!ended) return {};
       pause = Clock::now() - started > std::chrono::seconds(30) ? std::chrono::milliseconds(250)
                                                                 : std::min(pause * 2, std::chrono::milliseconds(10000));
-      spdlog::warn("{} ended ({}); starting it again in {} ms", spec.name, *ended, pause.count());
+      log::Warn("{} ended ({}); starting it again in {} ms", spec.name, *ended, pause.count());
       child.reset();
       start_at = Clock::now() + pause;
     }
@@ -71,11 +71,11 @@ Status Prepare(DataDirectory& data, const Options& options, Settings& settings) 
     SR_TRY(listen, ParseListen(options.listen));
   }
   if (!data.initialised()) {
-    spdlog::info("making a new data directory in {}", data.root().string());
+    log::Info("making a new data directory in {}", data.root().string());
     InitOptions init;
     init.listen = listen;
     SR_CHECK(data.Init(init));
-    spdlog::warn(
+    log::Warn(
         "the recovery key is {}/recovery-key.pem, for development; for real use, `strongroom init --recovery-key` "
         "puts it elsewhere",
         data.root().string());
@@ -128,7 +128,7 @@ Status Run(const Options& options) {
   SR_CHECK(RefreshClientPackage(data));
   SR_TRY(const auto config, WriteServiceConfig(data, settings));
   if (::geteuid() != 0)
-    spdlog::warn("not started as root: all processes run as one user, so they are not isolated from each other");
+    log::Warn("not started as root: all processes run as one user, so they are not isolated from each other");
 
   auto children = Children(data, settings, config, lock);
   SR_CHECK(WriteFileAtomically(data.pid_file(), std::to_string(::getpid()) + "\n", 0644));

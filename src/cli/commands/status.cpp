@@ -97,7 +97,7 @@ void Print(const json::object& status) {
 Status Run(const Options& options) {
   const DataDirectory data{options.data};
   SR_TRY(const Settings settings, data.Load());
-  spdlog::set_level(spdlog::level::warn);
+  log::OnlyFrom(log::Level::kWarn);
   json::object status;
   status["data"] = data.root().string();
   status["endpoint"] = "https://" + settings.https_address + ":" + std::to_string(settings.https_port);

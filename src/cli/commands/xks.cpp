@@ -33,7 +33,7 @@ struct Deployment {
 Result<Deployment> Open(const Options& options) {
   const DataDirectory data{options.data};
   SR_TRY(Settings settings, data.Load());
-  spdlog::set_level(spdlog::level::warn);
+  log::OnlyFrom(log::Level::kWarn);
   SR_TRY(ApiClient api, ApiClient::Open(data, settings));
   store::Config store = data.StoreOf(settings);
   return Deployment{std::move(settings), std::move(api), std::move(store)};

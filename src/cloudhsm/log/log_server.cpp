@@ -194,8 +194,8 @@ Task<Result<proto::Control>> LogServer::SetAside(std::string host_id, proto::Con
     return store::ClusterLog::MoveAsideIn(t, asked.cluster_id(), from, "an officer chose the log of " + hsm_id);
   };
   SR_CO_TRY(const std::int64_t moved, co_await database_.Run(std::move(move)));
-  spdlog::warn("an officer of cluster {} chose the log of {}: {} records from {} on were moved aside",
-               asked.cluster_id(), question.hsm_id(), moved, from);
+  log::Warn("an officer of cluster {} chose the log of {}: {} records from {} on were moved aside", asked.cluster_id(),
+            question.hsm_id(), moved, from);
   proto::Control answer;
   *answer.mutable_log_set_aside() = asked;
   co_return answer;

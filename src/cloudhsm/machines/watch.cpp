@@ -103,7 +103,7 @@ struct MachineWatch::State {
     auto note = [row](store::Transaction& t) { return ApproveMachine(t, row); };
     SR_CO_TRY(const bool noted, co_await parts.database.Run(std::move(note)));
     if (!noted) co_return false;
-    spdlog::info("machine {} has joined, invited by {}", row.host_id, row.invitation_id);
+    log::Info("machine {} has joined, invited by {}", row.host_id, row.invitation_id);
     std::error_code ignored;
     fs::remove(parts.invitations / row.invitation_id, ignored);
     co_return true;
@@ -142,7 +142,7 @@ struct MachineWatch::State {
     parts.hosts.Add(row.host_id, link);
     parts.placement.Add({row.host_id, row.network + "."});
     link->Start(parts.lifecycle);
-    spdlog::info("connecting to the host of machine {} at {}:{}", row.host_id, row.address, row.port);
+    log::Info("connecting to the host of machine {} at {}:{}", row.host_id, row.address, row.port);
     return {};
   }
 

@@ -71,7 +71,7 @@ Task<Status> Detach(JobContext& context, const ClusterRow& cluster, const HsmRow
 Task<Result<bool>> Erase(JobContext& context, const ClusterRow& cluster, const HsmRow& hsm) {
   if (context.hosts.Find(hsm.host_id) == nullptr) {
     // Its machine is no part of the deployment any more: nobody will ever be able to ask it.
-    spdlog::error("{} (host {} is not configured)", CountsAsCompromised(hsm.hsm_id), hsm.host_id);
+    log::Error("{} (host {} is not configured)", CountsAsCompromised(hsm.hsm_id), hsm.host_id);
     co_return false;
   }
   SR_CO_CHECK(co_await StartHsm(context, cluster, hsm));
@@ -94,7 +94,7 @@ Task<Result<bool>> Erase(JobContext& context, const ClusterRow& cluster, const H
     if (!proved.ok() && proved.error().code() != Errc::kUntrusted) co_return proved.error();
   }
   // It may be too damaged to start; its host removes the state directory all the same.
-  if (!proved.ok()) spdlog::error("{} ({})", CountsAsCompromised(hsm.hsm_id), proved.error().ForLog());
+  if (!proved.ok()) log::Error("{} ({})", CountsAsCompromised(hsm.hsm_id), proved.error().ForLog());
   proto::Control destroy;
   destroy.mutable_destroy_hsm()->set_hsm_id(hsm.hsm_id);
   SR_CO_CHECK(co_await AskHost(context, hsm, std::move(destroy)));

@@ -83,7 +83,7 @@ Task<Status> RepairLog(JobContext& context, ClusterRow cluster) {
     auto moved = Move(t, row.cluster_id, *verdict);
     if (!moved.ok() && moved.error().code() != Errc::kInvalidState) return std::move(moved).error();
     if (!moved.ok()) return Answer(t, row.cluster_id, "REFUSED", std::string(moved.error().public_message()));
-    spdlog::warn("cluster {}: {}", row.cluster_id, *moved);
+    log::Warn("cluster {}: {}", row.cluster_id, *moved);
     return Answer(t, row.cluster_id, "DONE", *moved);
   };
   co_return co_await ChangeCluster(context, cluster.cluster_id, std::move(finish));

@@ -28,7 +28,7 @@ Error OpenSslError(std::string_view doing, boost::source_location where) {
 }
 
 void Broken(std::string_view doing) {
-  spdlog::critical("OpenSSL cannot {}: {}", doing, DrainQueue());
+  log::Critical("OpenSSL cannot {}: {}", doing, DrainQueue());
   std::abort();
 }
 

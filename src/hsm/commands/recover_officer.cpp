@@ -79,7 +79,7 @@ Task<Status> RunOne(Call& call, proto::RecoverOfficerRequest request) {
   };
   SR_CO_TRY(call.answer,
             co_await engine.replica.Change(call.client_id(), wire::Command::kRecoverOfficer, std::move(decide)));
-  spdlog::warn("officer {} has got a new password by the word of the cluster's owner", request.name());
+  log::Warn("officer {} has got a new password by the word of the cluster's owner", request.name());
   engine.lockout.Forget(user_id);
   engine.sessions.Revalidate();
   co_return Status{};

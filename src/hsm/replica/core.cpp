@@ -81,8 +81,8 @@ void Replica::Core::Finish(const RequestPtr& request, Result<Bytes> outcome) {
 }
 
 void Replica::Core::SetStoreAway(bool away, const std::string& why) {
-  if (away && !store_away_) spdlog::warn("the cluster's log cannot be reached: {}", why);
-  if (!away && store_away_) spdlog::info("the cluster's log can be reached again");
+  if (away && !store_away_) log::Warn("the cluster's log cannot be reached: {}", why);
+  if (!away && store_away_) log::Info("the cluster's log can be reached again");
   store_away_ = away;
 }
 
@@ -132,7 +132,7 @@ Status Replica::Core::Replay() {
   if (device_.cluster_id().empty()) {
     if (log_.last() == 0 && log_.snapshot().empty()) return {};
     if (!device_.left_cluster().empty()) {
-      spdlog::warn("what was left of the log of {}, which this HSM has left, is removed", device_.left_cluster());
+      log::Warn("what was left of the log of {}, which this HSM has left, is removed", device_.left_cluster());
       return log_.Destroy();
     }
     return Error(Errc::kCorrupted,
@@ -150,7 +150,7 @@ Status Replica::Core::Replay() {
         break;
       }
       // Its sync did not end before the crash, so it was never offered.
-      spdlog::warn("record {} was not written whole and is cut off", number);
+      log::Warn("record {} was not written whole and is cut off", number);
       SR_CHECK(log_.CutOff());
       break;
     }

@@ -128,7 +128,7 @@ Task<void> Replica::Core::RaiseFeatureLevel() {
     return proposal;
   };
   const auto raised = co_await ChangeMembers(std::move(raise));
-  if (raised.ok()) spdlog::info("the cluster is at feature level {}", state_.feature_level());
+  if (raised.ok()) log::Info("the cluster is at feature level {}", state_.feature_level());
 }
 
 }  // namespace strongroom::hsm::replica

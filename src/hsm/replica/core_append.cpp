@@ -264,8 +264,8 @@ Task<Status> Replica::Core::Settle() {
   const Append append = TakeOffer(std::move(offer), true);
   SyncRest();
   SR_CO_CHECK(Usable());
-  if (append.end == Append::End::kDone) spdlog::info("record {} was settled: it stands", number);
-  if (append.end == Append::End::kLost) spdlog::info("record {} was settled: another one stands", number);
+  if (append.end == Append::End::kDone) log::Info("record {} was settled: it stands", number);
+  if (append.end == Append::End::kLost) log::Info("record {} was settled: another one stands", number);
   if (append.error) co_return *append.error;
   co_return Status{};
 }

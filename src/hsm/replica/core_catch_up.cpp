@@ -30,7 +30,7 @@ Task<Status> Replica::Core::CatchUpNow() {
   last_catch_up_ = co_await ReadToHead();
   if (last_catch_up_.ok()) {
     if (contradiction_) {
-      spdlog::info("the cluster's log continues what this HSM has; changes are possible again");
+      log::Info("the cluster's log continues what this HSM has; changes are possible again");
       Later(options_.on_lifecycle);
     }
     contradiction_.reset();
@@ -131,8 +131,8 @@ Task<Status> Replica::Core::GiveBack(std::uint64_t store_head) {
     if (HashOf(rows->rows.front().record) != *known) co_return Forked(store_head);
   }
   const std::uint64_t start = std::max(store_head + 1, log_.first());
-  spdlog::warn("the cluster's log was set back to record {}; records {} to {} are given back", store_head, start,
-               head_.number);
+  log::Warn("the cluster's log was set back to record {}; records {} to {} are given back", store_head, start,
+            head_.number);
   for (std::uint64_t number = start; number <= head_.number; ++number) {
     SR_CO_TRY(Bytes record, log_.Read(number));
     SR_CO_TRY(const Envelope envelope, ParseRecord(record));

@@ -137,7 +137,7 @@ Task<Result<proto::ChooseLogReply>> Replica::Core::TakeThisHsm() {
     auto row = co_await store_.ReadForked(device_.cluster_id(), first);
     SR_CO_CHECK(Usable());
     if (!row.ok() || row->rows.empty() || row->rows.front().number != first) co_return Unreachable();
-    spdlog::warn("an officer chose this HSM's log: records {} to {} of the store are moved aside", first, newest->head);
+    log::Warn("an officer chose this HSM's log: records {} to {} of the store are moved aside", first, newest->head);
     Bytes hash = ToBytes(HashOf(row->rows.front().record));
     SR_CO_CHECK(co_await store_.SetAside(device_.cluster_id(), first, std::move(hash)));
     SR_CO_CHECK(Usable());
@@ -187,8 +187,8 @@ Task<Result<proto::ChooseLogReply>> Replica::Core::TakeStore() {
       built.state.identity().cluster_id != cluster_id)
     co_return Error(Errc::kUntrusted, "On the store's side this HSM is no member of the cluster; nothing was changed.");
 
-  spdlog::warn("an officer chose the store's log: this HSM drops its records from {} to {}",
-               first_dropped == 0 ? built.head.number + 1 : first_dropped, head_.number);
+  log::Warn("an officer chose the store's log: this HSM drops its records from {} to {}",
+            first_dropped == 0 ? built.head.number + 1 : first_dropped, head_.number);
   SR_CO_CHECK(device_.AddSecrets(cluster_id, built.secrets));
   // A crash from here on leaves a beginning of the store's side, which the next start goes on from.
   SR_CO_CHECK(log_.Reset(std::move(side.snapshot.data), side.snapshot.number));

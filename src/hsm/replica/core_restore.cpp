@@ -263,7 +263,7 @@ Task<Status> Replica::Core::RestoreCluster(proto::RestoreCluster request) {
     SR_CO_CHECK(co_await RestoreFromBackup(request));
   }
   SR_CO_CHECK(co_await BecomeOnlyMember(request));
-  spdlog::info("cluster {} is restored at record {}, epoch {}", request.cluster_id(), head_.number, state_.epoch());
+  log::Info("cluster {} is restored at record {}, epoch {}", request.cluster_id(), head_.number, state_.epoch());
   RefreshPosition();
   Later(options_.on_lifecycle);
   Later(options_.on_membership);

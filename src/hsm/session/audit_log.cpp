@@ -135,7 +135,7 @@ Status AuditLog::Resume() {
   chain_ = walked.chain;
   bool fresh = text.empty();
   if (!walked.whole) {
-    spdlog::warn("the audit log does not verify from sequence number {:#x} on; it is kept as audit.broken", sequence_);
+    log::Warn("the audit log does not verify from sequence number {:#x} on; it is kept as audit.broken", sequence_);
     std::error_code error;
     std::filesystem::rename(file_, file_.string() + ".broken", error);
     if (error) return Error(Errc::kInternal, "The audit log cannot be put aside.").WithDetail(error.message());
@@ -198,7 +198,7 @@ void AuditLog::Append(std::string event) {
   ++sequence_;
   event += fmt::format("{}{}\n\n", kHashField, chain_);
   const bool written = ::write(descriptor_, event.data(), event.size()) == static_cast<ssize_t>(event.size());
-  if (!written && !complained_) spdlog::error("the audit log cannot be written: {}", std::strerror(errno));
+  if (!written && !complained_) log::Error("the audit log cannot be written: {}", std::strerror(errno));
   complained_ = !written;
   file_bytes_ += event.size();
   recent_.push_back(std::move(event));

@@ -32,7 +32,7 @@ class Connection final : public channel::PipeEvents, public ReplySink, public st
     if (session) session->OnFrame(frame);
   }
   void OnClosed(const Error& why) override {
-    spdlog::debug("a connection ended: {}", why.public_message());
+    log::Debug("a connection ended: {}", why.public_message());
     const auto alive = std::move(self_);
     if (session_) session_->Detach();
     session_.reset();
@@ -92,7 +92,7 @@ Task<void> Server::Accept(std::shared_ptr<Acceptor> acceptor, Server* self) {
     if (!acceptor->is_open()) co_return;
     if (error) {
       // Out of descriptors, say: the next tunnel may find some again.
-      spdlog::warn("accepting a tunnel: {}", error.message());
+      log::Warn("accepting a tunnel: {}", error.message());
       Timer pause(self->engine_.loop.get_executor(), std::chrono::milliseconds(50));
       (void)co_await pause.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable_t<LoopExecutor>{}));
       continue;
@@ -119,12 +119,12 @@ Result<channel::TlsContext> Server::CurrentContext() {
 
 void Server::Serve(channel::StreamSocket socket) {
   if (connections_ >= options_.max_sessions) {
-    spdlog::warn("a tunnel is closed at once: {} connections are open", connections_);
+    log::Warn("a tunnel is closed at once: {} connections are open", connections_);
     return;
   }
   auto context = CurrentContext();
   if (!context) {
-    spdlog::info("a tunnel is closed at once: {}", context.error().public_message());
+    log::Info("a tunnel is closed at once: {}", context.error().public_message());
     return;
   }
   boost::asio::co_spawn(engine_.loop.get_executor(), Run(this, std::move(socket), std::move(*context)),
@@ -140,7 +140,7 @@ Task<void> Server::Run(Server* self, channel::StreamSocket socket, channel::TlsC
   const auto deadline = std::chrono::steady_clock::now() + self->options_.handshake_deadline;
   const Status shaken = co_await pipe->Handshake(deadline);
   if (!shaken) {
-    spdlog::info("an inner handshake failed: {}", shaken.error().ForLog());
+    log::Info("an inner handshake failed: {}", shaken.error().ForLog());
     co_return;
   }
   if (!self->engine_.replica.serving()) {

@@ -27,7 +27,7 @@ void Session::Detach() {
 
 void Session::Close(const Error& why) {
   if (sink_ == nullptr) return;
-  spdlog::info("session {:#x} closed: {}", handle_, why.public_message());
+  log::Info("session {:#x} closed: {}", handle_, why.public_message());
   ReplySink& sink = *sink_;
   const auto alive = shared_from_this();  // the sink may drop its reference
   Detach();
@@ -45,7 +45,7 @@ void Session::Revalidate() {
         user != nullptr && (user->password_hash == login_->password_hash ||
                             (!login_->next_hash.empty() && user->password_hash == login_->next_hash));
     if (!same_password) {
-      spdlog::info("session {:#x}: the login of {} ends, the user was changed or deleted", handle_, login_->name);
+      log::Info("session {:#x}: the login of {} ends, the user was changed or deleted", handle_, login_->name);
       login_.reset();
     } else {
       login_->type = user->info.type();

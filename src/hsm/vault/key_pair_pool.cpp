@@ -81,7 +81,7 @@ void KeyPairPool::Work() {
   // Idle priority: it may only use time that nobody else wants. If the sandbox refuses, it works at normal priority.
   const sched_param none{};
   if (pthread_setschedparam(pthread_self(), SCHED_IDLE, &none) != 0)
-    spdlog::debug("key pairs are made ahead at normal priority");
+    log::Debug("key pairs are made ahead at normal priority");
   std::unique_lock lock(mutex_);
   for (;;) {
     Shelf* shelf = nullptr;

@@ -83,7 +83,7 @@ Task<Status> AddOne(Kms& kms, std::uint32_t generation) {
     return NoteDomainKey(t, generation, now);
   };
   SR_CO_CHECK(co_await kms.database().Run(std::move(note)));
-  spdlog::info("the domain key has a new generation, {}", generation);
+  log::Info("the domain key has a new generation, {}", generation);
   co_return Status();
 }
 
@@ -136,7 +136,7 @@ Task<Status> LeaveOldOnes(Kms& kms, const Known& known) {
   const std::uint32_t newest = known.newest()->generation;
   SR_CO_TRY(const bool renewed, co_await kms.sealer().Renew(newest));
   SR_CO_TRY(const std::size_t found, co_await RewrapAll(kms, newest));
-  if (found > 0) spdlog::info("wrapped {} key materials under generation {} of the domain key", found, newest);
+  if (found > 0) log::Info("wrapped {} key materials under generation {} of the domain key", found, newest);
   // Only a round that finds none has seen that there are none.
   if (renewed || found > 0) co_return Status();
   auto note = [rows = known.rows, newest](store::Transaction& t) -> Status {
@@ -159,7 +159,7 @@ Task<Status> EndOne(Kms& kms, std::uint32_t generation) {
     return NoteDropped(t, generation, now);
   };
   SR_CO_CHECK(co_await kms.database().Run(std::move(note)));
-  spdlog::info("generation {} of the domain key is destroyed: no backup that is kept has tokens under it", generation);
+  log::Info("generation {} of the domain key is destroyed: no backup that is kept has tokens under it", generation);
   co_return Status();
 }
 

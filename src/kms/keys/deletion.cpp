@@ -63,7 +63,7 @@ Task<void> DeleteDueKeys(Kms& kms) {
     co_await ForgetInHsms(kms, BindingsOf(**removed));
     const bool destroyed = co_await DestroyMaterial(kms, row);
     RecordDeleteKey(kms, row, destroyed);
-    spdlog::info("deleted {}: its waiting period has passed", row.Arn());
+    log::Info("deleted {}: its waiting period has passed", row.Arn());
   }
 }
 
@@ -80,7 +80,7 @@ Task<void> RemoveHalfMadeKeys(Kms& kms) {
     if (!destroyed) continue;
     auto remove = [row](store::Transaction& t) { return DeleteKey(t, row); };
     const Status removed = co_await kms.database().Run(std::move(remove));
-    if (removed.ok()) spdlog::info("removed {}: its creation was interrupted", row.Arn());
+    if (removed.ok()) log::Info("removed {}: its creation was interrupted", row.Arn());
   }
 }
 

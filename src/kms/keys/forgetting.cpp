@@ -27,8 +27,8 @@ Task<void> Tell(Kms& kms, std::vector<Bytes> bindings) {
     }
     for (const auto& [endpoint, reply] : *answers)
       if (!reply.ok())
-        spdlog::warn("{} was not told to forget deleted key material, and does so by itself in ten minutes: {}",
-                     endpoint.address, reply.error().ForLog());
+        log::Warn("{} was not told to forget deleted key material, and does so by itself in ten minutes: {}",
+                  endpoint.address, reply.error().ForLog());
   }
 }
 

@@ -175,7 +175,7 @@ Task<void> ExpireMaterials(Kms& kms) {
     ForgetKeySet(kms, done->set);
     co_await ForgetInHsms(kms, std::move(done->bindings));
     if (done->set.empty()) continue;
-    spdlog::info("removed expired key material of {}", key.Arn());
+    log::Info("removed expired key material of {}", key.Arn());
     RecordExpiry(kms, key);
   }
 }

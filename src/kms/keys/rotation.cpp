@@ -57,7 +57,7 @@ Task<Status> Rotate(Kms& kms, KeyRow key, RotationType type, bool (*wanted)(cons
   if (!rotated.ok()) co_return std::move(rotated).error();
   ForgetKeySet(kms, *rotated);
   if (rotated->empty()) co_return Status();
-  spdlog::info("rotated {} ({})", key.Arn(), Name(type));
+  log::Info("rotated {} ({})", key.Arn(), Name(type));
   RecordRotation(kms, *rotated, Name(type), key.material_id);
   co_return Status();
 }

@@ -296,8 +296,8 @@ Task<void> CustomStores::Finish(CustomStoreRow row, ConnectionState state, std::
     LogError("ending the attempt on custom key store " + row.store_id, done.error());
   } else if (*done) {
     Forget(**done);
-    spdlog::info("custom key store {} is {}{}{}", row.store_id, Name(state), error_code ? ": " : "",
-                 error_code.value_or(""));
+    log::Info("custom key store {} is {}{}{}", row.store_id, Name(state), error_code ? ": " : "",
+              error_code.value_or(""));
     if (parts_.audit == nullptr || state == ConnectionState::kDisconnected) co_return;
     ports::AuditEvent event;
     event.account = row.account;

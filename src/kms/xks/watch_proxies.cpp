@@ -45,9 +45,9 @@ Task<void> CustomStores::CheckProxies() {
     known = ailment.what;
     lock.unlock();
     if (ailment.what.empty())
-      spdlog::info("the proxy of custom key store {} is well again", row.store_id);
+      log::Info("the proxy of custom key store {} is well again", row.store_id);
     else
-      spdlog::warn("the proxy of custom key store {} is not well: {} {}", row.store_id, ailment.what, ailment.detail);
+      log::Warn("the proxy of custom key store {} is not well: {} {}", row.store_id, ailment.what, ailment.detail);
   }
 }
 

@@ -68,9 +68,9 @@ void Keeper::State::Note(std::string& failure, const Status& status, std::string
   const std::lock_guard lock(mutex);
   if (why == failure) return;
   if (why.empty()) {
-    spdlog::info("audit: {} works again", doing);
+    log::Info("audit: {} works again", doing);
   } else {
-    spdlog::error("audit: {}: {}", doing, status.error().ForLog());
+    log::Error("audit: {}: {}", doing, status.error().ForLog());
   }
   failure = why;
 }
