@@ -11,6 +11,8 @@ import subprocess
 import tempfile
 import time
 
+import stock_aws
+
 BIN = pathlib.Path(os.environ.get("STRONGROOM_BIN", pathlib.Path(__file__).resolve().parents[2] / "build" / "bin"))
 PATIENCE = 90  # seconds that anything may take on a busy machine before a test gives up
 
@@ -116,7 +118,8 @@ class Deployment:
         return Answer(done)
 
     def aws(self, *arguments):
-        return self.run("/usr/bin/aws", "--endpoint-url", self.endpoint, "--output", "json", *arguments)
+        return Answer(stock_aws.run(["--endpoint-url", self.endpoint, "--output", "json", *arguments], self.environment,
+                                    self.root))
 
     def ok(self, *arguments):
         """An aws call that must succeed; its parsed answer."""
