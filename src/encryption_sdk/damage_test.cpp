@@ -94,8 +94,8 @@ TEST_P(Damage, EveryFlippedBitIsFound) {
                                             {"BodyAuthenticationFailed", 417},
                                             {"MalformedBody", 316},
                                             {"HeaderAuthenticationFailed", 159},
-                                            {"MalformedHeader", 80},
-                                            {"Truncated", 63},
+                                            {"MalformedHeader", 84},
+                                            {"Truncated", 59},
                                             {"UnsupportedSuite", 15},
                                             {"UnsupportedVersion", 8},
                                             {"VerificationKeyMismatch", 1}};
