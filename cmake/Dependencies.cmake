@@ -18,6 +18,8 @@ pkg_check_modules(libseccomp REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(libedit REQUIRED IMPORTED_TARGET libedit)
 pkg_check_modules(cbor REQUIRED IMPORTED_TARGET libcbor)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(curl REQUIRED IMPORTED_TARGET libcurl)
+pkg_check_modules(pugixml REQUIRED IMPORTED_TARGET pugixml)
 pkg_check_modules(gfshare REQUIRED IMPORTED_TARGET libgfshare)
 # The allocator of strongroomd, which allocates some forty times for a request. Sanitizers bring one of their own.
 find_library(TCMALLOC tcmalloc_minimal REQUIRED)

@@ -244,7 +244,7 @@ TEST_P(SigV4Keys, AreTakenAsTheRowSays) {
   testing_kit::FakeEndpoint endpoint;
   ports::Credential& known = *endpoint.credentials.one;
   known.active = GetParam().active;
-  if (GetParam().temporary) known.session_token = SecretBuffer::CopyOf(AsBytes("token")).value();
+  if (GetParam().temporary) known.session_token_sha256 = crypto::Sha256(AsBytes("token"));
   if (GetParam().temporary) known.expires_at = endpoint.clock.now + std::chrono::seconds(GetParam().expired ? 0 : 1);
   TextRequest request(endpoint.Signed("kms", "TrentService.Encrypt", "{}"));
   if (!GetParam().token.empty()) request.headers.emplace_back("X-Amz-Security-Token", GetParam().token);

@@ -100,7 +100,8 @@ Verified Wanted(const SignatureClaim& claim) {
 Status CheckToken(const ports::Credential& credential, const SignatureClaim& claim, ports::WallTime now) {
   if (!credential.active || credential.is_temporary() != claim.has_token) return Unrecognized();
   if (!credential.is_temporary()) return {};
-  if (!credential.session_token.EqualsInConstantTime(AsBytes(claim.security_token))) return Unrecognized();
+  if (!crypto::ConstantTimeEqual(crypto::Sha256(AsBytes(claim.security_token)), *credential.session_token_sha256))
+    return Unrecognized();
   if (credential.expires_at && *credential.expires_at <= now) return Expired();
   return {};
 }

@@ -11,6 +11,7 @@
 
 #include "aws/dispatch/fake_service_for_tests.h"
 #include "aws/sigv4/text_request_for_tests.h"
+#include "crypto/hash.h"
 
 namespace strongroom::aws {
 namespace {
@@ -49,7 +50,7 @@ class SigV4Vectors : public ::testing::TestWithParam<VectorCase> {
     credentials_.one =
         testing_kit::FakeCredentials::Make(text(who.at("access_key_id")), text(who.at("secret_access_key")));
     if (const auto* token = who.as_object().if_contains("token")) {
-      credentials_.one->session_token = SecretBuffer::CopyOf(AsBytes(text(*token))).value();
+      credentials_.one->session_token_sha256 = crypto::Sha256(AsBytes(text(*token)));
     }
     regions_ = {text(context.at("region"))};
     service_ = text(context.at("service"));
@@ -199,7 +200,7 @@ INSTANTIATE_TEST_SUITE_P(SigV4, SigV4Rows, ::testing::ValuesIn(kRows), [](const 
 
 TEST(SigV4, ExpiredSessionIsToldFromABadToken) {
   testing_kit::FakeEndpoint endpoint;
-  endpoint.credentials.one->session_token = SecretBuffer::CopyOf(AsBytes("token")).value();
+  endpoint.credentials.one->session_token_sha256 = crypto::Sha256(AsBytes("token"));
   endpoint.credentials.one->expires_at = endpoint.clock.now - std::chrono::seconds(1);
   TextRequest request(endpoint.Signed("kms", "TrentService.Encrypt", "{}"));
   request.Header("X-Amz-Security-Token") = "token";
