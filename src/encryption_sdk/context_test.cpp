@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "encryption_sdk/given_keyring.h"
 #include "encryption_sdk/testing/messages.h"
 
 namespace strongroom::encryption_sdk {
@@ -79,6 +80,19 @@ TEST(RequiredContext, IsLeftOutAndMustBeReproduced) {
     EXPECT_EQ(Said(DecryptMessage(*cmm, made->message, options)), "");
     EXPECT_EQ(Said(DecryptMessage(*testing::WrappingCmm(), made->message, options)), "");
   }
+}
+
+TEST(ReproducedContext, WhereTheWrappingDoesNotBindTheContextTheHeadersTagDoes) {
+  const Bytes message = testing::Write(SuiteId::k256Commit, 16, 20).message;
+  auto opened = OpenHeader(*testing::WrappingCmm(), message).value();
+  GivenDataKeys keys;
+  keys.emplace(DigestOf(opened.header.encrypted_data_keys).value(), std::move(opened.materials.data_key));
+  const CmmPtr cmm = MakeDefaultCmm(MakeGivenDataKeyKeyring(std::move(keys)));
+  DecryptOptions options;
+  options.reproduced = {{"a", "b"}};
+  EXPECT_EQ(Said(DecryptMessage(*cmm, message, options)), "");
+  options.reproduced = {{"z", "z"}};
+  EXPECT_EQ(Said(DecryptMessage(*cmm, message, options)), "HeaderAuthenticationFailed");
 }
 
 TEST(RequiredContext, NamesAreChecked) {

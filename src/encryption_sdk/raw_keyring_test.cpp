@@ -139,7 +139,8 @@ TEST_P(RawRsa, OpensWhatItWrappedAndNothingElse) {
 
   std::vector<std::string> texts;
   EncryptedDataKeys changed = materials.encrypted_data_keys, shortened = changed;
-  changed[0].ciphertext[100] ^= 1;
+  // OpenSSL from 3.2 on answers bad v1.5 padding with random bytes of any length, so one of them may fit by chance.
+  for (std::size_t at = 100; at < 110 && Open(keyring, changed) == ""; ++at) changed[0].ciphertext[at] ^= 1;
   shortened[0].ciphertext.pop_back();
   EncryptionMaterials other_length = Fresh(SuiteId::k128Sha256);
   ASSERT_TRUE(keyring->OnEncrypt(other_length).ok());

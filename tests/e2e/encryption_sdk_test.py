@@ -83,6 +83,11 @@ class Exchange(unittest.TestCase):
         self.there(self.official, self.ours, *arguments, **named)
 
 
+def example(*arguments, given=b"", environment=None):
+    """The example program of archive.hpp."""
+    return subprocess.run([BIN / "strongroom-archive-example", *arguments], input=given, capture_output=True, env=environment)
+
+
 class RawKeys(Exchange):
     @classmethod
     def setUpClass(cls):
@@ -123,6 +128,25 @@ class RawKeys(Exchange):
                 with self.subTest(padding=padding, suite=suite):
                     self.both_ways(b"some plaintext", suite, 4096, {"a": "b"}, sealing, opening=opening)
 
+    def test_example_of_the_library_with_an_offline_key(self):
+        private, public = self.file("example.key"), self.file("example.pub")
+        subprocess.run(["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", private],
+                       check=True, capture_output=True)
+        subprocess.run(["openssl", "pkey", "-in", private, "-pubout", "-out", public], check=True)
+        plaintext = os.urandom(3_000_000)
+        made = example("encrypt-offline", public, given=plaintext)
+        self.assertEqual((made.returncode, made.stderr), (0, b""))
+        read = example("decrypt-offline", private, given=made.stdout)
+        self.assertEqual((read.returncode, read.stdout == plaintext, read.stderr), (0, True, b""))
+        back = self.file("back")
+        answer = self.official(do="decrypt", keyring={"type": "rsa", "namespace": "example", "name": "offline",
+                                                      "padding": "oaep_sha256", "private": private},
+                               **{"in": self.file("message", made.stdout), "out": back})
+        self.assertNotIn("error", answer)
+        self.assertEqual(pathlib.Path(back).read_bytes(), plaintext)
+        damaged = example("decrypt-offline", private, given=made.stdout[:-1])
+        self.assertEqual((damaged.returncode, damaged.stderr.split(b":")[0]), (2, b"Truncated"))
+
     def test_two_keys_either_of_which_opens(self):
         keys = [self.aes(), {**self.aes(16), "name": "other"}]
         both = {"type": "multi", "generator": keys[0], "children": keys[1:]}
@@ -140,6 +164,7 @@ class KmsKeys(Exchange):
         cls.region = cls.d.environment["AWS_DEFAULT_REGION"]
         environment.update(AWS_REGION=cls.region, NODE_EXTRA_CA_CERTS=environment["AWS_CA_BUNDLE"],
                            AWS_EC2_METADATA_DISABLED="true", HOME=str(cls.d.root))
+        cls.environment = environment
         cls.begin(environment)
         cls.key = cls.d.ok("kms", "create-key")["KeyMetadata"]
 
@@ -188,6 +213,15 @@ class KmsKeys(Exchange):
                              opening=self.strict(self.key["Arn"]))
         self.assertIn("NoDataKey", self.refused(self.ours, message, alias))
 
+    def test_grant_token(self):
+        caller = self.d.ok("sts", "get-caller-identity")["Arn"]
+        token = self.d.ok("kms", "create-grant", "--key-id", self.key["Arn"], "--grantee-principal", caller, "--operations",
+                          "GenerateDataKey", "Decrypt")["GrantToken"]
+        keyring = {**self.strict(self.key["Arn"]), "tokens": [token]}
+        self.there(self.ours, self.official, b"some plaintext", "0478", 4096, {}, keyring)
+        message = self.there(self.official, self.ours, b"some plaintext", "0478", 4096, {}, keyring)
+        self.assertIn("InvalidGrantToken", self.refused(self.ours, message, {**keyring, "tokens": ["no token"]}))
+
     def test_multi_region_key(self):
         primary = self.d.ok("kms", "create-key", "--multi-region")["KeyMetadata"]["Arn"]
         elsewhere = "eu-west-1"
@@ -202,6 +236,19 @@ class KmsKeys(Exchange):
                              opening={"type": "kms-mrk-discovery", "regions": [elsewhere]})
         self.assertIn("NoDataKey", self.refused(self.ours, message, self.strict(replica)))
         self.assertIn("other Region", self.refused(self.ours, message, {"type": "kms-discovery", "regions": [elsewhere]}))
+
+    def test_example_of_the_library(self):
+        arn = self.key["Arn"]
+        made = example("encrypt", arn, "purpose=example", given=b"some plaintext", environment=self.environment)
+        self.assertEqual((made.returncode, made.stderr), (0, b""))
+        back = self.file("back")
+        answer = self.official(do="decrypt", keyring=self.strict(arn), **{"in": self.file("message", made.stdout), "out": back})
+        self.assertEqual(answer["context"]["purpose"], "example")
+        self.assertEqual(pathlib.Path(back).read_bytes(), b"some plaintext")
+        read = example("decrypt", arn, "purpose=example", given=made.stdout, environment=self.environment)
+        self.assertEqual((read.returncode, read.stdout, read.stderr), (0, b"some plaintext", b""))
+        read = example("decrypt", arn, "purpose=other", given=made.stdout, environment=self.environment)
+        self.assertEqual((read.returncode, read.stdout, read.stderr.split(b":")[0]), (2, b"", b"ContextMismatch"))
 
     def test_disabled_key_says_so(self):
         key = self.d.ok("kms", "create-key")["KeyMetadata"]

@@ -39,7 +39,7 @@ function makeKeyring(what) {
     case "kms-discovery":
       return new KmsKeyringNode({ discovery: true });
     default:
-      return new KmsKeyringNode({ generatorKeyId: what.generator, keyIds: what.others ?? [] });
+      return new KmsKeyringNode({ generatorKeyId: what.generator, keyIds: what.others ?? [], grantTokens: what.tokens });
   }
 }
 
