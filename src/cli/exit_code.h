@@ -5,7 +5,7 @@
 namespace strongroom::cli {
 
 /// Exit statuses of our commands: 0 success, 1 failure, 2 the command line or a configuration is wrong, 3 what is
-/// needed is not running or not reachable, 4 refused.
+/// needed is not running or not reachable, 4 refused, 5 (kExitIncomplete) done, but not with everything.
 constexpr int ExitCode(Errc code) noexcept {
   switch (code) {
     case Errc::kInvalidArgument: return 2;
@@ -18,5 +18,8 @@ constexpr int ExitCode(Errc code) noexcept {
     default: return 1;
   }
 }
+
+/// Of `archive put` and `archive restore`: there is a result, but files are not in it as they should be.
+inline constexpr int kExitIncomplete = 5;
 
 }  // namespace strongroom::cli

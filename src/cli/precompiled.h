@@ -1,7 +1,6 @@
 // What most of this component's files include; compiled once.
 #include "../../cmake/pch_asio.h"
 
-#include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 
 #include "cli/commands/all.h"

@@ -1,0 +1,58 @@
+#include <filesystem>
+
+#include "archive/access.h"
+#include "aws_client/directory_store.h"
+#include "aws_client/kms_client.h"
+#include "aws_client/s3_store.h"
+#include "crypto/encrypted_key.h"
+#include "encryption_sdk/raw_rsa_keyring.h"
+#include "terminal/terminal.h"
+
+namespace strongroom::archive {
+namespace {
+
+Result<encryption_sdk::KeyringPtr> OpenOffline(const OfflineAccess& offline) {
+  SR_TRY(const SecretBuffer pem, cli::Terminal::ReadKeyFile(offline.key_file));
+  std::optional<crypto::PrivateKey> key;
+  if (crypto::IsEncryptedPem(pem)) {
+    SR_TRY(const SecretBuffer password, offline.password_file.empty()
+                                            ? cli::Terminal::AskPassword("Password of " + offline.key_file + ": ")
+                                            : cli::Terminal::ReadPasswordFile(offline.password_file));
+    SR_TRY(key, crypto::FromEncryptedPem(pem, password));
+  } else {
+    SR_TRY(key, crypto::PrivateKey::FromPem(pem));
+  }
+  encryption_sdk::RawRsaOptions options;
+  options.name_space = kOfflineNamespace;
+  options.name = OfflineKeyName(key->public_key().ToSpki());
+  options.private_key = std::move(key);
+  return encryption_sdk::MakeRawRsaKeyring(std::move(options));
+}
+
+}  // namespace
+
+Result<Access> OpenAccess(Location location, const OfflineAccess& offline, bool create_directory) {
+  Access access;
+  aws_client::AwsOptions options;
+  // The location's Region comes before the environment's: it is the bucket's.
+  if (!location.region.empty())
+    options.environment = [region = location.region,
+                           process = aws_client::ProcessEnvironment()](std::string_view name) {
+      return name == "AWS_REGION" ? std::optional(region) : process(name);
+    };
+  SR_TRY(const aws_client::Aws aws, aws_client::OpenAws(options));
+  if (location.is_s3()) {
+    SR_TRY(access.store, aws_client::OpenS3Store(aws, location.url, location.s3_endpoint));
+  } else {
+    if (create_directory) SR_CHECK(MakePrivateDirectories(location.url));
+    SR_TRY(access.store, aws_client::OpenDirectoryStore(location.url, aws_client::DirectoryUse::kMustExist));
+  }
+  access.kms = std::make_shared<aws_client::KmsClients>(aws, location.kms_endpoint);
+  if (!offline.key_file.empty()) {
+    SR_TRY(access.offline, OpenOffline(offline));
+  }
+  access.location = std::move(location);
+  return access;
+}
+
+}  // namespace strongroom::archive

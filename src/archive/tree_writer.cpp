@@ -1,0 +1,249 @@
+#include "archive/tree_writer.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/openat2.h>
+#include <pwd.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+
+#include <cerrno>
+
+#include "archive/paths.h"
+#include "crypto/random.h"
+
+namespace strongroom::archive {
+namespace {
+
+constexpr std::size_t kPathPiece = 3072;  // openat2 takes less than PATH_MAX at once
+
+Error Failed(std::string_view path, int error_number) {
+  return ErrnoError("'" + Printable(path) + "' cannot be restored", error_number);
+}
+
+bool IsEmptyDirectory(int fd) {
+  const int copy = ::openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR* stream = copy < 0 ? nullptr : ::fdopendir(copy);
+  if (stream == nullptr) {
+    if (copy >= 0) ::close(copy);
+    return false;
+  }
+  bool empty = true;
+  while (const dirent* entry = ::readdir(stream)) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") empty = false;
+  }
+  ::closedir(stream);
+  return empty;
+}
+
+mode_t KindOf(pb::Type type) {
+  switch (type) {
+    case pb::TYPE_FIFO: return S_IFIFO;
+    case pb::TYPE_CHARACTER_DEVICE: return S_IFCHR;
+    case pb::TYPE_BLOCK_DEVICE: return S_IFBLK;
+    default: return S_IFSOCK;
+  }
+}
+
+}  // namespace
+
+TreeWriter::TreeWriter(Fd root, const RestoreRules& rules, const Problem& problem)
+    : root_(std::move(root)), rules_(rules), problem_(problem) {}
+
+Result<std::unique_ptr<TreeWriter>> TreeWriter::Open(const std::string& target, const RestoreRules& rules,
+                                                     const Problem& problem) {
+  if (::mkdir(target.c_str(), 0700) != 0 && errno != EEXIST)
+    return ErrnoError("The directory '" + Printable(target) + "'", errno);
+  Fd root(::open(target.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!root) return ErrnoError("The directory '" + Printable(target) + "'", errno);
+  if (!rules.overwrite && !IsEmptyDirectory(root.get()))
+    return Error(Errc::kAlreadyExists, "'" + Printable(target) +
+                                           "' is not empty. Name another directory, or say --overwrite to replace what "
+                                           "has the same names there.");
+  std::array<std::uint8_t, 6> random{};
+  SR_CHECK(crypto::Random(random));
+  std::unique_ptr<TreeWriter> writer(new TreeWriter(std::move(root), rules, problem));
+  writer->tag_ = Hex(random);
+  return writer;
+}
+
+Result<Fd> TreeWriter::OpenBeneath(std::string_view path, int flags) const {
+  open_how how{};
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  Fd at;
+  std::string_view rest = path;
+  do {
+    std::string_view piece = rest;
+    if (piece.size() > kPathPiece) piece = piece.substr(0, piece.rfind('/', kPathPiece));
+    const bool last = piece.size() == rest.size();
+    how.flags = static_cast<std::uint64_t>(last ? flags : O_PATH | O_DIRECTORY) | O_CLOEXEC;
+    const std::string name = piece.empty() ? "." : std::string(piece);
+    Fd next(static_cast<int>(::syscall(SYS_openat2, at ? at.get() : root_.get(), name.c_str(), &how, sizeof how)));
+    if (!next) return Failed(path, errno);
+    at = std::move(next);
+    rest.remove_prefix(last ? rest.size() : piece.size() + 1);
+  } while (!rest.empty());
+  return at;
+}
+
+Result<std::shared_ptr<Fd>> TreeWriter::ParentFd(std::string_view path) {
+  const std::string_view parent = ParentOf(path);
+  const std::lock_guard lock(mutex_);
+  if (parent_ && parent_path_ == parent) return parent_;
+  SR_TRY(Fd opened, OpenBeneath(parent, O_RDONLY | O_DIRECTORY));
+  parent_ = std::make_shared<Fd>(std::move(opened));
+  parent_path_ = parent;
+  return parent_;
+}
+
+std::string TreeWriter::TempName(std::uint64_t id) const { return fmt::format(".strongroom-{}-{:x}", tag_, id); }
+
+Status TreeWriter::GiveName(const Fd& parent, const std::string& temp, std::string_view path) {
+  const std::string name(NameOf(path));
+  if (::renameat(parent.get(), temp.c_str(), parent.get(), name.c_str()) == 0) return {};
+  const int failed = errno;
+  ::unlinkat(parent.get(), temp.c_str(), 0);
+  return Failed(path, failed);
+}
+
+Status TreeWriter::MakeDirectory(const pb::Entry& entry) {
+  if (entry.path().empty()) return {};
+  SR_TRY(const auto parent, ParentFd(entry.path()));
+  const std::string name(NameOf(entry.path()));
+  if (::mkdirat(parent->get(), name.c_str(), 0700) == 0) return {};
+  if (errno != EEXIST) return Failed(entry.path(), errno);
+  const Fd there(::openat(parent->get(), name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!there) return Failed(entry.path(), errno);
+  return {};
+}
+
+Status TreeWriter::FinishDirectory(const pb::Entry& entry) {
+  SR_TRY(const Fd directory, OpenBeneath(entry.path(), O_RDONLY | O_DIRECTORY));
+  Attributes(entry, directory.get(), -1, "");
+  return {};
+}
+
+Result<Fd> TreeWriter::OpenFile(const pb::Entry& entry, std::uint64_t id) {
+  SR_TRY(const auto parent, ParentFd(entry.path()));
+  const std::string temp = TempName(id);
+  Fd file(::openat(parent->get(), temp.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file) return Failed(entry.path(), errno);
+  return file;
+}
+
+Status TreeWriter::FinishFile(const pb::Entry& entry, std::uint64_t id, const Fd& file) {
+  SR_TRY(const auto parent, ParentFd(entry.path()));
+  struct stat now {};
+  if (::fstat(file.get(), &now) != 0) return Failed(entry.path(), errno);
+  if (static_cast<std::uint64_t>(now.st_size) != entry.size() &&
+      ::ftruncate(file.get(), static_cast<off_t>(entry.size())) != 0)
+    return Failed(entry.path(), errno);
+  Attributes(entry, file.get(), -1, "");
+  return GiveName(*parent, TempName(id), entry.path());
+}
+
+void TreeWriter::DropFile(const pb::Entry& entry, std::uint64_t id) {
+  if (const auto parent = ParentFd(entry.path()); parent.ok()) ::unlinkat((*parent)->get(), TempName(id).c_str(), 0);
+}
+
+Status TreeWriter::MakeSpecial(const pb::Entry& entry, std::uint64_t id) {
+  SR_TRY(const auto parent, ParentFd(entry.path()));
+  const std::string temp = TempName(id);
+  const int made = entry.type() == pb::TYPE_SYMLINK
+                       ? ::symlinkat(entry.link_target().c_str(), parent->get(), temp.c_str())
+                       : ::mknodat(parent->get(), temp.c_str(), KindOf(entry.type()) | 0600,
+                                   makedev(static_cast<unsigned>(entry.device() >> 32),
+                                           static_cast<unsigned>(entry.device() & 0xffffffff)));
+  if (made != 0) return Failed(entry.path(), errno);
+  Attributes(entry, -1, parent->get(), temp);
+  return GiveName(*parent, temp, entry.path());
+}
+
+Status TreeWriter::MakeHardLink(const pb::Entry& entry, std::uint64_t id) {
+  SR_TRY(const auto from, ParentFd(entry.hard_link()));
+  SR_TRY(const auto parent, ParentFd(entry.path()));
+  const std::string temp = TempName(id);
+  // Without AT_SYMLINK_FOLLOW the name itself is linked, whatever it is.
+  if (::linkat(from->get(), std::string(NameOf(entry.hard_link())).c_str(), parent->get(), temp.c_str(), 0) != 0)
+    return Failed(entry.path(), errno);
+  SR_CHECK(GiveName(*parent, temp, entry.path()));
+  ::unlinkat(parent->get(), temp.c_str(), 0);  // rename does nothing where both are names of one file already
+  return {};
+}
+
+uid_t TreeWriter::OwnerOf(const pb::Entry& entry) {
+  if (rules_.numeric_owners || entry.user().empty()) return entry.uid();
+  const std::lock_guard lock(mutex_);
+  const auto known = users_.find(entry.user());
+  if (known != users_.end()) return known->second == UINT32_MAX ? entry.uid() : known->second;
+  std::vector<char> room(64 << 10);
+  passwd row{}, *found = nullptr;
+  const bool there =
+      ::getpwnam_r(entry.user().c_str(), &row, room.data(), room.size(), &found) == 0 && found != nullptr;
+  users_.emplace(entry.user(), there ? row.pw_uid : UINT32_MAX);
+  return there ? row.pw_uid : entry.uid();
+}
+
+gid_t TreeWriter::GroupOf(const pb::Entry& entry) {
+  if (rules_.numeric_owners || entry.group().empty()) return entry.gid();
+  const std::lock_guard lock(mutex_);
+  const auto known = groups_.find(entry.group());
+  if (known != groups_.end()) return known->second == UINT32_MAX ? entry.gid() : known->second;
+  std::vector<char> room(64 << 10);
+  group row{}, *found = nullptr;
+  const bool there =
+      ::getgrnam_r(entry.group().c_str(), &row, room.data(), room.size(), &found) == 0 && found != nullptr;
+  groups_.emplace(entry.group(), there ? row.gr_gid : UINT32_MAX);
+  return there ? row.gr_gid : entry.gid();
+}
+
+void TreeWriter::SetXattrs(const pb::Entry& entry, int file, const std::string& by_path) {
+  for (const pb::Xattr& attribute : entry.xattrs()) {
+    const char* name = attribute.name().c_str();
+    const int set = file >= 0
+                        ? ::fsetxattr(file, name, attribute.value().data(), attribute.value().size(), 0)
+                        : ::lsetxattr(by_path.c_str(), name, attribute.value().data(), attribute.value().size(), 0);
+    if (set != 0)
+      problem_(entry.path(),
+               ErrnoError("Its attribute " + Printable(attribute.name()) + " is not restored", errno).public_message());
+  }
+}
+
+void TreeWriter::Attributes(const pb::Entry& entry, int file, int parent, const std::string& name) {
+  bool owned = true;
+  if (rules_.owners) {
+    const uid_t uid = OwnerOf(entry);
+    const gid_t gid = GroupOf(entry);
+    const int set =
+        file >= 0 ? ::fchown(file, uid, gid) : ::fchownat(parent, name.c_str(), uid, gid, AT_SYMLINK_NOFOLLOW);
+    if (set != 0) {
+      owned = false;
+      problem_(entry.path(), ErrnoError("Its owner is not restored", errno).public_message());
+    }
+  } else {
+    owned = entry.uid() == ::geteuid() && entry.gid() == ::getegid();
+  }
+  // Set-user-id for somebody who was not the owner would give away the restorer's rights.
+  const mode_t mode =
+      static_cast<mode_t>(owned || entry.type() == pb::TYPE_DIRECTORY ? entry.mode() : entry.mode() & 01777);
+  if (entry.type() != pb::TYPE_SYMLINK) {
+    const int set = file >= 0 ? ::fchmod(file, mode) : ::fchmodat(parent, name.c_str(), mode, 0);
+    if (set != 0) problem_(entry.path(), ErrnoError("Its mode is not restored", errno).public_message());
+  }
+  if (rules_.xattrs && entry.xattrs_size() > 0)
+    SetXattrs(entry, file, file >= 0 ? std::string() : fmt::format("/proc/self/fd/{}/{}", parent, name));
+  const timespec time{static_cast<time_t>(entry.mtime_seconds()), static_cast<long>(entry.mtime_nanoseconds())};
+  const timespec times[2] = {time, time};
+  const int set = file >= 0 ? ::futimens(file, times) : ::utimensat(parent, name.c_str(), times, AT_SYMLINK_NOFOLLOW);
+  if (set != 0) problem_(entry.path(), ErrnoError("Its time is not restored", errno).public_message());
+}
+
+Status TreeWriter::Sync() {
+  if (::syncfs(root_.get()) != 0) return ErrnoError("What was restored is not known to be on the disk", errno);
+  return {};
+}
+
+}  // namespace strongroom::archive

@@ -1,0 +1,57 @@
+#include <CLI/CLI.hpp>
+
+#include "cli/commands/archive/common.h"
+
+namespace strongroom::cli::archiving {
+namespace {
+
+boost::json::object KeysOf(const archive::WrappingKeys& keys) {
+  boost::json::array kms, offline;
+  for (const std::string& key : keys.kms_keys) kms.emplace_back(key);
+  for (const archive::OfflineKey& key : keys.offline) offline.emplace_back(key.name);
+  return {{"kms", std::move(kms)}, {"offline", std::move(offline)}};
+}
+
+Status PrintKeys(const archive::WrappingKeys& keys, std::string_view label) {
+  for (const std::string& key : keys.kms_keys) SR_CHECK(PrintLine(fmt::format("{}  {}", label, key)));
+  for (const archive::OfflineKey& key : keys.offline)
+    SR_CHECK(PrintLine(fmt::format("{}  offline RSA key {}", label, key.name)));
+  return {};
+}
+
+}  // namespace
+
+Run DeclareLocationShow(CLI::App& app) {
+  struct Options {
+    CommonOptions common;
+    std::string name;
+  };
+  auto options = std::make_shared<Options>();
+  app.add_option("NAME", options->name, "The location")->required();
+  DeclareCommon(app, options->common);
+  return [options]() -> Status {
+    SR_TRY(const auto file, archive::LocationFile::At(options->common.config));
+    SR_TRY(const auto location, file.Find(options->name));
+    if (options->common.json) {
+      boost::json::object shown{{"name", location.name},
+                                {"url", location.url},
+                                {"id", location.id},
+                                {"s3_endpoint", location.s3_endpoint},
+                                {"kms_endpoint", location.kms_endpoint},
+                                {"region", location.region},
+                                {"keys", KeysOf(location.keys)}};
+      if (location.next_keys) shown["next_keys"] = KeysOf(*location.next_keys);
+      return PrintJson(shown);
+    }
+    SR_CHECK(PrintLine(fmt::format("name  {}\nurl   {}\nid    {}", location.name, location.url, location.id)));
+    if (!location.s3_endpoint.empty()) SR_CHECK(PrintLine("s3    " + location.s3_endpoint));
+    if (!location.kms_endpoint.empty()) SR_CHECK(PrintLine("kms   " + location.kms_endpoint));
+    if (!location.region.empty()) SR_CHECK(PrintLine("region " + location.region));
+    SR_CHECK(PrintKeys(location.keys, "key "));
+    if (!location.next_keys) return {};
+    SR_CHECK(PrintKeys(*location.next_keys, "next"));
+    return PrintLine("A `rekey` is not through: say it again.");
+  };
+}
+
+}  // namespace strongroom::cli::archiving

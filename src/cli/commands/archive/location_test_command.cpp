@@ -1,0 +1,34 @@
+#include <CLI/CLI.hpp>
+
+#include "cli/commands/archive/common.h"
+
+namespace strongroom::cli::archiving {
+
+Run DeclareLocationTest(CLI::App& app) {
+  struct Options {
+    CommonOptions common;
+    std::string name;
+  };
+  auto options = std::make_shared<Options>();
+  app.add_option("NAME", options->name, "The location")->required();
+  DeclareCommon(app, options->common);
+  return [options]() -> Status {
+    SR_TRY(const auto access, OpenNamed(options->common, options->name));
+    boost::json::array list;
+    std::size_t failed = 0;
+    Errc code = Errc::kInternal;
+    for (const archive::Check& check : archive::TestLocation(access)) {
+      if (!check.error.empty() && failed++ == 0) code = check.code;
+      if (options->common.json)
+        list.push_back({{"check", check.what}, {"ok", check.error.empty()}, {"error", check.error}});
+      else
+        SR_CHECK(PrintLine(check.error.empty() ? "ok    " + check.what
+                                               : fmt::format("FAIL  {}: {}", check.what, check.error)));
+    }
+    if (options->common.json) SR_CHECK(PrintJson({{"ok", failed == 0}, {"checks", std::move(list)}}));
+    if (failed == 0) return {};
+    return Error(code, fmt::format("{} of what the location needs does not work.", failed));
+  };
+}
+
+}  // namespace strongroom::cli::archiving

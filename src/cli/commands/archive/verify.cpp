@@ -1,0 +1,41 @@
+#include <CLI/CLI.hpp>
+
+#include "cli/commands/archive/common.h"
+
+namespace strongroom::cli::archiving {
+
+Run DeclareVerify(CLI::App& app) {
+  struct Options : ReadingOptions {
+    bool quick = false;
+  };
+  auto options = std::make_shared<Options>();
+  DeclareReading(app, *options, "LOCATION SNAPSHOT", 2, 2);
+  app.add_flag("--quick", options->quick, "Signature of the manifest, presence and size of objects; data is not read");
+  return [options]() -> Status {
+    SR_TRY(const Opened opened, OpenForReading(*options, 2));
+    SR_TRY(const auto outcome,
+           archive::Verify(opened.access, opened.words[0], options->quick, MakeReporter(options->common)));
+    if (options->common.json) {
+      boost::json::array unknown;
+      for (const std::string& name : outcome.unknown) unknown.emplace_back(name);
+      SR_CHECK(PrintJson({{"snapshot", opened.words[0]},
+                          {"ok", outcome.problems.count == 0},
+                          {"objects", outcome.objects},
+                          {"entries", outcome.entries},
+                          {"bytes", outcome.bytes},
+                          {"seconds", outcome.seconds},
+                          {"unknown", std::move(unknown)},
+                          {"problems", ProblemLines(outcome.problems)}}));
+    } else {
+      for (const std::string& name : outcome.unknown)
+        SR_CHECK(PrintLine("note: the manifest does not name the object " + name + "."));
+      if (outcome.problems.count == 0)
+        SR_CHECK(PrintLine(fmt::format("{} objects, {} entries: {}.", outcome.objects, outcome.entries,
+                                       options->quick ? "all there, with their sizes" : "all there and unaltered")));
+    }
+    if (outcome.problems.count == 0) return {};
+    return Error(Errc::kCorrupted, fmt::format("The snapshot is damaged: {} problems.", outcome.problems.count));
+  };
+}
+
+}  // namespace strongroom::cli::archiving

@@ -1,0 +1,581 @@
+"""`strongroom archive`: trees and streams under keys of a running Strongroom, in a directory; what breaks, and what is said."""
+
+import hashlib
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import tempfile
+import time
+import unittest
+
+import node_clients
+import s3_servers
+from deployment import BIN, Deployment
+from postgres_test import PostgreSql
+
+MIB = 1 << 20
+
+
+def blob(size, seed):
+    return random.Random(seed).randbytes(size)
+
+
+def make_tree(root):
+    """One of everything that a file system has."""
+    root.mkdir()
+    (root / "empty").write_bytes(b"")
+    (root / "small").write_bytes(b"a few bytes\n")
+    (root / "big").write_bytes(blob(70 * MIB + 17, 1))
+    (root / "a").mkdir()
+    (root / "a" / "deep").mkdir()
+    (root / "a" / "deep" / "file").write_bytes(blob(100_000, 2))
+    (root / "a.b").write_bytes(b"sorts before a/ in other orders")
+    with open(root / "sparse", "wb") as file:
+        file.seek(5 * MIB)
+        file.write(b"island")
+        file.truncate(300 * MIB)
+    (root / "all-hole").touch()
+    os.truncate(root / "all-hole", 10 * MIB)
+    os.symlink("../somewhere/else", root / "link")
+    os.symlink("/etc/passwd", root / "absolute")
+    os.link(root / "small", root / "a" / "second-name")
+    os.mkfifo(root / "fifo", 0o640)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(root / "socket"))
+    os.mkdir(os.fsencode(root) + b"/not-utf8-\xff\xfe\n")
+    with open(os.fsencode(root) + b"/not-utf8-\xff\xfe\n/\x01 \\ %41", "wb") as file:
+        file.write(b"odd name")
+    for i in range(300):
+        (root / "a" / f"n{i:03}").write_bytes(blob(i * 37, i))
+    os.chmod(root / "small", 0o4751)
+    os.chmod(root / "a" / "deep", 0o1750)
+    (root / "closed").mkdir()
+    (root / "closed" / "in").write_text("x")
+    if os.geteuid() == 0:
+        os.mknod(root / "device", stat.S_IFCHR | 0o600, os.makedev(1, 3))
+        os.chown(root / "big", 12345, 23456)
+        os.chown(root / "link", 321, 123, follow_symlinks=False)
+    try:
+        os.setxattr(root / "big", "user.note", b"\0binary\xff")
+        os.setxattr(root / "a", "user.dir", b"d")
+    except OSError:
+        pass  # a file system without them
+    os.utime(root / "big", ns=(1, 987_654_321_123_456_789))
+    os.utime(root / "link", ns=(1, 1_000_000_000_000_000_007), follow_symlinks=False)
+    os.utime(root / "a" / "deep", ns=(1, 1_500_000_000_123_456_789))
+    os.chmod(root / "closed", 0o500)
+    os.utime(root, ns=(1, 1_400_000_000_000_000_001))
+
+
+def described(root):
+    """All that must come back, by path."""
+    root = os.fsencode(root)
+    found = {}
+    names = {}
+    for directory, below, files in os.walk(root):
+        for name in [b""] + sorted(below) + sorted(files) if directory == root else sorted(below) + sorted(files):
+            path = os.path.join(directory, name) if name else directory
+            facts = os.lstat(path)
+            content = None
+            if stat.S_ISREG(facts.st_mode):
+                with open(path, "rb") as file:
+                    content = (facts.st_size, hashlib.file_digest(file, "sha256").hexdigest())
+            elif stat.S_ISLNK(facts.st_mode):
+                content = os.readlink(path)
+            try:
+                attributes = {key: os.getxattr(path, key, follow_symlinks=False)
+                              for key in os.listxattr(path, follow_symlinks=False)}
+            except OSError:
+                attributes = None
+            link = names.setdefault((facts.st_dev, facts.st_ino), os.path.relpath(path, root))
+            found[os.path.relpath(path, root)] = (facts.st_mode, facts.st_uid, facts.st_gid, facts.st_mtime_ns,
+                                                  facts.st_rdev, content, attributes, link)
+    return found
+
+
+class ArchiveTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.d = Deployment().start()
+        cls.root = cls.d.root
+        cls.d.environment.update(HOME=str(cls.root), XDG_CONFIG_HOME=f"{cls.root}/config", XDG_STATE_HOME=f"{cls.root}/state",
+                                 TMPDIR=str(cls.root))
+        cls.key = cls.d.ok("kms", "create-key")["KeyMetadata"]["Arn"]
+        cls.d.ok("kms", "create-alias", "--alias-name", "alias/tests", "--target-key-id", cls.key)
+        cls.serial = 0
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.d.close()
+
+    def setUp(self):
+        type(self).serial += 1
+        self.place = self.root / f"t{self.serial}"
+        self.place.mkdir()
+
+    def archive(self, *arguments, stdin=None, environment=None):
+        done = subprocess.run([BIN / "strongroom", "archive", *map(os.fspath, arguments)], input=stdin, capture_output=True,
+                              env={**self.d.environment, **(environment or {})}, cwd=self.place, timeout=300)
+        return done
+
+    def ok(self, *arguments, **more):
+        done = self.archive(*arguments, **more)
+        self.assertEqual(done.returncode, 0, done.stderr.decode(errors="replace"))
+        return done.stdout
+
+    def fails(self, status, *words_and_arguments, words=(), **more):
+        done = self.archive(*words_and_arguments, **more)
+        text = done.stderr.decode(errors="replace")
+        self.assertEqual(done.returncode, status, text)
+        for word in words:
+            self.assertIn(word, text)
+        return done
+
+    def location(self, *more, key="alias/tests"):
+        name = f"loc{self.serial}"
+        self.ok("location", "add", name, self.place / "store", "--kms-key-id", key, *more)
+        return name
+
+    def objects(self, snapshot):
+        return sorted((self.place / "store" / "snapshots" / snapshot / "data").iterdir())
+
+    # -- what must work -----------------------------------------------------------------------------------------------
+
+    def test_a_tree_of_everything_comes_back(self):
+        location = self.location()
+        tree = self.place / "tree"
+        make_tree(tree)
+        before = described(tree)
+        report = json.loads(self.ok("put", location, tree, "--name", "one", "--json", "--context", "purpose=test"))
+        self.assertEqual(report["problems"], 0)
+        self.assertEqual(report["entries"], len(before))
+        self.assertEqual(self.ok("list", location), b"one\n")
+        listed = [json.loads(line) for line in self.ok("list", location, "one", "--json").splitlines()]
+        self.assertEqual(len(listed), len(before))
+        self.assertIn("not-utf8-%FF%FE%0A/%01 \\ %2541", [entry["path"] for entry in listed])
+        self.assertEqual(self.ok("get", location, "one", "a/deep/file"), (tree / "a" / "deep" / "file").read_bytes())
+        self.assertEqual(self.ok("get", location, "one", "a/second-name"), b"a few bytes\n")
+        self.assertEqual(self.ok("verify", location, "one")[-21:], b"there and unaltered.\n")
+        self.ok("verify", location, "one", "--quick")
+        self.ok("restore", location, "one", self.place / "back")
+        after = described(self.place / "back")
+        self.maxDiff = None
+        for path, facts in before.items():
+            self.assertEqual(facts, after.get(path), path)
+        self.assertEqual(before.keys(), after.keys())
+        self.assertLess((self.place / "back" / "sparse").stat().st_blocks * 512, 2 * MIB)
+        # A part of it, into another directory.
+        self.ok("restore", location, "one", self.place / "part", "a/deep", "small")
+        self.assertEqual(sorted(os.listdir(self.place / "part")), ["a", "small"])
+        self.assertEqual(os.listdir(self.place / "part" / "a"), ["deep"])
+        self.fails(1, "restore", location, "one", self.place / "part", words=["not empty"])
+        self.ok("restore", location, "one", self.place / "part", "--overwrite")
+        self.assertEqual(described(self.place / "part"), before)
+        self.fails(1, "put", location, tree, "--name", "one", words=["already"])
+        self.ok("delete", location, "one")
+        self.assertEqual(self.ok("list", location), b"")
+        self.assertFalse((self.place / "store" / "snapshots" / "one").exists()
+                         and any((self.place / "store" / "snapshots" / "one").rglob("*.*")))
+        self.fails(1, "delete", location, "one", words=["no snapshot"])
+
+    def test_a_stream_of_a_database(self):
+        location = self.location()
+        database = PostgreSql()
+        self.addCleanup(database.close)
+        psql = f"psql -X -qAt -v ON_ERROR_STOP=1 -h {database.root} -U strongroom"
+        database.sql("CREATE TABLE t AS SELECT i, md5(i::text) AS m FROM generate_series(1, 5000) AS i")
+        database.sql("CREATE DATABASE back")
+        self.d.shell(f"pg_dump -h {database.root} -U strongroom -t t postgres | "
+                     f"{BIN}/strongroom archive put {location} - --name db --quiet")
+        self.fails(2, "restore", location, "db", self.place / "back", words=["stream"])
+        self.d.shell(f"{BIN}/strongroom archive get {location} db - --quiet | {psql} back")
+        sums = "SELECT count(*), md5(string_agg(m, '' ORDER BY i)) FROM t"
+        first, second = (self.d.shell(f'{psql} -c "{sums}" {name}').out for name in ("postgres", "back"))
+        self.assertEqual(first, second)
+        self.assertTrue(first.startswith("5000|"), first)
+        # A reader that goes away is no success.
+        self.ok("put", location, "-", "--name", "large", stdin=blob(8 * MIB, 3))
+        gone = self.d.script(f"{BIN}/strongroom archive restore {location} large - --quiet | head -c 10 > /dev/null; "
+                             "exit ${PIPESTATUS[0]}", strict="-o")
+        self.assertEqual(gone.status, 1, gone.err)
+        self.assertIn("throw it away", gone.err)
+        self.assertEqual(self.ok("restore", location, "large", "-"), blob(8 * MIB, 3))
+        self.ok("put", location, "-", "--name", "nothing", stdin=b"")
+        self.assertEqual(self.ok("get", location, "nothing", "-"), b"")
+
+    def test_files_that_cannot_be_read_or_vanish_are_reported(self):
+        location = self.location()
+        tree = self.place / "tree"
+        tree.mkdir()
+        (tree / "fine").write_text("fine")
+        (tree / "grows").write_bytes(b"")
+        stop = self.place / "stop"
+        writer = subprocess.Popen(["bash", "-c", f"while [ ! -e {stop} ]; do head -c 65536 /dev/zero >> {tree}/grows; done"])
+        try:
+            while (tree / "grows").stat().st_size < 8 * MIB:
+                time.sleep(0.01)
+            done = self.fails(5, "put", location, tree, "--name", "one", words=["grows", "changed while it was read"])
+        finally:
+            stop.touch()
+            writer.wait()
+        self.assertNotIn(b"fine:", done.stderr)
+        self.ok("verify", location, "one")
+        self.assertEqual(self.ok("get", location, "one", "fine"), b"fine")
+        self.fails(1, "put", location, self.place / "absent", "--name", "two")
+        self.fails(2, "put", location, tree, "--name", "a/b", words=["no name"])
+
+    def test_damage_in_the_store_is_found(self):
+        location = self.location()
+        tree = self.place / "tree"
+        tree.mkdir()
+        for name in "abc":
+            (tree / name).write_bytes(blob(MIB, name))
+        self.ok("put", location, tree, "--name", "one", "--object-size", "1")
+        self.ok("put", location, tree, "--name", "two", "--object-size", "1")
+        objects = self.objects("one")
+        self.assertEqual(len(objects), 3)
+        whole = {path: path.read_bytes() for path in objects}
+
+        def damaged(change, words, quick):
+            change()
+            self.fails(1, "verify", location, "one", words=["damaged", *words])
+            done = self.archive("verify", location, "one", "--quick")
+            self.assertEqual(done.returncode, 1 if quick else 0, done.stderr)
+            shutil.rmtree(self.place / "back", ignore_errors=True)
+            self.fails(5, "restore", location, "one", self.place / "back", words=["data is damaged"])
+            left = list((self.place / "back").iterdir())
+            self.assertEqual(len(left), 2, left)
+            for path in left:
+                self.assertEqual(path.read_bytes(), (tree / path.name).read_bytes())
+            for path, content in whole.items():
+                path.write_bytes(content)
+            self.ok("verify", location, "one")
+
+        first, second = objects[:2]
+        flipped = bytearray(whole[first])
+        flipped[len(flipped) // 2] ^= 1
+        damaged(first.unlink, ["is missing"], True)
+        damaged(lambda: first.write_bytes(flipped), ["was altered"], False)
+        damaged(lambda: first.write_bytes(whole[first][:-1]), ["was altered"], True)
+        damaged(lambda: first.write_bytes(whole[first] + b"x"), ["was altered"], True)
+        # Good messages of the same key, in another's place.
+        damaged(lambda: first.write_bytes(whole[second]), ["another one than the manifest names"], False)
+        other = self.objects("two")[0].read_bytes()
+        damaged(lambda: first.write_bytes(other), ["was altered"], False)
+        # The manifest: another snapshot's, altered, cut.
+        manifest = self.place / "store" / "snapshots" / "one" / "manifest"
+        good = manifest.read_bytes()
+        manifest.write_bytes((manifest.parents[1] / "two" / "manifest").read_bytes())
+        self.fails(1, "verify", location, "one", words=["another one's"])
+        for broken in (good[:-1], good[:50], good + b"x", good[:-200] + bytes([good[-200] ^ 1]) + good[-199:]):
+            manifest.write_bytes(broken)
+            self.fails(1, "verify", location, "one", words=["manifest", "altered"])
+        # A data object is no manifest, although its key is right.
+        manifest.write_bytes(whole[first])
+        self.assertNotEqual(self.archive("verify", location, "one").returncode, 0)
+        manifest.write_bytes(good)
+        (first.parent / ("0" * 32)).write_bytes(b"nobody's")
+        self.assertIn(b"does not name", self.ok("verify", location, "one"))
+
+    def test_two_writers_of_one_name(self):
+        location = self.location()
+        tree = self.place / "tree"
+        tree.mkdir()
+        (tree / "file").write_bytes(blob(3 * MIB, 5))
+        first = subprocess.Popen([BIN / "strongroom", "archive", "put", location, "-", "--name", "one", "--quiet"],
+                                 stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+                                 env={**self.d.environment, "XDG_STATE_HOME": f"{self.place}/other"})
+        first.stdin.write(blob(40 * MIB, 6))
+        first.stdin.flush()
+        while not (self.place / "store" / "snapshots" / "one").exists():
+            time.sleep(0.05)
+        self.assertIn(b"unfinished", self.ok("list", location))
+        self.ok("put", location, tree, "--name", "one")
+        first.stdin.close()
+        self.assertEqual(first.wait(60), 1)
+        self.assertIn(b"Somebody else has finished", first.stderr.read())
+        first.stderr.close()
+        self.ok("verify", location, "one")
+        self.assertEqual(json.loads(self.ok("verify", location, "one", "--json"))["unknown"], [])
+
+    def test_a_killed_put_goes_on(self):
+        location = self.location()
+        tree = self.place / "tree"
+        tree.mkdir()
+        for i in range(200):
+            (tree / f"f{i:03}").write_bytes(blob(20_000 + i, i))
+        for i in range(4):
+            (tree / f"large{i}").write_bytes(blob(24 * MIB, i + 1000))
+        words = ["put", location, tree, "--object-size", "4", "--name"]
+        began = time.monotonic()
+        self.ok(*words, "whole")
+        took = time.monotonic() - began
+        chance = random.Random(7)
+        reused = 0
+        for round_number in range(6):
+            name = f"r{round_number}"
+            for _ in range(2):
+                process = subprocess.Popen([BIN / "strongroom", "archive", *words, name], env=self.d.environment,
+                                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                try:
+                    process.wait(took * chance.uniform(0.2, 0.95))
+                except subprocess.TimeoutExpired:
+                    process.send_signal(signal.SIGKILL)
+                    process.wait()
+            done = self.archive(*words, name, "--json")
+            if done.returncode == 1 and b"already" in done.stderr:
+                continue  # it was quicker than the kill
+            self.assertEqual(done.returncode, 0, done.stderr)
+            report = json.loads(done.stdout)
+            reused += report["reused_bytes"]
+            self.assertEqual(report["sent_bytes"] + report["reused_bytes"], report["bytes"])
+            verified = json.loads(self.ok("verify", location, name, "--json"))
+            self.assertEqual((verified["ok"], verified["unknown"]), (True, []))
+            shutil.rmtree(self.place / "back", ignore_errors=True)
+            self.ok("restore", location, name, self.place / "back")
+            self.assertEqual(described(self.place / "back"), described(tree))
+        self.assertGreater(reused, 0)
+        # What was never finished can be deleted as well.
+        process = subprocess.Popen([BIN / "strongroom", "archive", *words, "never"], env=self.d.environment,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while not (self.place / "store" / "snapshots" / "never" / "data").exists():
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+        if b"never  unfinished" in self.ok("list", location):
+            self.fails(1, "verify", location, "never", words=["unfinished"])
+            self.ok("delete", location, "never")
+        self.assertNotIn(b"never  unfinished", self.ok("list", location))
+
+    def test_offline_key_and_disaster_recovery(self):
+        self.d.shell("openssl genrsa -aes256 -passout pass:in-the-safe -out safe.pem 3072 2>/dev/null && "
+                     "openssl pkey -in safe.pem -passin pass:in-the-safe -pubout -out public.pem && echo in-the-safe > pass")
+        key = self.d.ok("kms", "create-key")["KeyMetadata"]["Arn"]
+        location = self.location("--offline-public-key", self.root / "public.pem", key=key)
+        self.fails(2, "location", "add", "x", self.place / "x", "--offline-public-key", self.root / "safe.pem",
+                   words=["private key"])
+        self.ok("put", location, "-", "--name", "one", "--sign", stdin=b"precious")
+        offline = ["--offline-key", self.root / "safe.pem", "--offline-key-password-file", self.root / "pass"]
+        nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_KMS": "http://127.0.0.1:1"}
+        self.assertEqual(self.ok("get", location, "one", "-", *offline, environment=nowhere), b"precious")
+        self.ok("verify", location, "one", *offline, environment=nowhere)
+        # A machine that knows nothing but where it is and which key opens it.
+        bare = {"XDG_CONFIG_HOME": f"{self.place}/fresh", "XDG_STATE_HOME": f"{self.place}/fresh"}
+        url = ["--location-url", self.place / "store"]
+        self.assertEqual(self.ok("get", *url, "--kms-key-id", key, "one", "-", environment=bare), b"precious")
+        self.assertEqual(self.ok("restore", *url, *offline, "one", "-", environment={**bare, **nowhere}), b"precious")
+        self.fails(2, "get", *url, "one", "-", environment=bare, words=["--kms-key-id"])
+        self.ok("location", "add", "again", self.place / "store", "--kms-key-id", key, environment=bare)
+        self.assertEqual(self.ok("get", "again", "one", "-", environment=bare), b"precious")
+        # A key that never was among the wrapping keys opens nothing.
+        self.assertNotEqual(self.archive("get", *url, "--kms-key-id", self.key, "one", "-", environment=bare).returncode, 0)
+
+    def test_rekey_and_whose_decision_it_is(self):
+        old = self.d.ok("kms", "create-key")["KeyMetadata"]["Arn"]
+        new = self.d.ok("kms", "create-key")["KeyMetadata"]["Arn"]
+        third = self.d.ok("kms", "create-key")["KeyMetadata"]["Arn"]
+        location = self.location(key=old)
+        tree = self.place / "tree"
+        tree.mkdir()
+        (tree / "file").write_bytes(blob(5 * MIB, 9))
+        # Several data keys.
+        self.ok("put", location, tree, "--name", "one", "--object-size", "1", "--key-messages", "2")
+        self.ok("put", location, "-", "--name", "two", stdin=b"stream")
+        before = {path: path.read_bytes() for path in self.objects("one")}
+        report = json.loads(self.ok("rekey", location, "--kms-key-id", new, "--json"))
+        self.assertEqual(report["snapshots"], 2)
+        self.assertGreater(report["data_keys"], 3)
+        self.assertEqual(before, {path: path.read_bytes() for path in self.objects("one")})
+        self.d.ok("kms", "disable-key", "--key-id", old)
+        self.ok("restore", location, "one", self.place / "back")
+        self.assertEqual((self.place / "back" / "file").read_bytes(), blob(5 * MIB, 9))
+        # And from there to a third one, with the first still disabled.
+        self.ok("rekey", location, "--kms-key-id", third)
+        self.d.ok("kms", "disable-key", "--key-id", new)
+        self.assertEqual(self.ok("get", location, "two", "-"), b"stream")
+        self.ok("verify", location, "one")
+        again = json.loads(self.ok("rekey", location, "--kms-key-id", third, "--json"))
+        self.assertEqual(again["done_before"], 2)
+        self.d.ok("kms", "disable-key", "--key-id", third)
+        self.fails(1, "get", location, "two", "-", words=["owner has disabled it"])
+        self.fails(1, "put", location, "-", "--name", "three", stdin=b"x", words=["owner has disabled it"])
+        self.d.ok("kms", "enable-key", "--key-id", third)
+        self.assertEqual(self.ok("get", location, "two", "-"), b"stream")
+
+    def test_a_location_is_tried_before_it_is_added(self):
+        disabled = self.d.ok("kms", "create-key")["KeyMetadata"]["Arn"]
+        self.d.ok("kms", "disable-key", "--key-id", disabled)
+        done = self.archive("location", "add", "bad", self.place / "s", "--kms-key-id", disabled)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(b"owner has disabled it", done.stderr)
+        self.assertIn(b"kms:GenerateDataKey", done.stderr)
+        signing = self.d.ok("kms", "create-key", "--key-usage", "SIGN_VERIFY", "--key-spec", "ECC_NIST_P256")["KeyMetadata"]
+        self.fails(2, "location", "add", "bad", self.place / "s", "--kms-key-id", signing["Arn"], words=["symmetric"])
+        self.fails(1, "location", "add", "bad", self.place / "s", "--kms-key-id", "alias/absent", words=["DescribeKey"])
+        self.fails(2, "location", "add", "bad", "ftp://x/y", "--kms-key-id", self.key)
+        unreachable = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_MAX_ATTEMPTS": "1"}
+        self.fails(3, "location", "add", "bad", self.place / "s", "--kms-key-id", self.key, environment=unreachable)
+        self.assertNotIn(b"bad", self.ok("location", "list"))
+        location = self.location()
+        shown = json.loads(self.ok("location", "show", location, "--json"))
+        self.assertEqual(shown["keys"]["kms"], [self.key])
+        self.assertTrue(json.loads(self.ok("location", "test", location, "--json"))["ok"])
+        self.assertEqual(os.stat(self.root / "config" / "strongroom" / "archive.json").st_mode & 0o777, 0o600)
+        self.assertEqual(list((self.place / "store").glob("strongroom-probe*")), [])
+        # A user who may use the key for nothing but one thing is told what is missing.
+        self.ok("location", "remove", location)
+        self.fails(1, "location", "show", location, words=["no location"])
+
+    def test_objects_are_messages_for_the_official_client(self):
+        node_clients.install()
+        for script in node_clients.SOURCE.glob("*.mjs"):
+            shutil.copy(script, node_clients.PLACE / script.name)
+        location = self.location()
+        data = blob(5 * MIB + 3, 11)
+        self.ok("put", location, "-", "--name", "plain", "--object-size", "2", stdin=data)
+        self.ok("put", location, "-", "--name", "signed", "--object-size", "2", "--sign", stdin=data)
+        for snapshot in ("plain", "signed"):
+            files = [*self.objects(snapshot), self.place / "store" / "snapshots" / snapshot / "manifest"]
+            jobs = "".join(json.dumps({"do": "decrypt", "in": str(path), "out": f"{self.place}/{snapshot}-{i}",
+                                       "keyring": {"type": "kms", "generator": self.key}}) + "\n"
+                           for i, path in enumerate(files))
+            done = subprocess.run([node_clients.node(), node_clients.PLACE / "message_jobs.mjs"], input=jobs.encode(),
+                                  capture_output=True, cwd=node_clients.PLACE, timeout=300,
+                                  env={**self.d.environment, "AWS_REGION": self.key.split(":")[3],
+                                       "NODE_EXTRA_CA_CERTS": self.d.environment["AWS_CA_BUNDLE"]})
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertNotIn(b'"error"', done.stdout)
+            pieces = [(self.place / f"{snapshot}-{i}").read_bytes() for i in range(len(files))]
+            self.assertCountEqual([piece for piece in pieces[:-1]], [data[i:i + 2 * MIB] for i in range(0, len(data), 2 * MIB)])
+            self.assertIn(snapshot.encode(), pieces[-1])
+
+    def test_the_commands_of_the_readme(self):
+        text = (pathlib.Path(__file__).resolve().parents[2] / "README.md").read_text()
+        commands = text.split("## Keep backups")[1].split("```sh\n")[1].split("```")[0]
+        self.assertIn("strongroom archive restore", commands)
+        home = self.place / "home"
+        (home / "documents").mkdir(parents=True)
+        (home / "documents" / "letter").write_text("Dear owner")
+        commands = commands.replace("/var/backups/home", str(self.place / "store"))
+        self.d.shell(f"cd {home} && set -e\n{commands}")
+        self.assertEqual((home / "restored" / "letter").read_text(), "Dear owner")
+
+    def test_memory_is_bounded(self):
+        location = self.location()
+        measure = self.place / "measure.py"
+        measure.write_text("import resource, subprocess, sys\n"
+                           "code = subprocess.call(sys.argv[2:])\n"
+                           "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=open(sys.argv[1], 'a'))\n"
+                           "sys.exit(code)\n")
+        script = (f"head -c 768M /dev/zero | python3 {measure} {self.place}/rss {BIN}/strongroom archive put {location} - "
+                  f"--name big --quiet && python3 {measure} {self.place}/rss {BIN}/strongroom archive get {location} big - "
+                  f"--quiet | wc -c")
+        self.d.shell(script)
+        sizes = (self.place / "rss").read_text().split()
+        self.assertEqual(len(sizes), 2)
+        for kib in sizes:
+            self.assertLess(int(kib), 256 * 1024)
+
+
+class S3Test(unittest.TestCase):
+    """The same in a bucket, with what lines and servers do. An offline key opens it, so there is no KMS at all."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.root = pathlib.Path(tempfile.mkdtemp(prefix="strongroom-e2e-"))
+        cls.addClassCleanup(shutil.rmtree, cls.root, True)
+        cls.swift = s3_servers.Swift(cls.root)
+        cls.addClassCleanup(cls.swift.stop)
+        cls.environment = {**os.environ, **s3_servers.environment(cls.swift.url), "HOME": str(cls.root),
+                           "XDG_CONFIG_HOME": f"{cls.root}/config", "XDG_STATE_HOME": f"{cls.root}/state",
+                           "TMPDIR": str(cls.root)}
+        subprocess.run(["aws", "s3api", "--endpoint-url", cls.swift.url, "create-bucket", "--bucket", "backup"], check=True,
+                       capture_output=True, env=cls.environment)
+        subprocess.run("openssl genrsa -out safe.pem 3072 && openssl pkey -in safe.pem -pubout -out public.pem", shell=True,
+                       check=True, capture_output=True, cwd=cls.root)
+
+    def archive(self, status, *arguments, stdin=None):
+        done = subprocess.run([BIN / "strongroom", "archive", *map(os.fspath, arguments)], input=stdin, capture_output=True,
+                              env=self.environment, cwd=self.root, timeout=300)
+        self.assertEqual(done.returncode, status, done.stderr.decode(errors="replace"))
+        return done
+
+    def s3(self, *arguments):
+        return subprocess.run(["aws", "s3", "--endpoint-url", self.swift.url, *arguments], check=True, capture_output=True,
+                              env=self.environment).stdout.decode()
+
+    def test_a_tree_through_a_bad_line(self):
+        proxy = s3_servers.FaultProxy(self.swift.url)
+        self.addCleanup(proxy.stop)
+        tree = self.root / "tree"
+        tree.mkdir()
+        (tree / "large").write_bytes(blob(40 * MIB + 1, 1))
+        for i in range(50):
+            (tree / f"n{i}").write_bytes(blob(i * 100, i))
+        offline = ["--offline-key", self.root / "safe.pem"]
+        self.archive(0, "location", "add", "s3", "s3://backup/deep/down", "--endpoint", proxy.url, "--offline-public-key",
+                     self.root / "public.pem")
+        proxy.fault("PUT", "partNumber=2", 503)
+        proxy.fault("PUT", "partNumber=3", "cut-request")
+        proxy.fault("PUT", "/one/manifest", "lose-answer")  # so the same bytes are there when it is sent again
+        self.archive(0, "put", "s3", tree, "--name", "one")
+        self.assertGreaterEqual(proxy.count("PUT", "/one/manifest"), 2)
+        proxy.fault("GET", "/one/data/", ("cut-answer", MIB))
+        self.archive(0, "restore", "s3", "one", self.root / "back", *offline)
+        self.assertEqual(described(self.root / "back"), described(tree))
+        self.assertEqual(proxy.bad_signatures, [])
+        # The store loses an object; then everything is deleted.
+        names = [line.split()[-1] for line in self.s3("ls", "--recursive", "s3://backup/deep/down/snapshots/one/data/").splitlines()]
+        self.assertEqual(len(names), 2)
+        self.s3("rm", f"s3://backup/{names[0]}")
+        self.assertIn(b"is missing", self.archive(1, "verify", "s3", "one", "--quick", *offline).stderr)
+        self.assertIn(b"is missing", self.archive(1, "verify", "s3", "one", *offline).stderr)
+        self.archive(0, "delete", "s3", "one")
+        self.assertEqual(self.archive(0, "list", "s3").stdout, b"")
+        self.assertEqual(self.s3("ls", "--recursive", "s3://backup/deep/down/").split()[3:], ["deep/down/strongroom-archive.json"])
+
+
+class KeyStoreTest(unittest.TestCase):
+    """A key whose material is in the owner's HSMs."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.d = Deployment().start()
+        cls.d.environment.update(HOME=str(cls.d.root), XDG_CONFIG_HOME=f"{cls.d.root}/config",
+                                 XDG_STATE_HOME=f"{cls.d.root}/state")
+        _, cls.store = cls.d.connected_store()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.d.close()
+
+    def test_disconnected_means_the_owner_decides(self):
+        key = self.d.ok("kms", "create-key", "--custom-key-store-id", self.store, "--origin", "AWS_CLOUDHSM")["KeyMetadata"]["Arn"]
+        archive = [BIN / "strongroom", "archive"]
+
+        def run(*words, stdin=None):
+            return self.d.run(*archive, *words, stdin=stdin)
+
+        self.assertEqual(run("location", "add", "hsm", self.d.root / "store", "--kms-key-id", key).status, 0)
+        self.assertEqual(run("put", "hsm", "-", "--name", "one", stdin=b"sealed by the HSM").status, 0)
+        self.d.ok("kms", "disconnect-custom-key-store", "--custom-key-store-id", self.store)
+        self.d.wait_store(self.store, "DISCONNECTED")
+        refused = run("restore", "hsm", "one", "-")
+        self.assertNotEqual(refused.status, 0)
+        self.assertEqual(refused.out, "")
+        for words in (self.store, "disconnected", "wner decides to connect it again"):
+            self.assertIn(words, refused.err)
+        self.d.ok("kms", "connect-custom-key-store", "--custom-key-store-id", self.store)
+        self.d.wait_store(self.store, "CONNECTED")
+        back = run("restore", "hsm", "one", "-")
+        self.assertEqual((back.status, back.out), (0, "sealed by the HSM"), back.err)
+
+
+if __name__ == "__main__":
+    unittest.main()
