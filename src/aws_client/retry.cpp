@@ -47,7 +47,7 @@ void RetryPolicy::Succeeded(int attempts) {
 Status Wait(std::chrono::milliseconds time, const std::stop_token& stop) {
   std::mutex mutex;
   std::condition_variable_any wake;
-  std::unique_lock lock(mutex);
+  std::unique_lock lock(mutex);  // cppcheck-suppress localMutex; nobody else is to be kept out
   wake.wait_for(lock, stop, time, [&] { return stop.stop_requested(); });
   if (stop.stop_requested()) return Error(Errc::kCancelled, "The request was cancelled.");
   return {};
