@@ -5,6 +5,7 @@
 
 #include "archive/file_regions.h"
 #include "archive/journal.h"
+#include "archive/manifest_writer.h"
 #include "archive/operations.h"
 #include "archive/paths.h"
 #include "archive/snapshot.h"
@@ -66,8 +67,6 @@ class Putter {
   Status LinkOf(Found& found, bool& linked);
   void Note(std::string_view path, std::string_view what);
   Status WriteManifest(Spool& sealed);
-  Status SendManifest(const Spool& sealed);
-  Result<bool> IsOurs(const Spool& sealed);
   void DropOurs();
   Status DropUnused();
 
@@ -122,11 +121,18 @@ Status Putter::Prepare() {
   limits.max_bytes = options_.key_bytes;
   SR_TRY(cmm_, esdk::MakeCachingCmm(esdk::MakeDefaultCmm(std::move(keyring)), std::move(limits)));
 
+  std::vector<std::string> wrapping_keys = access_.location.keys.kms_keys;
+  for (const OfflineKey& key : access_.location.keys.offline) wrapping_keys.push_back(key.name);
   SR_TRY(journal_, Journal::Open(access_.location.id, options_.snapshot));
   if (journal_->resumes()) {
     const pb::JournalHead& earlier = journal_->earlier();
     if (stream_ || earlier.source() == "-") {
       reporter_.note("An earlier attempt was interrupted. A stream cannot be taken up again: it is sent anew.");
+      SR_CHECK(DropEarlier());
+    } else if (!std::equal(earlier.wrapping_keys().begin(), earlier.wrapping_keys().end(), wrapping_keys.begin(),
+                           wrapping_keys.end())) {
+      // What is stored opens with the keys from before, which may be gone when it is to be read.
+      reporter_.note("The location's keys have changed since an earlier attempt: everything is sent anew.");
       SR_CHECK(DropEarlier());
     } else if (earlier.source() != options_.source || earlier.signed_objects() != options_.pack.sign) {
       return Error(Errc::kConflict, fmt::format("There is an unfinished snapshot '{}' of '{}'{}. Finish it, or drop it "
@@ -145,6 +151,7 @@ Status Putter::Prepare() {
   head.set_snapshot(options_.snapshot);
   head.set_source(options_.source);
   head.set_signed_objects(options_.pack.sign);
+  head.mutable_wrapping_keys()->Assign(wrapping_keys.begin(), wrapping_keys.end());
   SR_CHECK(journal_->Begin(head));
   SR_TRY(Spool spool, Spool::Make());
   entries_.emplace(std::move(spool));
@@ -344,23 +351,7 @@ Status Putter::Keep(const pb::Entry& entry) {
 }
 
 Status Putter::WriteManifest(Spool& sealed) {
-  esdk::EncryptOptions options;
-  options.suite = esdk::SuiteId::k256CommitP384;
-  options.plaintext_bound = std::uint64_t{1} << 40;
-  SR_CHECK(entries_->Flush());
-  options.plaintext_bound = entries_->size() + packer_->objects().size() * 256 + (64 << 10);
-  SR_TRY(auto encryptor, esdk::Encryptor::Start(*cmm_, context_, options, [&](ByteView bytes) -> Status {
-           const auto appended = sealed.Append(bytes);
-           if (!appended.ok()) return appended.error();
-           return {};
-         }));
-  const auto write = [&](const pb::Record& record) {
-    record_.clear();
-    AppendRecord(record_, record);
-    return encryptor.Write(record_);
-  };
-  pb::Record record;
-  pb::Header& header = *record.mutable_header();
+  pb::Header header;
   header.set_format(kManifestFormat);
   header.set_location_id(access_.location.id);
   header.set_snapshot(options_.snapshot);
@@ -373,66 +364,12 @@ Status Putter::WriteManifest(Spool& sealed) {
   header.set_signed_objects(options_.pack.sign);
   header.set_host(HostName());
   header.set_program("strongroom " STRONGROOM_VERSION);
-  SR_CHECK(write(record));
-  for (const ObjectFacts& facts : packer_->objects()) {
-    *record.mutable_object() = ToRecord(facts);
-    SR_CHECK(write(record));
-  }
-  SpoolCursor cursor(*entries_, 0, entries_->size());
-  while (!cursor.done()) {
-    const std::uint64_t left = entries_->size() - cursor.offset();
-    SR_TRY(const ByteView bytes, cursor.Take(static_cast<std::size_t>(std::min<std::uint64_t>(left, 256 << 10))));
-    SR_CHECK(encryptor.Write(bytes));
-  }
-  pb::End& end = *record.mutable_end();
+  pb::End end;
   end.set_objects(packer_->objects().size());
   end.set_entries(outcome_.entries);
   end.set_file_bytes(outcome_.file_bytes);
-  SR_CHECK(write(record));
-  SR_CHECK(encryptor.Finish());
-  return sealed.Flush();
-}
-
-Status Putter::SendManifest(const Spool& sealed) {
-  const std::string name = ManifestOf(options_.snapshot);
-  SpoolCursor cursor(sealed, 0, sealed.size(), kPartBytes);
-  if (sealed.size() <= kPartBytes) {
-    SR_TRY(const ByteView bytes, cursor.Take(static_cast<std::size_t>(sealed.size())));
-    const auto put = access_.store->Put(name, bytes, aws_client::PutIf::kAbsent);
-    if (!put.ok()) return put.error();
-    return {};
-  }
-  SR_TRY(const auto upload, access_.store->StartUpload(name, kPartBytes));
-  std::uint32_t number = 0;
-  while (!cursor.done()) {
-    const std::uint64_t left = sealed.size() - cursor.offset();
-    SR_TRY(const ByteView bytes, cursor.Take(static_cast<std::size_t>(std::min<std::uint64_t>(left, kPartBytes))));
-    SR_CHECK(upload->Part(++number, bytes));
-  }
-  const auto completed = upload->Complete(aws_client::PutIf::kAbsent);
-  if (completed.ok()) return {};
-  (void)upload->Abort().ok();
-  return completed.error();
-}
-
-/// An answer may have been lost on its way: then the manifest that is there already is this one.
-Result<bool> Putter::IsOurs(const Spool& sealed) {
-  std::uint64_t at = 0;
-  bool same = true;
-  Bytes mine;
-  const auto got = access_.store->Get(ManifestOf(options_.snapshot), std::nullopt, [&](ByteView bytes) -> Status {
-    if (!same || bytes.size() > sealed.size() - at) {
-      same = false;
-      return {};
-    }
-    mine.resize(bytes.size());
-    SR_CHECK(sealed.ReadAt(at, mine));
-    same = std::equal(bytes.begin(), bytes.end(), mine.begin());
-    at += bytes.size();
-    return {};
-  });
-  if (!got.ok()) return got.error();
-  return same && at == sealed.size();
+  SR_CHECK(entries_->Flush());
+  return SealManifest(*cmm_, context_, {header, packer_->objects(), *entries_, end}, sealed);
 }
 
 void Putter::DropOurs() {
@@ -466,10 +403,12 @@ Result<PutOutcome> Putter::Run() {
   SR_CHECK(packer_->Finish());
   SR_TRY(Spool sealed, Spool::Make());
   SR_CHECK(WriteManifest(sealed));
-  const Status sent = SendManifest(sealed);
+  const std::string name = ManifestOf(options_.snapshot);
+  const Status sent = PutOnce(*access_.store, name, sealed);
   if (!sent.ok()) {
     if (sent.error().code() != Errc::kAlreadyExists) return sent.error();
-    SR_TRY(const bool ours, IsOurs(sealed));
+    // An answer may have been lost on its way: then the manifest that is there is this one.
+    SR_TRY(const bool ours, IsStored(*access_.store, name, sealed));
     if (!ours) {
       DropOurs();
       return Error(Errc::kAlreadyExists,

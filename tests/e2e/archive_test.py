@@ -384,6 +384,19 @@ class ArchiveTest(unittest.TestCase):
         tree = self.place / "tree"
         tree.mkdir()
         (tree / "file").write_bytes(blob(5 * MIB, 9))
+        # Begun under the old key; after the rekey it must not be finished with what that one has made.
+        large = self.place / "large"
+        large.mkdir()
+        for i in range(8):
+            (large / f"f{i}").write_bytes(blob(8 * MIB, i))
+        unfinished = subprocess.Popen([BIN / "strongroom", "archive", "put", location, large, "--name", "begun",
+                                       "--object-size", "1"], env=self.d.environment, stderr=subprocess.DEVNULL)
+        data = self.place / "store" / "snapshots" / "begun" / "data"
+        while not data.exists() or len(list(data.iterdir())) < 5:
+            time.sleep(0.005)
+        unfinished.kill()
+        unfinished.wait()
+        self.assertIn(b"begun  unfinished", self.ok("list", location))
         # Several data keys.
         self.ok("put", location, tree, "--name", "one", "--object-size", "1", "--key-messages", "2")
         self.ok("put", location, "-", "--name", "two", stdin=b"stream")
@@ -393,6 +406,10 @@ class ArchiveTest(unittest.TestCase):
         self.assertGreater(report["data_keys"], 3)
         self.assertEqual(before, {path: path.read_bytes() for path in self.objects("one")})
         self.d.ok("kms", "disable-key", "--key-id", old)
+        report = json.loads(self.ok("put", location, large, "--name", "begun", "--object-size", "1", "--json"))
+        self.assertEqual((report["sent_bytes"], report["reused_bytes"]), (64 * MIB, 0))
+        self.assertEqual(json.loads(self.ok("verify", location, "begun", "--json"))["unknown"], [])
+        self.ok("delete", location, "begun")
         self.ok("restore", location, "one", self.place / "back")
         self.assertEqual((self.place / "back" / "file").read_bytes(), blob(5 * MIB, 9))
         # And from there to a third one, with the first still disabled.
