@@ -93,35 +93,35 @@ void PrintCost() {
   constexpr int kGroup = 500;
   double made = 0, chained = 0, indexed = 0;
   std::size_t record_bytes = 0, packed_bytes = 0;
-  std::string records, entries;
+  std::string groups;
+  trail::Recorder recorder;
   trail::Chain chain;
   trail::Indexer indexer(trail::SegmentHeader{.front_end = "bench"});
   for (int group = 0; group < kRecords / kGroup; ++group) {
-    records.clear();
-    entries.clear();
     double start = CpuSeconds();
     for (int i = 0; i < kGroup; ++i) {
       const std::string request_id = aws::NewRequestId();
-      trail::AppendCall(shown,
-                        {.service = service,
-                         .operation = kDecrypt,
-                         .request = request,
-                         .request_id = request_id,
-                         .region = "eu-central-1",
-                         .caller = &caller,
-                         .call = &call,
-                         .parameters = &body.get_object(),
-                         .reply = &reply,
-                         .time = std::chrono::system_clock::now()},
-                        records);
+      recorder.Call(shown,
+                    {.service = service,
+                     .operation = kDecrypt,
+                     .request = request,
+                     .request_id = request_id,
+                     .region = "eu-central-1",
+                     .caller = &caller,
+                     .call = &call,
+                     .parameters = &body.get_object(),
+                     .reply = &reply,
+                     .time = std::chrono::system_clock::now()},
+                    {});
     }
     made += CpuSeconds() - start;
-    record_bytes += records.size();
+    groups = recorder.groups().Take(std::move(groups));
+    record_bytes += groups.size();
     start = CpuSeconds();
-    chain.Append(records, entries);
+    chain.Link(groups);
     chained += CpuSeconds() - start;
     start = CpuSeconds();
-    if (!indexer.Feed(entries).ok()) std::abort();
+    if (!indexer.Feed(groups).ok()) std::abort();
     if (group % 50 == 49)
       for (const auto& block : indexer.Take().blocks) packed_bytes += block.packed.size();
     indexed += CpuSeconds() - start;

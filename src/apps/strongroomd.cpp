@@ -21,7 +21,7 @@ Status Harden() {
   SR_CHECK(strongroom::secret::NoNewPrivileges());
   // Secrets live in a pool that is locked by itself; that the rest cannot be locked is worth a line, not a refusal.
   if (const Status locked = strongroom::secret::LockAllMemory(); !locked.ok()) {
-    log::Warn("{}", locked.error().ForLog());
+    strongroom::log::Warn("{}", locked.error().ForLog());
   }
   return {};
 }
@@ -54,7 +54,7 @@ Status Run(const std::filesystem::path& data, const std::filesystem::path& file)
     pthread_kill(waiter.native_handle(), SIGTERM);
   }
   waiter.join();
-  log::Info("stopping");
+  strongroom::log::Info("stopping");
   daemon->Stop();
   if (!address.ok() && address.error().code() != strongroom::Errc::kCancelled) return address.error();
   return {};

@@ -1,5 +1,7 @@
 #include "kms/events.h"
 
+#include <boost/json.hpp>
+
 #include "kms/service.h"
 
 namespace strongroom::kms {
@@ -15,7 +17,19 @@ ports::AuditEvent EventOf(const KeyRow& key, std::string name) {
   return event;
 }
 
+boost::json::object BackingKey(const KeyRow& key) {
+  return {{"keyHandle", std::to_string(key.hsm_handle.value_or(0))}, {"backingKeyId", key.material_id}};
+}
+
+std::string DeletionText(const KeyRow& key, bool destroyed) {
+  boost::json::object one = BackingKey(key);
+  one["deletionStatus"] = destroyed ? "SUCCESS" : "FAILURE";
+  return "[" + boost::json::serialize(one) + "]";
+}
+
 }  // namespace
+
+std::string BackingKeyText(const KeyRow& key) { return boost::json::serialize(BackingKey(key)); }
 
 void RecordDeleteKey(Kms& kms, const KeyRow& key, bool destroyed) {
   if (kms.audit() == nullptr) return;
@@ -24,7 +38,8 @@ void RecordDeleteKey(Kms& kms, const KeyRow& key, bool destroyed) {
     event.additional.emplace_back("customKeyStoreId", *key.custom_key_store_id);
     if (key.cluster_id) {
       event.additional.emplace_back("clusterId", *key.cluster_id);
-      event.additional.emplace_back("backingKeysDeletionStatus", destroyed ? "SUCCESS" : "FAILURE");
+      event.additional.emplace_back("backingKeys", "[" + BackingKeyText(key) + "]");
+      event.additional.emplace_back("backingKeysDeletionStatus", DeletionText(key, destroyed));
     }
   }
   kms.audit()->Record(event);

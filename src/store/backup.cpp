@@ -147,13 +147,15 @@ Status InOneView(const Config& config, F look) {
   return seen;
 }
 
-Status ExportAll(Connection& connection, Config::Engine engine, BackupSink& sink) {
+Status ExportAll(Connection& connection, Config::Engine engine, BackupSink& sink,
+                 std::span<const std::string_view> left_out) {
   // A snapshot for reading never fails for another's write, as a serialisable one may after some minutes.
   if (engine == Config::Engine::kPostgres)
     SR_CHECK(connection.Run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", {}));
   SR_TRY(const std::int64_t schema, SchemaOf(connection, engine));
   SR_CHECK(sink.Begin(schema));
-  for (const std::string& table : OurTables()) SR_CHECK(ExportTable(connection, engine, table, sink));
+  for (const std::string& table : OurTables())
+    if (std::ranges::find(left_out, table) == left_out.end()) SR_CHECK(ExportTable(connection, engine, table, sink));
   return {};
 }
 
@@ -202,8 +204,9 @@ Status RequireDeployment(const Config& config) {
   });
 }
 
-Status ExportTables(const Config& config, BackupSink& sink) {
-  return InOneView(config, [&](Connection& connection) { return ExportAll(connection, config.engine, sink); });
+Status ExportTables(const Config& config, BackupSink& sink, std::span<const std::string_view> left_out) {
+  return InOneView(config,
+                   [&](Connection& connection) { return ExportAll(connection, config.engine, sink, left_out); });
 }
 
 Status ImportTables(const Config& config, std::int64_t schema_version, BackupSource& source) {

@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "store/database.h"
@@ -42,10 +44,10 @@ std::int64_t NewestSchemaVersion();
 ///           Database.
 Status RequireDeployment(const Config& config);
 
-/// Hands out every table but the change feed (whose entries only invalidate caches), as one transaction sees them,
-/// while others go on writing: SQLite's read transaction, PostgreSQL's repeatable read. Rows come in bounded pages.
-/// Errors    kNotFound  there is no database; the sink's own; those of Database.
-Status ExportTables(const Config& config, BackupSink& sink);
+/// Hands out every table but the change feed (whose entries only invalidate caches) and those that are `left_out`, as
+/// one transaction sees them, while others go on writing: SQLite's read transaction, PostgreSQL's repeatable read. Rows
+/// come in bounded pages. Errors    kNotFound  there is no database; the sink's own; those of Database.
+Status ExportTables(const Config& config, BackupSink& sink, std::span<const std::string_view> left_out = {});
 
 /// Fills a new database: makes the schema of that version, inserts the rows in one transaction, and then brings the
 /// schema up to date. The database file must not be there yet; a PostgreSQL database must have no tables of ours.

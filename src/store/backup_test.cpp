@@ -102,6 +102,19 @@ TEST_P(BackupTest, EverythingComesBackInAnotherDatabase) {
   EXPECT_TRUE(Database::Open(fresh).ok());
 }
 
+TEST_P(BackupTest, WhatIsLeftOutIsEmptyAfterwards) {
+  ASSERT_TRUE(Fill(*database_, 3).ok());
+  Kept kept;
+  constexpr std::array<std::string_view, 1> kLog{"cluster_log"};
+  ASSERT_TRUE(ExportTables(config_, kept, kLog).ok());
+  EXPECT_EQ(kept.Find("cluster_log"), nullptr);
+  const Config fresh = Other("other.db");
+  ASSERT_TRUE(ImportTables(fresh, kept.schema, kept).ok());
+  Kept again;
+  ASSERT_TRUE(ExportTables(fresh, again).ok());
+  EXPECT_TRUE(again.Find("cluster_log")->rows.empty());
+}
+
 TEST_P(BackupTest, ABackupHoldsOneMomentWhateverIsWrittenMeanwhile) {
   ASSERT_TRUE(Fill(*database_, 10).ok());
   Kept kept;

@@ -8,15 +8,13 @@
 #include <tuple>
 
 #include "crypto/hash.h"
+#include "trail/segment/entry.h"
 #include "trail/segment/indexer.h"
 
 namespace strongroom::trail {
 namespace {
 
 constexpr std::int64_t kRowsAtOnce = 64;
-/// How much later than its id says an event may be in the chain.
-constexpr std::int64_t kLateMillis = 5000;
-
 /// Where a record is. The order of pages: newest first, then by place.
 struct Place {
   std::int64_t millis = 0;
@@ -61,13 +59,26 @@ Result<Place> ParseToken(const LookupQuery& query) {
   return place;
 }
 
+LookupEvent EventOf(const Facts& facts, std::int64_t millis, std::string json) {
+  LookupEvent event{.millis = millis, .json = std::move(json)};
+  event.read_only = facts.read_only;
+  event.name = facts.name;
+  event.source = facts.source;
+  event.user = facts.user;
+  event.access_key = facts.access_key;
+  for (const Facts::Resource& one : facts.resources) event.resources.emplace_back(one.type, one.name);
+  return event;
+}
+
 struct Query {
   const LookupQuery& asked;
   std::int64_t start, end;
   std::optional<Place> before;  // only what comes after this place on later pages
 };
 
-/// The matching records of one segment, newest first; blocks are read when they are needed.
+/// The matching records of one segment, newest first; blocks are read when they are needed. What several threads have
+/// written at once is not quite in the order of time: a block's first records may be older than the end of the one
+/// before.
 class Source {
  public:
   explicit Source(IndexRow row)
@@ -77,80 +88,150 @@ class Source {
   /// Where the next record is, or may be at most while that is not known.
   const Place& bound() const { return bound_; }
   bool known() const { return known_; }
-  const Entry& entry() const { return matches_.back().second; }
+  Result<LookupEvent> Event() const { return matches_.back().Read(); }
 
   /// Goes on to the next record. False when there are no more.
   Result<bool> Advance(store::Transaction& t, const Query& query) {
     if (known_) matches_.pop_back();
     known_ = false;
-    while (matches_.empty()) {
+    while (matches_.empty() || !IsNewest(matches_.back().place)) {
       SR_TRY(const bool more, ReadBlock(t, query));
-      if (!more) return false;
+      if (!more) break;
     }
+    if (matches_.empty()) return false;
     known_ = true;
-    bound_ = matches_.back().first;
+    bound_ = matches_.back().place;
     return true;
   }
 
  private:
+  struct Match {
+    Place place;
+    std::shared_ptr<const std::string> block;
+    std::size_t group = 0;   // where in the block it begins
+    std::int64_t entry = 0;  // of the group
+
+    Result<LookupEvent> Read() const;
+  };
+
+  /// No block that has not been read has a newer one.
+  bool IsNewest(const Place& place) const {
+    return next_ < 0 || place.millis >= newest_[static_cast<std::size_t>(next_)];
+  }
+
   Result<bool> ReadBlock(store::Transaction& t, const Query& query) {
     if (!directory_) {
       SR_TRY(const auto segment, LoadSegment(t, row_.front_end, row_.number));
       if (!segment) return false;
       SR_TRY(directory_, ParseDirectory(segment->directory));
+      std::int64_t newest = std::numeric_limits<std::int64_t>::min();
+      for (const auto& [first, last] : *directory_) newest_.push_back(newest = std::max(newest, last));
       next_ = static_cast<std::int64_t>(directory_->size()) - 1;
     }
     for (; next_ >= 0; --next_) {
-      const auto [first, last] = (*directory_)[static_cast<std::size_t>(next_)];
-      if (last < query.start) return false;
-      if (first > query.end || !HasBlock(row_.blocks, static_cast<std::size_t>(next_))) continue;
+      const auto block = static_cast<std::size_t>(next_);
+      if (newest_[block] < query.start) break;
+      const auto [first, last] = (*directory_)[block];
+      if (last < query.start || first > query.end || !HasBlock(row_.blocks, block)) continue;
       SR_TRY(const auto packed, LoadBlock(t, row_.front_end, row_.number, next_));
       if (!packed) continue;
-      SR_TRY(unpacked_, Unpacked(AsText(*packed), kMostUnpackedBlock));
-      SR_CHECK(Choose(query));
+      SR_TRY(std::string unpacked, Unpacked(AsText(*packed), kMostUnpackedBlock));
+      SR_CHECK(Choose(std::make_shared<const std::string>(std::move(unpacked)), query));
       --next_;
       return true;
     }
+    next_ = -1;
     return false;
   }
 
-  Status Choose(const Query& query) {
-    EntryReader reader(unpacked_);
+  Status Choose(std::shared_ptr<const std::string> block, const Query& query) {
+    GroupReader groups(*block);
+    Group group;
     Entry entry;
-    for (std::int64_t index = 0;; ++index) {
-      SR_TRY(const bool there, reader.Next(entry));
-      if (!there) return {};
-      if (entry.millis < query.start || entry.millis > query.end) continue;
-      const auto facts = ParseFacts(entry.facts);
-      if (!facts.ok() || facts->account != query.asked.account || facts->region != query.asked.region ||
-          !Matches(*facts, query.asked.attribute, query.asked.value))
-        continue;
-      Place place{entry.millis, row_.front_end, row_.number, next_, index};
-      if (query.before && !(place < *query.before)) continue;
-      matches_.emplace_back(std::move(place), entry);
+    for (std::int64_t index = 0;;) {
+      SR_TRY(const bool there, groups.Next(group));
+      if (!there) break;
+      EntryReader reader(group);
+      std::vector<signed char>
+          of_query;  // whether the facts of that number are those that are asked for; -1: not known
+      for (std::int64_t number = 0;; ++number, ++index) {
+        SR_TRY(const bool more, reader.Next(entry));
+        if (!more) break;
+        if (entry.millis < query.start || entry.millis > query.end) continue;
+        if (of_query.size() <= entry.facts) of_query.resize(entry.facts + 1, -1);
+        signed char& known = of_query[entry.facts];
+        if (known < 0) known = IsOf(reader.Text(entry.facts), query) ? 1 : 0;
+        if (known == 0 || !HasResource(reader, entry, query)) continue;
+        Place place{entry.millis, row_.front_end, row_.number, next_, index};
+        if (query.before && !(place < *query.before)) continue;
+        matches_.push_back(
+            {std::move(place), block, static_cast<std::size_t>(group.bytes.data() - block->data()), number});
+      }
     }
+    std::ranges::sort(matches_, {}, [](const Match& one) { return one.place.Key(); });
+    return {};
+  }
+
+  static bool IsOf(std::string_view encoded, const Query& query) {
+    const auto facts = ParseFacts(encoded);
+    return facts.ok() && facts->account == query.asked.account && facts->region == query.asked.region &&
+           (IsOfResources(query.asked.attribute) || Matches(*facts, query.asked.attribute, query.asked.value));
+  }
+  static bool IsOfResources(std::string_view attribute) {
+    return attribute == "ResourceType" || attribute == "ResourceName";
+  }
+  static bool HasResource(const EntryReader& reader, const Entry& entry, const Query& query) {
+    if (!IsOfResources(query.asked.attribute)) return true;
+    const bool by_type = query.asked.attribute == "ResourceType";
+    return std::ranges::any_of(entry.resources, [&](const auto& one) {
+      return reader.Text(by_type ? one.first : one.second).substr(0, kLongestFact) == query.asked.value;
+    });
   }
 
   IndexRow row_;
   std::optional<Directory> directory_;
+  std::vector<std::int64_t> newest_;  // of each block and those before it
   std::int64_t next_ = 0;
-  std::string unpacked_;                          // the open block; matches point into it
-  std::vector<std::pair<Place, Entry>> matches_;  // oldest first
+  std::vector<Match> matches_;  // oldest first
   Place bound_;
   bool known_ = false;
 };
 
-LookupEvent EventOf(const Entry& entry) {
-  LookupEvent event{.millis = entry.millis, .json = std::string(entry.json)};
-  if (const auto facts = ParseFacts(entry.facts); facts.ok()) {
-    event.read_only = facts->read_only;
-    event.name = facts->name;
-    event.source = facts->source;
-    event.user = facts->user;
-    event.access_key = facts->access_key;
-    for (const Facts::Resource& one : facts->resources) event.resources.emplace_back(one.type, one.name);
+Result<LookupEvent> Source::Match::Read() const {
+  const Error gone(Errc::kCorrupted, "A record of the audit trail does not read.");
+  GroupReader groups(std::string_view(*block).substr(group));
+  Group its;
+  SR_TRY(const bool there, groups.Next(its));
+  if (!there) return gone;
+  EntryReader reader(its);
+  Entry found;
+  for (std::int64_t number = 0; number <= entry; ++number) {
+    SR_TRY(const bool more, reader.Next(found));
+    if (!more) return gone;
   }
-  return event;
+  SR_TRY(const Facts facts, reader.FactsOf(found));
+  SR_TRY(std::string json, reader.JsonOf(found));
+  return EventOf(facts, found.millis, std::move(json));
+}
+
+Result<std::optional<LookupEvent>> FindId(std::string_view block, std::int64_t millis, const LookupQuery& query) {
+  GroupReader groups(block);
+  Group group;
+  Entry entry;
+  for (;;) {
+    SR_TRY(const bool there, groups.Next(group));
+    if (!there) return std::optional<LookupEvent>();
+    EntryReader reader(group);
+    for (;;) {
+      SR_TRY(const bool more, reader.Next(entry));
+      if (!more) break;
+      if (entry.millis != millis) continue;
+      SR_TRY(const Facts facts, reader.FactsOf(entry));
+      if (facts.account != query.account || facts.region != query.region) continue;
+      SR_TRY(std::string json, reader.JsonOf(entry));
+      if (EventIdIn(json) == query.value) return std::optional(EventOf(facts, millis, std::move(json)));
+    }
+  }
 }
 
 /// The one event of that id: its time says in which blocks it can be.
@@ -158,19 +239,9 @@ Result<LookupPage> LookupId(store::Transaction& t, const LookupQuery& query) {
   LookupPage page;
   const auto millis = MillisOfEventId(query.value);
   if (!millis) return page;
-  const IndexQuery where{query.account,
-                         query.region,
-                         "",
-                         "",
-                         std::max(*millis, query.start_millis),
-                         std::min(*millis + kLateMillis, query.end_millis)};
-  // Oldest first: the event is in the first block that its time allows, if not just behind it.
-  struct Candidate {
-    std::int64_t first = 0;
-    std::string front_end;
-    std::int64_t number = 0, block = 0;
-  };
-  std::vector<Candidate> candidates;
+  const IndexQuery where{
+      query.account, query.region, "", "", std::max(*millis, query.start_millis), std::min(*millis, query.end_millis)};
+  if (where.start_millis > where.end_millis) return page;
   for (std::int64_t skip = 0;; skip += kRowsAtOnce) {
     SR_TRY(const auto rows, FindIndex(t, where, kRowsAtOnce, skip));
     for (const IndexRow& row : rows) {
@@ -180,32 +251,17 @@ Result<LookupPage> LookupId(store::Transaction& t, const LookupQuery& query) {
       for (std::size_t block = 0; block < directory.size(); ++block) {
         const auto [first, last] = directory[block];
         if (last < where.start_millis || first > where.end_millis || !HasBlock(row.blocks, block)) continue;
-        candidates.push_back({first, row.front_end, row.number, static_cast<std::int64_t>(block)});
+        SR_TRY(const auto packed, LoadBlock(t, row.front_end, row.number, static_cast<std::int64_t>(block)));
+        if (!packed) continue;
+        SR_TRY(const std::string unpacked, Unpacked(AsText(*packed), kMostUnpackedBlock));
+        SR_TRY(auto found, FindId(unpacked, *millis, query));
+        if (!found) continue;
+        page.events.push_back(std::move(*found));
+        return page;
       }
     }
-    if (std::ssize(rows) < kRowsAtOnce) break;
+    if (std::ssize(rows) < kRowsAtOnce) return page;
   }
-  std::ranges::sort(candidates, {}, &Candidate::first);
-  for (const Candidate& candidate : candidates) {
-    SR_TRY(const auto packed, LoadBlock(t, candidate.front_end, candidate.number, candidate.block));
-    if (!packed) continue;
-    SR_TRY(const std::string unpacked, Unpacked(AsText(*packed), kMostUnpackedBlock));
-    if (unpacked.find(query.value) == std::string::npos) continue;
-    EntryReader reader(unpacked);
-    Entry entry;
-    for (;;) {
-      SR_TRY(const bool there, reader.Next(entry));
-      if (!there) break;
-      const auto facts = ParseFacts(entry.facts);
-      const bool ours = facts.ok() && facts->account == query.account && facts->region == query.region;
-      if (!ours || EventIdIn(entry.json) != query.value || entry.millis < where.start_millis ||
-          entry.millis > where.end_millis)
-        continue;
-      page.events.push_back(EventOf(entry));
-      return page;
-    }
-  }
-  return page;
 }
 
 }  // namespace
@@ -246,7 +302,8 @@ Result<LookupPage> Lookup(store::Transaction& t, const LookupQuery& query) {
         page.next_token = TokenOf(query, last);
         break;
       }
-      page.events.push_back(EventOf(source.entry()));
+      SR_TRY(LookupEvent event, source.Event());
+      page.events.push_back(std::move(event));
       last = source.bound();
     }
     SR_TRY(const bool more, source.Advance(t, now));

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <set>
 
 #include "store/testing/engines.h"
 #include "trail/record/facts.h"
@@ -133,6 +134,34 @@ TEST_P(LookupTest, AnotherAccountOrRegionHasItsOwn) {
   EXPECT_EQ(All(query, 50).size(), 2U);
   query.account = "777788889999";
   EXPECT_TRUE(All(query, 50).empty());
+}
+
+/// Two loops' groups stand one behind the other, each with the same second: records are found in the order of time.
+TEST_P(LookupTest, WhatSeveralThreadsHaveWrittenAtOnceIsInTheOrderOfTime) {
+  testing::StoreFiller filler(*database_, "three");
+  constexpr int kEach = 1500, kRounds = 3;
+  std::size_t expected = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    for (int thread = 0; thread < 2; ++thread) {
+      for (int i = 0; i < kEach; ++i) {
+        filler.Add({.millis = kStart + round * kEach + i,
+                    .key = "key-" + std::to_string(round * kEach + i) + "-" + std::to_string(thread),
+                    .region = "us-west-2"});
+        ++expected;
+      }
+      filler.EndGroup();
+    }
+  }
+  ASSERT_TRUE(filler.Close().ok());
+  LookupQuery query = Ask();
+  query.region = "us-west-2";
+  const auto all = All(query, 50);
+  ASSERT_EQ(all.size(), expected);
+  std::set<std::string> keys;
+  for (const LookupEvent& one : all) keys.insert(one.resources.at(0).second);
+  EXPECT_EQ(keys.size(), expected);
+  query.start_millis = query.end_millis = kStart + kEach + 7;
+  EXPECT_EQ(All(query, 1).size(), 2U);
 }
 
 TEST_P(LookupTest, ATokenIsOfOneQuery) {

@@ -20,6 +20,10 @@ constexpr aws::WireErrors kWireErrors =
     aws::CompleteTable(kOwnErrors, aws::kCommonJsonErrors, {Errc::kInternal, "InternalFailure", 500},
                        aws::Join(aws::kOfKmsAlone, kUnused));
 
+Status Admit(void* instance, const aws::Call& call) {
+  return static_cast<CloudTrail*>(instance)->rate.Admit(call.account(), call.region);
+}
+
 }  // namespace
 
 aws::Service Describe(CloudTrail& service) {
@@ -30,7 +34,8 @@ aws::Service Describe(CloudTrail& service) {
           .message_member = aws::MessageMember::kBoth,
           .operations = kAllRows,
           .instance = &service,
-          .errors = &kWireErrors};
+          .errors = &kWireErrors,
+          .admit = &Admit};
 }
 
 }  // namespace strongroom::trail

@@ -3,6 +3,7 @@
 #include "aws/dispatch/service.h"
 #include "ports/authorizer.h"
 #include "store/database.h"
+#include "trail/lookup_rate.h"
 
 namespace strongroom::trail {
 
@@ -10,6 +11,7 @@ namespace strongroom::trail {
 struct CloudTrail {
   store::Database& database;
   const ports::Authorizer& authorizer;
+  LookupRate rate{false};
 };
 
 /// `service` outlives the dispatcher.

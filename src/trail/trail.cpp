@@ -13,22 +13,24 @@
 #include <mutex>
 #include <thread>
 
+#include "aws/http/loop_slot.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "trail/record/record.h"
+#include "trail/record/refused.h"
 
 namespace strongroom::trail {
 namespace asio = boost::asio;
 namespace fs = std::filesystem;
 namespace {
 
-/// The writer is woken for that much at once; less waits for its time.
+/// The writer is woken for that much of one thread at once; less waits for its time.
 constexpr std::size_t kWakeBytes = 1 << 20;
 constexpr std::chrono::milliseconds kRetry{200};
 
 using Resume = std::function<void(Status)>;
 
-/// Puts aside what follows the last whole entry of a segment that a crash has left, and gives the chain's head.
+/// Puts aside what follows the last whole group of a segment that a crash has left, and gives the chain's head.
 Result<ChainHead> TakeUp(const fs::path& directory, std::int64_t number) {
   const fs::path file = SegmentFile(directory, number);
   SR_TRY(const SegmentContent content, ReadSegment(file));
@@ -37,69 +39,128 @@ Result<ChainHead> TakeUp(const fs::path& directory, std::int64_t number) {
     aside.replace_extension(".damaged");
     std::error_code failed;
     fs::copy_file(file, aside, fs::copy_options::overwrite_existing, failed);
-    if (!failed) fs::resize_file(file, Encode(content.header).size() + content.entries.size(), failed);
+    if (!failed) fs::resize_file(file, Encode(content.header).size() + content.groups.size(), failed);
     if (failed) return FileError("shorten", file, failed.value());
     log::Warn("audit: the end of {} is no whole record, as after a crash: {} has a copy of the file", file.string(),
               aside.string());
     if (!content.damage.empty()) log::Error("audit: {}", content.damage);
   }
-  return ChainHead{content.header.number, content.header.first_record + content.records, content.last,
-                   content.last_millis};
+  return ChainHead{content.header.number, content.header.first_record + content.records, content.last};
 }
 
 }  // namespace
 
+/// What one thread has recorded and the writer has not taken.
+struct alignas(64) Trail::Lane {
+  std::mutex mutex;
+  Recorder recorder;
+  std::uint64_t recorded = 0, lost = 0;
+};
+
 struct Trail::State {
-  explicit State(TrailOptions o) : options(std::move(o)) {}
+  explicit State(TrailOptions o) : options(std::move(o)) {
+    for (std::size_t i = 0; i <= options.loops; ++i) lanes.push_back(std::make_unique<Lane>());
+  }
 
   TrailOptions options;
   Shown shown;
+  std::vector<std::unique_ptr<Lane>> lanes;  // the last one is for other threads
+  RefusedCalls refused;
+  std::atomic<std::size_t> stuck_bytes{0};  // taken by the writer, not written
+  std::atomic<bool> failing{false};
 
   mutable std::mutex mutex;  // of what follows
   std::condition_variable work, done;
-  std::string waiting;  // records that the writer has not taken
-  std::uint64_t recorded = 0, durable_records = 0, lost = 0, unreported = 0;
-  std::size_t stuck_bytes = 0;  // taken by the writer, not written
-  std::vector<std::pair<std::uint64_t, Resume>> waiters;
+  std::vector<Resume> waiters;
   std::string failure;
-  bool stopping = false, close_wanted = false;
+  bool stopping = false, close_wanted = false, much_waits = false;
   Status close_result;
   DurableTo durable_to;
-  std::atomic<bool> failing{false};
 
   // The writer thread's alone.
   SegmentWriter segment;
   Chain chain;
   std::int64_t last_segment = 0, next_record = 1;
-  std::string stuck;  // records that are to be written first
+  std::string stuck, spare;  // groups that are to be written
+  Recorder own;
+  std::uint64_t told_lost = 0;
   std::thread thread;
 
   bool strict() const noexcept { return options.mode == Mode::kStrict; }
   ports::WallTime Now() const { return options.clock->Now(); }
-  void Take(std::string_view records);
+  template <class Make>
+  void Record(Make make);
+  TrailHealth Health() const;
   void Run();
+  void Collect();
+  void TellWhatIsMissing(bool last);
   Status WriteStuck();
   Status Sync();
   Status CloseOpenSegment();
-  void Settle(const Status& written, std::uint64_t taken, bool synced);
+  void Settle(const Status& written, bool synced, std::vector<Resume> waiting);
 };
 
-void Trail::State::Take(std::string_view records) {
-  if (records.empty()) return;
+template <class Make>
+void Trail::State::Record(Make make) {
+  Lane& lane = *lanes[std::min(aws::CurrentLoopSlot(), lanes.size() - 1)];
   bool wake = false;
   {
-    const std::lock_guard lock(mutex);
-    if (waiting.size() + stuck_bytes + records.size() > options.most_waiting_bytes) {
-      ++lost;
-      ++unreported;
+    const std::lock_guard lock(lane.mutex);
+    const std::size_t before = lane.recorder.groups().bytes();
+    if (before + stuck_bytes.load(std::memory_order_relaxed) >= options.most_waiting_bytes) {
+      ++lane.lost;
       return;
     }
-    const bool was_small = waiting.size() < kWakeBytes;
-    waiting += records;
-    ++recorded;
-    wake = strict() ? true : was_small && waiting.size() >= kWakeBytes;
+    lane.recorded += make(lane.recorder);
+    wake = before < kWakeBytes && lane.recorder.groups().bytes() >= kWakeBytes;
   }
-  if (wake) work.notify_one();
+  if (!wake) return;
+  {
+    const std::lock_guard lock(mutex);
+    much_waits = true;
+  }
+  work.notify_one();
+}
+
+/// Takes what the threads have recorded, unless too much waits already.
+void Trail::State::Collect() {
+  if (stuck.size() < options.most_waiting_bytes) {
+    for (const auto& lane : lanes) {
+      {
+        const std::lock_guard lock(lane->mutex);
+        if (lane->recorder.groups().bytes() == 0) continue;
+        spare = lane->recorder.groups().Take(std::move(spare));
+      }
+      if (stuck.empty()) {
+        stuck.swap(spare);
+      } else {
+        stuck += spare;
+      }
+    }
+  }
+}
+
+/// Records for what has none: records that were dropped, and refused calls that were only counted.
+void Trail::State::TellWhatIsMissing(bool last) {
+  ports::AuditEvent event;
+  event.account = options.home.account;
+  event.region = options.home.region;
+  event.event_source = "strongroom";
+  const std::uint64_t lost = Health().lost;
+  if (lost > told_lost && !failing) {
+    event.event_name = "AuditRecordsLost";
+    event.details = {{"count", std::to_string(lost - std::exchange(told_lost, lost))}};
+    own.Event(event, Now());
+  }
+  if (const auto left_out = refused.Take(std::chrono::steady_clock::now(), last)) {
+    std::string sources;
+    for (const auto& [address, count] : left_out->sources)
+      sources += fmt::format("{}{}: {}", sources.empty() ? "" : ", ", address, count);
+    event.event_name = "RefusedCallsNotRecorded";
+    event.details = {{"count", std::to_string(left_out->count)}, {"sources", std::move(sources)}};
+    own.Event(event, Now());
+  }
+  if (own.groups().bytes() > 0) stuck += own.groups().Take({});
 }
 
 Status Trail::State::WriteStuck() {
@@ -111,15 +172,13 @@ Status Trail::State::WriteStuck() {
     const ChainHash first = HashOf(header);
     SR_TRY(segment, SegmentWriter::Create(options.directory, std::move(header), *options.calls));
     ++last_segment;
-    chain.Restart(first);
+    chain = Chain(first);
   }
   Chain next = chain;
-  std::string entries;
-  entries.reserve(stuck.size() + stuck.size() / 16);
-  const std::size_t count = next.Append(stuck, entries);
-  SR_CHECK(segment.Append(entries, count));
+  const std::int64_t count = next.Link(stuck);
+  SR_CHECK(segment.Append(stuck, count));
   chain = next;
-  next_record += static_cast<std::int64_t>(count);
+  next_record += count;
   stuck.clear();
   return {};
 }
@@ -141,80 +200,57 @@ Status Trail::State::CloseOpenSegment() {
   return {};
 }
 
-/// Tells what has come of one round: `taken` is how many records it had.
-void Trail::State::Settle(const Status& written, std::uint64_t taken, bool synced) {
-  std::vector<std::pair<Resume, Status>> resumed;
+/// Tells what has come of one round to those who wait for it.
+void Trail::State::Settle(const Status& written, bool synced, std::vector<Resume> waiting) {
   std::string said;
+  stuck_bytes = stuck.size();
   {
     const std::lock_guard lock(mutex);
-    stuck_bytes = stuck.size();
-    if (written.ok() && synced) durable_records = taken;
     const std::string why = written.ok() ? "" : written.error().public_message();
     if (why != failure)
       said = why.empty() ? "audit: records are written again" : "audit: records cannot be written: " + why;
     failure = why;
     failing = !written.ok();
-    std::erase_if(waiters, [&](auto& waiter) {
-      const bool settled = waiter.first <= durable_records;
-      if (!settled && written.ok()) return false;
-      resumed.emplace_back(
-          std::move(waiter.second),
-          settled ? Status() : Status(Error(Errc::kUnavailable, "The audit trail cannot be written.")));
-      return true;
-    });
   }
   if (!said.empty())
     log::Write(written.ok() ? log::Level::kWarn : log::Level::kError, "{}", fmt::make_format_args(said));
-  for (auto& [resume, status] : resumed) resume(std::move(status));
+  for (Resume& resume : waiting) {
+    resume(written.ok() && synced ? Status() : Status(Error(Errc::kUnavailable, "The audit trail cannot be written.")));
+  }
 }
 
 void Trail::State::Run() {
   auto next_sync = std::chrono::steady_clock::now() + options.sync_every;
-  std::uint64_t taken = 0;
   for (bool last = false; !last;) {
     bool close = false;
-    std::uint64_t gone = 0;
+    std::vector<Resume> waiting;
     {
       std::unique_lock lock(mutex);
-      const auto wanted = [this] {
-        return stopping || close_wanted || waiting.size() >= kWakeBytes || (strict() && !waiting.empty());
-      };
       // What could not be written is tried again after a while, not with each new record.
       if (failing) {
         work.wait_for(lock, kRetry, [this] { return stopping; });
       } else {
-        work.wait_for(lock, options.write_every, wanted);
+        work.wait_for(lock, options.write_every,
+                      [this] { return stopping || close_wanted || much_waits || !waiters.empty(); });
       }
       last = stopping;
       close = close_wanted;
-      if (stuck.empty()) {
-        stuck.swap(waiting);
-      } else {
-        stuck += waiting;
-        waiting.clear();
-      }
-      stuck_bytes = stuck.size();
-      taken = recorded;
-      if (!failing) gone = std::exchange(unreported, 0);
+      much_waits = false;
+      waiting.swap(waiters);
     }
-    if (gone > 0) {
-      ports::AuditEvent event;
-      event.account = "000000000000";
-      event.event_source = "strongroom";
-      event.event_name = "AuditRecordsLost";
-      event.details = {{"count", std::to_string(gone)}};
-      AppendEvent(event, Now(), stuck);
-    }
-    const bool had_any = !stuck.empty();
+    // Who waits has recorded before: what that was is taken now.
+    Collect();
+    TellWhatIsMissing(last);
+    stuck_bytes = stuck.size();
     Status written = WriteStuck();
     const auto now = std::chrono::steady_clock::now();
-    const bool sync = strict() || close || last || now >= next_sync;
+    const bool sync = !waiting.empty() || strict() || close || last || now >= next_sync;
     if (written.ok() && sync) {
       written = Sync();
       next_sync = now + options.sync_every;
     }
     if (written.ok() && (close || last)) written = CloseOpenSegment();
-    if (had_any || failing || sync || !written.ok()) Settle(written, taken, sync);
+    Settle(written, sync, std::move(waiting));
     if (close) {
       const std::lock_guard lock(mutex);
       close_wanted = false;
@@ -222,6 +258,20 @@ void Trail::State::Run() {
       done.notify_all();
     }
   }
+}
+
+TrailHealth Trail::State::Health() const {
+  TrailHealth health;
+  health.waiting_bytes = stuck_bytes;
+  for (const auto& lane : lanes) {
+    const std::lock_guard lock(lane->mutex);
+    health.records += lane->recorded;
+    health.lost += lane->lost;
+    health.waiting_bytes += lane->recorder.groups().bytes();
+  }
+  const std::lock_guard lock(mutex);
+  health.failure = failure;
+  return health;
 }
 
 Trail::Trail(std::shared_ptr<State> state) : state_(std::move(state)) {}
@@ -257,7 +307,7 @@ Result<std::unique_ptr<Trail>> Trail::Open(TrailOptions options) {
   }
   state->last_segment = head.segment;
   state->next_record = head.next_record;
-  state->chain = Chain(head.last, head.last_millis);
+  state->chain = Chain(head.last);
   state->durable_to = {head.segment + 1, 0};
   state->thread = std::thread([raw = state.get()] { raw->Run(); });
   return std::unique_ptr<Trail>(new Trail(std::move(state)));
@@ -279,16 +329,17 @@ Status Trail::Admit() const {
 }
 
 void Trail::Record(const aws::EndedCall& ended) {
-  thread_local std::string record;
-  record.clear();
-  AppendCall(state_->shown, ended, record);
-  state_->Take(record);
+  if (Recorder::IsNobodys(ended) &&
+      !state_->refused.Admit(ended.request.remote_address, std::chrono::steady_clock::now()))
+    return;
+  state_->Record([&](Recorder& to) { return to.Call(state_->shown, ended, state_->options.home); });
 }
 
 void Trail::Record(const ports::AuditEvent& event) {
-  std::string record;
-  AppendEvent(event, state_->Now(), record);
-  state_->Take(record);
+  state_->Record([&](Recorder& to) {
+    to.Event(event, state_->Now());
+    return 1U;
+  });
 }
 
 bool Trail::holds_answers() const noexcept { return state_->strict(); }
@@ -304,13 +355,14 @@ Task<Status> Trail::Durable() {
     Resume resume = [waiting, tracked](Status status) {
       asio::post(tracked, [waiting, settled = std::move(status)]() mutable { (*waiting)(std::move(settled)); });
     };
-    bool now = false;
+    bool stopping = false;
     {
       const std::lock_guard lock(state->mutex);
-      now = state->durable_records >= state->recorded || state->stopping;
-      if (!now) state->waiters.emplace_back(state->recorded, resume);
+      stopping = state->stopping;
+      if (!stopping) state->waiters.push_back(resume);
     }
-    if (now) resume(Status());
+    if (stopping) return resume(Error(Errc::kUnavailable, "The service is stopping."));
+    state->work.notify_one();
   };
   Status status = co_await asio::async_initiate<const Token, void(Status)>(begin, Token());
   co_return status;
@@ -330,10 +382,7 @@ Status Trail::CloseSegment() {
   return state_->close_result;
 }
 
-TrailHealth Trail::health() const {
-  const std::lock_guard lock(state_->mutex);
-  return {state_->recorded, state_->lost, state_->waiting.size() + state_->stuck_bytes, state_->failure};
-}
+TrailHealth Trail::health() const { return state_->Health(); }
 
 namespace {
 
@@ -364,10 +413,7 @@ class TrailMetrics final : public prometheus::Collectable {
 }  // namespace
 
 std::shared_ptr<prometheus::Collectable> Trail::metrics() const {
-  return std::make_shared<TrailMetrics>([state = state_] {
-    const std::lock_guard lock(state->mutex);
-    return TrailHealth{state->recorded, state->lost, state->waiting.size() + state->stuck_bytes, state->failure};
-  });
+  return std::make_shared<TrailMetrics>([state = state_] { return state->Health(); });
 }
 
 void Trail::Stop() {
@@ -378,12 +424,6 @@ void Trail::Stop() {
   state_->work.notify_all();
   state_->done.notify_all();
   if (state_->thread.joinable()) state_->thread.join();
-  std::vector<std::pair<std::uint64_t, Resume>> left;
-  {
-    const std::lock_guard lock(state_->mutex);
-    left.swap(state_->waiters);
-  }
-  for (auto& [number, resume] : left) resume(Error(Errc::kUnavailable, "The service is stopping."));
 }
 
 }  // namespace strongroom::trail

@@ -12,6 +12,7 @@
 #include "ports/audit.h"
 #include "ports/clock.h"
 #include "trail/keeping/shipper.h"
+#include "trail/record/record.h"
 #include "trail/segment/file.h"
 
 namespace prometheus {
@@ -29,14 +30,15 @@ struct ChainHead {
   std::int64_t segment = 0;      // the last one
   std::int64_t next_record = 1;  // number of the next record
   ChainHash last{};
-  std::int64_t last_millis = 0;
 };
 
 struct TrailOptions {
   std::filesystem::path directory;  // of the segments; made when it is missing
   std::string front_end;
   Mode mode = Mode::kGrouped;
-  ChainHead stored;  // what the store has of this front end's chain
+  ChainHead stored;       // what the store has of this front end's chain
+  Home home;              // whose trail has calls of callers who could not be established
+  std::size_t loops = 1;  // size of the LoopGroup
   std::chrono::milliseconds write_every{100};
   std::chrono::milliseconds sync_every{500};
   std::size_t most_waiting_bytes = 64 << 20;  // records that wait for a disk that does not take them
@@ -52,9 +54,10 @@ struct TrailHealth {
   std::string failure;              // why nothing can be written just now; empty: it can
 };
 
-/// The audit trail of one front end: takes records from every loop and appends them to its chain of segments.
+/// The audit trail of one front end: takes records from every loop and appends them to its chain of segments. Each loop
+/// makes its records in groups of its own, which the writer takes as they are.
 ///
-/// Promise   records of one thread stay in order; every record is in the chain exactly once, or counted as lost.
+/// Promise   records of one loop stay in order; every record is in the chain exactly once, or counted as lost.
 /// Errors    of Open: those of files; kCorrupted when what is there is not a segment.
 /// Threads   Record, Admit, Durable: every loop at once. Know, CloseSegment and Stop: one owner, on no loop.
 /// Lifetime  outlives the dispatcher. Services given to Know outlive it.
@@ -82,6 +85,7 @@ class Trail final : public aws::CallTrail, public ports::AuditSink {
   void Stop();
 
  private:
+  struct Lane;
   struct State;
   explicit Trail(std::shared_ptr<State> state);
   std::shared_ptr<State> state_;

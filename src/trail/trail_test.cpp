@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/testing/temporary_directory.h"
 #include "store/testing/engines.h"
+#include "trail/testing/made_records.h"
 #include "trail/verify.h"
 
 namespace strongroom::trail {
@@ -73,16 +74,25 @@ class TrailTest : public ::testing::Test {
       EXPECT_EQ(content->header.first_record, next);
       last = content->last;
       next += content->records;
-      EntryReader reader(content->entries);
-      Entry entry;
-      while (true) {
-        const auto there = reader.Next(entry);
-        if (!there.ok() || !*there) break;
-        const auto at = entry.json.find("\"number\":\"");
-        if (at != std::string_view::npos) numbers.push_back(std::atoi(entry.json.substr(at + 10).data()));
+      for (const std::string& json : testing::JsonOfAll(content->groups)) {
+        const auto at = json.find("\"number\":\"");
+        if (at != std::string::npos) numbers.push_back(std::atoi(json.substr(at + 10).data()));
       }
     }
     return numbers;
+  }
+  /// All records on disk, as JSON.
+  std::string Everything() {
+    std::string everything;
+    const auto directory = directory_.path() / "audit";
+    const auto segments = ListSegments(directory);
+    EXPECT_TRUE(segments.ok());
+    for (const std::int64_t number : *segments) {
+      const auto content = ReadSegment(SegmentFile(directory, number));
+      EXPECT_TRUE(content.ok());
+      for (const std::string& json : testing::JsonOfAll(content->groups)) everything += json + "\n";
+    }
+    return everything;
   }
   static std::vector<int> UpTo(int count) {
     std::vector<int> numbers;
@@ -192,10 +202,28 @@ TEST_F(TrailTest, AFullDiskLosesGroupedRecordsOnlyWhenTooManyWait) {
   const auto on_disk = OnDisk();
   ASSERT_EQ(on_disk.size(), static_cast<std::size_t>(number) - trail->health().lost + 1);
   EXPECT_EQ(on_disk.back(), 1'000'000);
-  std::string everything;
-  for (const auto& file : std::filesystem::directory_iterator(directory_.path() / "audit"))
-    everything += *ReadFile(file);
-  EXPECT_THAT(everything, ::testing::HasSubstr("AuditRecordsLost"));
+  EXPECT_THAT(Everything(), ::testing::HasSubstr("AuditRecordsLost"));
+}
+
+TEST_F(TrailTest, EveryThreadsRecordsAreThereInItsOrder) {
+  constexpr int kThreads = 4, kEach = 5000;
+  auto trail = Open();
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < kThreads; ++thread)
+    threads.emplace_back([&, thread] {
+      for (int i = 0; i < kEach; ++i) trail->Record(Event(thread * kEach + i));
+    });
+  for (std::thread& one : threads) one.join();
+  trail->Stop();
+  auto numbers = OnDisk();
+  for (int thread = 0; thread < kThreads; ++thread) {
+    std::vector<int> own;
+    std::ranges::copy_if(numbers, std::back_inserter(own), [&](int number) { return number / kEach == thread; });
+    EXPECT_TRUE(std::ranges::is_sorted(own));
+  }
+  std::ranges::sort(numbers);
+  EXPECT_EQ(numbers, UpTo(kThreads * kEach));
+  EXPECT_EQ(trail->health().records, static_cast<std::uint64_t>(kThreads * kEach));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "trail/keeping/digest.h"
 #include "trail/keeping/digest_key.h"
 #include "trail/record/facts.h"
+#include "trail/segment/entry.h"
 #include "trail/segment/file.h"
 
 namespace strongroom::trail {
@@ -23,7 +24,16 @@ constexpr std::size_t kMostProblems = 1000;
 struct Link {
   std::int64_t segment = 0, next_record = 1;
   ChainHash last{};
+  std::int64_t before = 0;  // first record of the group before, next_record where there is none
 };
+
+/// "record 7 does", "records 7 to 12 do": those of one group, which stand or fall together.
+std::string Records(std::int64_t first, std::int64_t count, std::string_view verb = "are") {
+  const bool one = count <= 1;
+  std::string text = one ? fmt::format("record {}", first) : fmt::format("records {} to {}", first, first + count - 1);
+  if (!verb.empty()) text += fmt::format(" {}", one ? (verb == "do" ? "does" : "is") : verb);
+  return text;
+}
 
 class FrontEnd {
  public:
@@ -41,7 +51,8 @@ class FrontEnd {
       report_.problems.push_back("front end " + name_ + ": " + std::move(text));
   }
   Status OneSegment(const SegmentRow& row);
-  void Entries(const SegmentRow& row, std::string_view bytes, Link& at, std::set<ChainHash>& seen);
+  void Groups(const SegmentRow& row, std::string_view bytes, Link& at, std::set<ChainHash>& seen);
+  std::int64_t Entries(const SegmentRow& row, const Group& group, std::int64_t first);
   void Gap(std::int64_t from, std::int64_t to);
 
   store::Database& database_;
@@ -123,35 +134,56 @@ Status FrontEnd::Segments() {
   return {};
 }
 
-void FrontEnd::Entries(const SegmentRow& row, std::string_view bytes, Link& at, std::set<ChainHash>& seen) {
-  EntryReader reader(bytes);
-  Entry entry;
-  std::vector<std::string> texts;
+void FrontEnd::Groups(const SegmentRow& row, std::string_view bytes, Link& at, std::set<ChainHash>& seen) {
+  GroupReader groups(bytes);
+  Group group;
   for (;;) {
-    const auto there = reader.Next(entry);
-    if (!there.ok() || (!*there && !reader.rest().empty())) {
+    const auto there = groups.Next(group);
+    if (!there.ok() || (!*there && !groups.rest().empty())) {
       Problem(fmt::format("segment {}: record {} does not read", row.number, at.next_record));
       return;
     }
     if (!*there) return;
-    if (entry.previous != at.last) {
-      Problem(
-          seen.contains(entry.previous)
-              ? fmt::format("segment {}: record {} is not at its place: records were reordered or repeated", row.number,
-                            at.next_record)
-              : fmt::format("segment {}: record {} does not follow record {}: that one was edited, or records between "
-                            "them were removed",
-                            row.number, at.next_record, at.next_record - 1));
+    if (group.previous != at.last) {
+      Problem(seen.contains(group.previous)
+                  ? fmt::format("segment {}: {} not at their place: records were reordered or repeated", row.number,
+                                Records(at.next_record, group.records))
+                  : fmt::format("segment {}: {} not follow {}: one of those was edited, or records between them were "
+                                "removed",
+                                row.number, Records(at.next_record, group.records, "do"),
+                                at.before == at.next_record ? "the segment's head"
+                                                            : Records(at.before, at.next_record - at.before, "")));
     }
-    const auto encoded = ParseFacts(entry.facts);
-    const auto told = FactsOfJson(entry.json, texts);
-    if (!encoded.ok() || !told.ok() || !(*encoded == *told))
-      Problem(
-          fmt::format("segment {}: record {} is looked up by other values than it has", row.number, at.next_record));
-    at.last = entry.Hash();
+    const std::int64_t read = Entries(row, group, at.next_record);
+    if (read != group.records)
+      Problem(fmt::format("segment {}: {} written together, and {} are there", row.number,
+                          Records(at.next_record, group.records), read));
+    at.last = group.Hash();
     seen.insert(at.last);
-    ++at.next_record;
-    ++report_.records;
+    at.before = at.next_record;
+    at.next_record += group.records;
+    report_.records += group.records;
+  }
+}
+
+/// Looks at each record of a group; how many there are.
+std::int64_t FrontEnd::Entries(const SegmentRow& row, const Group& group, std::int64_t first) {
+  EntryReader reader(group);
+  Entry entry;
+  std::vector<std::string> texts;
+  for (std::int64_t read = 0;; ++read) {
+    const auto there = reader.Next(entry);
+    if (!there.ok()) Problem(fmt::format("segment {}: record {} does not read", row.number, first + read));
+    if (!there.ok() || !*there) return read;
+    const auto json = reader.JsonOf(entry);
+    if (!json.ok()) {
+      Problem(fmt::format("segment {}: record {} does not read", row.number, first + read));
+      continue;
+    }
+    const auto facts = reader.FactsOf(entry);
+    const auto told = FactsOfJson(*json, texts);
+    if (!facts.ok() || !told.ok() || !(*facts == *told))
+      Problem(fmt::format("segment {}: record {} is looked up by other values than it has", row.number, first + read));
   }
 }
 
@@ -170,13 +202,15 @@ Status FrontEnd::OneSegment(const SegmentRow& row) {
         fmt::format("segment {} does not follow segment {}: the end of that one was changed, or records between them "
                     "were removed",
                     row.number, link_->segment));
-  Link at{row.number, header->first_record, HashOf(*header)};
+  Link at{row.number, header->first_record, HashOf(*header), header->first_record};
   std::set<ChainHash> seen{at.last};
   const std::size_t blocks = row.directory.size() / 16;
+  std::size_t missing = 0;
   for (std::size_t block = 0; block < blocks; ++block) {
     SR_TRY(const auto packed, database_.Read([&](store::Transaction& t) {
       return LoadBlock(t, name_, row.number, static_cast<std::int64_t>(block));
     }));
+    if (!packed && missing++ == block && block > 0) continue;  // the first one stands for all before any that is there
     if (!packed) {
       Problem(fmt::format("segment {}: block {}, which begins with record {}, is missing", row.number, block,
                           at.next_record));
@@ -188,14 +222,20 @@ Status FrontEnd::OneSegment(const SegmentRow& row) {
                           at.next_record));
       continue;
     }
-    Entries(row, *bytes, at, seen);
+    Groups(row, *bytes, at, seen);
+  }
+  if (blocks > 0 && missing == blocks) {
+    Problem(fmt::format("segment {}: all its records, {} to {}, are missing", row.number, row.first_record,
+                        row.first_record + row.records - 1));
+    link_ = Link{row.number, row.first_record + row.records, row.last_hash, 0};
+    return {};
   }
   const std::int64_t records = at.next_record - header->first_record;
   if (records != row.records)
     Problem(fmt::format("segment {} has {} records and should have {}", row.number, records, row.records));
   if (at.last != row.last_hash)
-    Problem(fmt::format("segment {}: its last record, {}, was edited, or records were removed from its end", row.number,
-                        at.next_record - 1));
+    Problem(fmt::format("segment {}: its end, {}, was edited, or records were removed from it", row.number,
+                        Records(at.before, at.next_record - at.before, "")));
   const auto named = digested_.find(row.number);
   if (named != digested_.end()) {
     const DigestedSegment& told = named->second;
@@ -220,12 +260,12 @@ void FrontEnd::Local(const fs::path& directory, const std::vector<std::int64_t>&
     const auto stored = segments_.find(number);
     if (stored != segments_.end()) {
       // What both have must be the same.
-      EntryReader reader(content->entries);
-      Entry entry;
+      GroupReader groups(content->groups);
+      Group group;
       ChainHash last = HashOf(content->header);
-      for (std::int64_t i = 0; i < std::min(stored->second.records, content->records); ++i) {
-        if (const auto next = reader.Next(entry); !next.ok() || !*next) break;
-        last = entry.Hash();
+      for (std::int64_t records = 0; records < stored->second.records; records += group.records) {
+        if (const auto next = groups.Next(group); !next.ok() || !*next) break;
+        last = group.Hash();
       }
       if (stored->second.records <= content->records && last != stored->second.last_hash)
         Problem(fmt::format("segment {} in the store is another one than on this machine's disk", number));
@@ -240,7 +280,7 @@ void FrontEnd::Local(const fs::path& directory, const std::vector<std::int64_t>&
     } else if (!link_ && number > first_kept_) {
       Gap(first_kept_, number);
     }
-    link_ = Link{number, content->header.first_record + content->records, content->last};
+    link_ = Link{number, content->header.first_record + content->records, content->last, 0};
   }
 }
 
@@ -254,6 +294,25 @@ Result<Bytes> ChooseKey(store::Database& database, const VerifyOptions& options,
   if (stored && *stored != options.public_key)
     report.problems.emplace_back("the store has another digest key than the one that is kept here");
   return options.public_key;
+}
+
+Status ForEachInBlock(std::string_view bytes, std::int64_t start_millis, std::int64_t end_millis,
+                      const std::function<Status(std::string_view json)>& take) {
+  GroupReader groups(bytes);
+  Group group;
+  Entry entry;
+  for (;;) {
+    SR_TRY(const bool there, groups.Next(group));
+    if (!there) return {};
+    EntryReader reader(group);
+    for (;;) {
+      SR_TRY(const bool more, reader.Next(entry));
+      if (!more) break;
+      if (entry.millis < start_millis || entry.millis > end_millis) continue;
+      SR_TRY(const std::string json, reader.JsonOf(entry));
+      SR_CHECK(take(json));
+    }
+  }
 }
 
 }  // namespace
@@ -301,13 +360,7 @@ Status ForEachRecord(store::Database& database, std::int64_t start_millis, std::
         }));
         if (!packed) return Error(Errc::kCorrupted, "A block is missing; `strongroom audit verify` says which.");
         SR_TRY(const std::string bytes, Unpacked(AsText(*packed), kMostUnpackedBlock));
-        EntryReader reader(bytes);
-        Entry entry;
-        for (;;) {
-          SR_TRY(const bool there, reader.Next(entry));
-          if (!there) break;
-          if (entry.millis >= start_millis && entry.millis <= end_millis) SR_CHECK(take(entry.json));
-        }
+        SR_CHECK(ForEachInBlock(bytes, start_millis, end_millis, take));
       }
     }
   }

@@ -27,13 +27,14 @@ struct VerifyReport {
   std::vector<std::string> notes;     // what could not be checked
 };
 
-/// Checks the whole trail of all front ends: every record against the one before, every segment against the digest that
-/// names it, every digest against the one before and its signature, and that none is missing.
-/// Errors    the store's and the disk's; what is wrong with the trail is in the report.
+/// Checks the whole trail of all front ends: every group of records against the one before, every segment against the
+/// digest that names it, every digest against the one before and its signature, and that none is missing. Errors    the
+/// store's and the disk's; what is wrong with the trail is in the report.
 Result<VerifyReport> Verify(store::Database& database, const VerifyOptions& options);
 
-/// Hands out every record that the store has from `start` to `end` (milliseconds), front end by front end, oldest
-/// first, until `take` fails. Errors: the store's; kCorrupted; `take`'s own.
+/// Hands out every record that the store has from `start` to `end` (milliseconds), front end by front end, in the order
+/// in which they were written (those of one thread oldest first), until `take` fails. Errors: the store's; kCorrupted;
+/// `take`'s own.
 Status ForEachRecord(store::Database& database, std::int64_t start_millis, std::int64_t end_millis,
                      const std::function<Status(std::string_view json)>& take);
 

@@ -10,6 +10,7 @@
 #include "trail/keeping/digest.h"
 #include "trail/keeping/keeper.h"
 #include "trail/keeping/rows.h"
+#include "trail/segment/entry.h"
 #include "trail/trail.h"
 
 namespace strongroom::trail {
@@ -46,6 +47,10 @@ class VerifyTest : public store::testing::EngineTest {
     options.public_key = [this]() -> Result<Bytes> { return key_->public_key().ToSpki(); };
     Keeper keeper(*database_, **trail, std::move(options));
     for (int i = 0; i < events; ++i) {
+      // In groups of 20.
+      if (i > 0 && i % 20 == 0) {
+        ASSERT_TRUE(store::testing::RunToEnd((*trail)->Durable()).ok());
+      }
       ports::AuditEvent event;
       event.account = "111122223333";
       event.region = "eu-central-1";
@@ -76,27 +81,29 @@ class VerifyTest : public store::testing::EngineTest {
     ASSERT_TRUE(done.ok()) << done.error();
     EXPECT_GT(*done, 0) << sql;
   }
-  /// The entries of a segment's first block, changed, and put back.
+  /// The groups of a segment's first block, changed, and put back.
   void Change(std::int64_t number, const std::function<void(std::vector<std::string>&)>& change) {
     const auto block = database_->Read([&](store::Transaction& t) { return LoadBlock(t, "host-1", number, 0); });
     ASSERT_TRUE(block.ok() && block->has_value());
     const auto bytes = Unpacked(AsText(**block), 1 << 22);
     ASSERT_TRUE(bytes.ok());
-    std::vector<std::string> entries;
-    EntryReader reader(*bytes);
-    Entry entry;
-    while (*reader.Next(entry)) entries.emplace_back(entry.bytes);
-    change(entries);
+    std::vector<std::string> groups;
+    GroupReader reader(*bytes);
+    Group group;
+    while (*reader.Next(group)) groups.emplace_back(group.bytes);
+    ASSERT_EQ(groups.size(), 3U);
+    change(groups);
     std::string changed;
-    for (const std::string& one : entries) changed += one;
+    for (const std::string& one : groups) changed += one;
     const auto done =
         database_->Transact([&](store::Transaction& t) { return PutBlock(t, "host-1", number, 0, Packed(changed)); });
     ASSERT_TRUE(done.ok());
   }
-  static void Replace(std::string& entry, const std::string& from, const std::string& to) {
-    const auto at = entry.rfind(from);
+  /// Texts of the same length.
+  static void Replace(std::string& group, const std::string& from, const std::string& to) {
+    const auto at = group.rfind(from);
     ASSERT_NE(at, std::string::npos);
-    entry.replace(at, from.size(), to);
+    group.replace(at, from.size(), to);
   }
 
   std::optional<crypto::PrivateKey> key_;
@@ -114,32 +121,86 @@ TEST_P(VerifyTest, AnUntouchedTrailIsInOrder) {
 }
 
 TEST_P(VerifyTest, AnEditedRecordIsNamed) {
-  Change(1, [](auto& entries) { Replace(entries[16], "\"eventName\":\"Event16", "\"eventName\":\"Event61"); });
-  EXPECT_THAT(Look().problems, Contains(HasSubstr("record 18 does not follow record 17: that one was edited")));
+  Change(1, [](auto& groups) { Replace(groups[0], "\"eventName\":\"Event16", "\"eventName\":\"Event61"); });
+  EXPECT_THAT(
+      Look().problems,
+      Contains(HasSubstr("segment 1: records 21 to 40 do not follow records 1 to 20: one of those was edited")));
 }
 
 TEST_P(VerifyTest, TheLastRecordCannotBeEditedEither) {
-  Change(1, [](auto& entries) { Replace(entries.back(), "\"readOnly\":false", "\"readOnly\":true "); });
+  Change(1, [](auto& groups) { Replace(groups.back(), "Event59", "Event58"); });
   const auto problems = Look().problems;
-  EXPECT_THAT(problems, Contains(HasSubstr("segment 1: its last record")));
+  EXPECT_THAT(problems, Contains(HasSubstr("segment 1: its end, records 41 to 60, was edited")));
   EXPECT_THAT(problems, Contains(HasSubstr("segment 1 is not the one that was signed")));
 }
 
-TEST_P(VerifyTest, ARemovedRecordIsNamed) {
-  Change(2, [](auto& entries) { entries.erase(entries.begin() + 10); });
+TEST_P(VerifyTest, ARemovedGroupIsNamed) {
+  Change(2, [](auto& groups) { groups.erase(groups.begin() + 1); });
   const auto problems = Look().problems;
-  EXPECT_THAT(problems, Contains(HasSubstr("does not follow record")));
-  EXPECT_THAT(problems, Contains(HasSubstr("segment 2 has")));
+  EXPECT_THAT(problems, Contains(HasSubstr("do not follow records 61 to 80")));
+  EXPECT_THAT(problems, Contains(HasSubstr("segment 2 has 40 records and should have 60")));
 }
 
-TEST_P(VerifyTest, ReorderedRecordsAreNamed) {
-  Change(1, [](auto& entries) { std::swap(entries[4], entries[5]); });
-  EXPECT_THAT(Look().problems, Contains(HasSubstr("not at its place: records were reordered")));
+/// The items of a group: its texts and its records.
+std::vector<std::string> Items(std::string_view group) {
+  std::vector<std::string> items;
+  for (std::string_view in = group.substr(Group::kHeadBytes); !in.empty();) {
+    // Kind and length, of one byte or two here.
+    std::size_t length = static_cast<unsigned char>(in[1]), head = 2;
+    if (length >= 0x80) {
+      length = (length & 0x7f) | static_cast<std::size_t>(static_cast<unsigned char>(in[2])) << 7;
+      head = 3;
+    }
+    items.emplace_back(in.substr(0, head + length));
+    in.remove_prefix(head + length);
+  }
+  return items;
+}
+/// Where among the items the record is that many others stand before.
+std::size_t PlaceOf(const std::vector<std::string>& items, int record) {
+  std::size_t at = 0;
+  for (; at < items.size(); ++at)
+    if (items[at][0] == static_cast<char>(ItemKind::kRecord) && record-- == 0) break;
+  return at;
+}
+std::string Joined(std::string_view group, const std::vector<std::string>& items) {
+  std::string joined(group.substr(4, Group::kHeadBytes - 4));
+  for (const std::string& one : items) joined += one;
+  std::string whole;
+  AppendNumber(joined.size(), 4, whole);
+  return whole + joined;
+}
+
+TEST_P(VerifyTest, ARecordThatIsRemovedFromAGroupIsNamed) {
+  Change(1, [](auto& groups) {
+    auto items = Items(groups[1]);
+    items.erase(items.begin() + static_cast<std::ptrdiff_t>(PlaceOf(items, 6)));
+    groups[1] = Joined(groups[1], items);
+  });
+  const auto problems = Look().problems;
+  EXPECT_THAT(problems, Contains(HasSubstr("segment 1: records 21 to 40 are written together, and 19 are there")));
+  EXPECT_THAT(problems, Contains(HasSubstr("records 41 to 60 do not follow records 21 to 40")));
+}
+
+TEST_P(VerifyTest, ReorderedGroupsAreNamed) {
+  Change(1, [](auto& groups) { std::swap(groups[1], groups[2]); });
+  EXPECT_THAT(Look().problems, Contains(HasSubstr("not at their place: records were reordered")));
+}
+
+TEST_P(VerifyTest, ReorderedRecordsOfAGroupAreNamed) {
+  Change(1, [](auto& groups) {
+    auto items = Items(groups[0]);
+    // The last but one behind the last, so that both still read.
+    const auto at = items.begin() + static_cast<std::ptrdiff_t>(PlaceOf(items, 18));
+    std::rotate(at, at + 1, items.end());
+    groups[0] = Joined(groups[0], items);
+  });
+  EXPECT_THAT(Look().problems, Contains(HasSubstr("records 21 to 40 do not follow records 1 to 20")));
 }
 
 TEST_P(VerifyTest, ARecordThatIsFoundByOtherValuesIsNamed) {
   // Made anew with a chain that holds: only its own two halves tell.
-  Change(1, [](auto& entries) { Replace(entries[3], "\"eventName\":\"Event3\"", "\"eventName\":\"Event8\""); });
+  Change(1, [](auto& groups) { Replace(groups[0], "\"eventName\":\"Event3\"", "\"eventName\":\"Event8\""); });
   EXPECT_THAT(Look().problems, Contains(HasSubstr("record 4 is looked up by other values than it has")));
 }
 
@@ -150,6 +211,24 @@ TEST_P(VerifyTest, MissingPartsAreNamed) {
   EXPECT_THAT(Look().problems, Contains(HasSubstr("segment 2 (records ")));
   Sql("DELETE FROM audit_digests WHERE number = 2");
   EXPECT_THAT(Look().problems, Contains(HasSubstr("digest 2 is missing")));
+}
+
+/// As in a store that was restored from a backup without the trail.
+TEST_P(VerifyTest, RecordsThatAreAllMissingAreNamedOnceForASegment) {
+  // Three blocks, of which nobody has to be told one by one.
+  const Status longer = database_->Transact([](store::Transaction& t) -> Status {
+    SR_TRY(auto row, LoadSegment(t, "host-1", 1));
+    SR_TRY(auto directory, ParseDirectory(row->directory));
+    directory.resize(3, directory.front());
+    row->directory = Encode(directory);
+    return PutSegment(t, *row);
+  });
+  ASSERT_TRUE(longer.ok()) << longer.error();
+  Sql("DELETE FROM audit_blocks");
+  const auto problems = Look().problems;
+  EXPECT_THAT(problems, Contains(HasSubstr("segment 1: all its records, 1 to 60, are missing")));
+  EXPECT_THAT(problems, ::testing::Not(Contains(HasSubstr("segment 1: block 1"))));
+  EXPECT_THAT(problems, ::testing::Not(Contains(HasSubstr("segment 2 does not follow"))));
 }
 
 TEST_P(VerifyTest, ADamagedBlockIsNamed) {

@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import unittest
 
-from client import Connection
+from client import Connection, Refused
 from deployment import BIN, Deployment, wait_for
 
 
@@ -102,6 +102,104 @@ class AuditTest(unittest.TestCase):
         self.assertEqual(wrong.error, "InvalidTimeRangeException")
         self.assertEqual(self.d.aws("cloudtrail", "lookup-events", "--next-token", "x", "--no-paginate").error,
                          "InvalidNextTokenException")
+
+    def test_calls_that_are_not_believed_are_recorded_and_a_flood_of_them_is_counted(self):
+        key_id = self.d.environment["AWS_ACCESS_KEY_ID"]
+        account = self.d.ok("sts", "get-caller-identity")["Account"]
+        wrong = Connection({**self.d.environment, "AWS_SECRET_ACCESS_KEY": "x" * 40}, "kms")
+        unknown = Connection({**self.d.environment, "AWS_ACCESS_KEY_ID": "AKIANOBODYHASTHISKEY"}, "kms")
+        for connection, code in ((wrong, "InvalidSignatureException"), (unknown, "UnrecognizedClientException")):
+            self.addCleanup(connection.close)
+            with self.assertRaises(Refused) as refused:
+                connection.call("ListKeys")
+            self.assertEqual(refused.exception.code, code)
+        for named, code in ((key_id, "InvalidSignatureException"), ("AKIANOBODYHASTHISKEY", "UnrecognizedClientException")):
+            def found():
+                records = [json.loads(e["CloudTrailEvent"]) for e in self.lookup("AccessKeyId", named)]
+                return [r for r in records if r.get("errorCode") == code]
+
+            record = wait_for(f"the record of {code}", found)[0]
+            self.assertEqual(record["userIdentity"], {"type": "Unknown", "accessKeyId": named})
+            self.assertEqual(record["eventName"], "ListKeys")
+            self.assertEqual(record["recipientAccountId"], account)
+            self.assertIsNone(record["requestParameters"])
+            self.assertTrue(record["sourceIPAddress"].startswith("127."))
+        for _ in range(60):
+            with self.assertRaises(Refused):
+                unknown.call("DescribeKey", KeyId="x")
+        told = wait_for("the record of what was counted", lambda: self.lookup("EventName", "RefusedCallsNotRecorded"), 30)
+        details = [json.loads(event["CloudTrailEvent"])["serviceEventDetails"] for event in told]
+        alone = self.lookup("EventName", "DescribeKey")
+        self.assertLess(len(alone), 60)
+        self.assertTrue(all(int(one["count"]) > 0 and "127." in one["sources"] for one in details), details)
+        self.d.stop()
+        self.d.start()
+        counted = sum(int(json.loads(event["CloudTrailEvent"])["serviceEventDetails"]["count"])
+                      for event in self.found("EventName", "RefusedCallsNotRecorded"))
+        self.assertEqual(counted + len(self.found("EventName", "DescribeKey")), 60)
+        good = self.verify()
+        self.assertEqual(good.status, 0, good.out + good.err)
+
+    def test_look_ups_are_as_frequent_as_in_aws_where_that_is_asked_for(self):
+        self.d.stop()
+        settings = self.d.data / "strongroom.toml"
+        text = settings.read_text()
+        section, rest = text.split("[audit]")
+        self.assertIn('throttling = "off"', rest)
+        settings.write_text(section + "[audit]" + rest.replace('throttling = "off"', 'throttling = "aws"'))
+        self.d.start()
+        trail = Connection(self.d.environment, "cloudtrail")
+        self.addCleanup(trail.close)
+        codes = []
+        for _ in range(20):
+            try:
+                trail.call("LookupEvents", MaxResults=1)
+                codes.append("")
+            except Refused as refused:
+                codes.append(refused.code)
+        self.assertEqual(set(codes), {"", "ThrottlingException"})
+
+    def test_calls_on_a_custom_key_store_name_it(self):
+        cluster, store = self.d.connected_store()
+        key = self.d.ok("kms", "create-key", "--origin", "AWS_CLOUDHSM", "--custom-key-store-id", store)["KeyMetadata"]
+        self.d.ok("kms", "encrypt", "--key-id", key["KeyId"], "--plaintext", "c2VjcmV0")
+        self.d.ok("kms", "schedule-key-deletion", "--key-id", key["KeyId"], "--pending-window-in-days", "7")
+
+        def additional(name):
+            return json.loads(self.found("EventName", name)[0]["CloudTrailEvent"])["additionalEventData"]
+
+        scheduled = additional("ScheduleKeyDeletion")
+        backing = json.loads(additional("CreateKey")["backingKey"])
+        self.assertEqual(set(backing), {"keyHandle", "backingKeyId"})
+        self.assertEqual(additional("Encrypt")["customKeyStoreId"], store)
+        self.assertEqual(additional("ConnectCustomKeyStore"),
+                         {"customKeyStoreName": "teststore", "clusterId": cluster["ClusterId"]})
+        self.assertEqual((scheduled["customKeyStoreId"], scheduled["clusterId"]), (store, cluster["ClusterId"]))
+        self.assertEqual(json.loads(scheduled["backingKeys"]), [backing])
+
+    def test_a_backup_without_the_trail_goes_on_with_its_chain(self):
+        key = self.d.ok("kms", "create-key")["KeyMetadata"]["Arn"]
+        self.found("EventName", "CreateKey")
+        sizes = {}
+        for options in ((), ("--without-trail",)):
+            file = self.d.root / f"backup{len(options)}.srb"
+            done = self.d.run(BIN / "strongroom", "backup", *options, "--data", self.d.data, file)
+            self.assertEqual(done.status, 0, done.err)
+            sizes[options] = file.stat().st_size
+            self.assertEqual(b"audit_blocks" in file.read_bytes(), not options)
+        self.assertLess(sizes["--without-trail",], sizes[()])
+        self.d.stop()
+        other = self.d.root / "other"
+        done = self.d.run(BIN / "strongroom", "restore", "--data", other, "--recovery-key",
+                          self.d.data / "recovery-key.pem", self.d.root / "backup1.srb")
+        self.assertEqual(done.status, 0, done.out + done.err)
+        with sqlite3.connect(other / "service" / "strongroom.sqlite") as store:
+            self.assertEqual(store.execute("SELECT COUNT(*) FROM audit_blocks").fetchone()[0], 0)
+            self.assertGreater(store.execute("SELECT COUNT(*) FROM audit_segments").fetchone()[0], 0)
+        checked = self.d.run(BIN / "strongroom", "audit", "verify", "--data", other)
+        self.assertEqual(checked.status, 1)
+        self.assertIn("missing", checked.out)
+        self.assertIn("arn:", key)
 
     def test_what_was_changed_is_named(self):
         for number in range(5):

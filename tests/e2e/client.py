@@ -9,7 +9,8 @@ import json
 import ssl
 import urllib.parse
 
-SERVICES = {"kms": "TrentService", "cloudhsm": "BaldrApiService"}
+SERVICES = {"kms": "TrentService", "cloudhsm": "BaldrApiService",
+            "cloudtrail": "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101"}
 
 
 class Refused(Exception):

@@ -181,6 +181,8 @@ Status ReadOidc(Reader& in, Config& c) {
 }
 Status ReadAudit(Reader& in, Config& c) {
   SR_CHECK(in.Text("mode", c.audit.mode));
+  SR_CHECK(in.Text("throttling", c.audit.throttling));
+  SR_CHECK(in.Text("region", c.audit.region));
   SR_CHECK(in.Path("directory", c.audit.directory));
   SR_CHECK(in.Number("digest_minutes", c.audit.digest_minutes, 1, 1440));
   return in.Number("retention_days", c.audit.retention_days, 1, 36'500);
@@ -249,6 +251,8 @@ Status Check(const fs::path& file, const Config& c) {
   if (c.audit.mode != "grouped" && c.audit.mode != "strict") {
     return bad("'audit.mode' must be \"grouped\" or \"strict\"");
   }
+  if (c.audit.throttling != "off" && c.audit.throttling != "aws")
+    return bad("'audit.throttling' must be \"off\" or \"aws\"");
   return {};
 }
 

@@ -43,7 +43,9 @@ struct HostEntry {
 ///   [oidc]       how OpenID Connect providers are reached (AssumeRoleWithWebIdentity):
 ///                networks, hosts, ca_file as in [xks]
 ///   [audit]      mode = "grouped" (default) or "strict" (trail/trail.h), directory,
-///                digest_minutes = 60, retention_days = 90
+///                digest_minutes = 60, retention_days = 90,
+///                throttling = "off" (default) or "aws": AWS's rate of LookupEvents (trail/lookup_rate.h),
+///                region = "us-east-1": where calls are recorded that name none
 ///   [log]        level
 struct Config {
   struct {
@@ -86,7 +88,7 @@ struct Config {
   xks::Options oidc{.answer_timeout = std::chrono::milliseconds(5000),
                     .connect_timeout = std::chrono::milliseconds(5000)};
   struct {
-    std::string mode = "grouped";
+    std::string mode = "grouped", throttling = "off", region = "us-east-1";
     std::filesystem::path directory = "service/audit";
     std::int64_t digest_minutes = 60, retention_days = 90;
   } audit;

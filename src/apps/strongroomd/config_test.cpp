@@ -79,6 +79,8 @@ const Row kRows[] = {
     {"ShortAccount", "[account]\nid = \"1\"\n", "FILE: 'account.id' must be 12 digits"},
     {"QuotaOfNothing", With("[kms]\ngrants_per_key = 0\n"),
      "FILE:14: 'kms.grants_per_key' must be a whole number from 1 to 1000000000"},
+    {"BadAuditThrottling", With("[audit]\nthrottling = \"some\"\n"),
+     "FILE: 'audit.throttling' must be \"off\" or \"aws\""},
     {"BadThrottling", With("[kms]\nthrottling = \"some\"\n"), "FILE: 'kms.throttling' must be \"off\" or \"aws\""},
     {"BadSm2", With("[kms]\nsm2 = \"yes\"\n"), "FILE: 'kms.sm2' must be \"off\" or \"on\""},
     {"BadXksNetwork", With("[xks]\nnetworks = \"10.0.0.0/8 ten\"\n"),

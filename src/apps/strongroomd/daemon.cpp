@@ -24,6 +24,7 @@
 #include "iam/accounts.h"
 #include "iam/credential_cache.h"
 #include "iam/key_uses.h"
+#include "iam/principals/directory.h"
 #include "iam/service.h"
 #include "iam/sts_service.h"
 #include "store/change_feed.h"
@@ -164,6 +165,7 @@ struct Daemon::Parts {
   std::unique_ptr<iam::Sts> sts;
   std::unique_ptr<iam::Iam> iam;
   std::unique_ptr<iam::KeyUses> key_uses;
+  std::unique_ptr<iam::PrincipalDirectory> principals;
   std::unique_ptr<cloudhsm::CloudHsm> cloudhsm;
 #if defined(STRONGROOM_HAS_KMS)
   std::unique_ptr<kms::Kms> kms;
@@ -280,7 +282,9 @@ Status Daemon::Parts::OpenTrail() {
          trail::Trail::Open({.directory = config.audit.directory,
                              .front_end = name,
                              .mode = config.audit.mode == "strict" ? trail::Mode::kStrict : trail::Mode::kGrouped,
-                             .stored = stored}));
+                             .stored = stored,
+                             .home = {config.account.id, config.audit.region},
+                             .loops = loops.size()}));
   digest_key = std::make_unique<trail::DigestKey>(*database, domain->client());
   trail::KeeperOptions options{.directory = config.audit.directory,
                                .front_end = name,
@@ -289,7 +293,7 @@ Status Daemon::Parts::OpenTrail() {
   options.sign = [this](Bytes message) { return RunOn(control, digest_key->Sign(std::move(message))); };
   options.public_key = [this] { return RunOn(control, digest_key->Ensure()); };
   trail_keeper = std::make_unique<trail::Keeper>(*database, *trail, std::move(options));
-  cloudtrail = std::make_unique<trail::CloudTrail>(trail::CloudTrail{*database, authorizer});
+  cloudtrail.reset(new trail::CloudTrail{*database, authorizer, trail::LookupRate(config.audit.throttling == "aws")});
   return {};
 }
 
@@ -329,6 +333,7 @@ Status Daemon::Parts::MakeServices() {
   iam = std::make_unique<iam::Iam>(
       iam::Iam::Parts{.database = *database, .authorizer = authorizer, .sealer = *domain, .access_keys = *access_keys});
   key_uses = std::make_unique<iam::KeyUses>(control, *database);
+  principals = std::make_unique<iam::PrincipalDirectory>(*database);
   aws::DispatcherConfig options;
   options.authenticated = [this](const aws::Call& call, std::string_view service) { key_uses->Note(call, service); };
   options.regions = config.account.regions;
@@ -345,6 +350,7 @@ Status Daemon::Parts::MakeServices() {
   SR_TRY(kms,
          kms::Kms::Make({.database = *database,
                          .authorizer = authorizer,
+                         .principals = *principals,
                          .clusters = *cloudhsm,
                          .sealer = *domain,
                          .domain = domain->client(),

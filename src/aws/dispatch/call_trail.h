@@ -18,8 +18,9 @@ struct EndedCall {
   const Service& service;
   const Operation& operation;
   const HttpRequest& request;
-  std::string_view request_id, region;
+  std::string_view request_id, region;              // region: empty when none was named that there is
   const ports::Caller* caller = nullptr;            // null: the caller could not be established
+  std::string_view claimed_key, claimed_account;    // then: the access key that was named, and whose it would be
   const Call* call = nullptr;                       // null: refused before it was a call
   const boost::json::object* parameters = nullptr;  // null: the body was not understood
   const Reply* reply = nullptr;                     // null: refused

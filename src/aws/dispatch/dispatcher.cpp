@@ -19,6 +19,7 @@
 #include "aws/dispatch/request_id.h"
 #include "aws/http/text.h"
 #include "aws/model/validate.h"
+#include "aws/sigv4/claim.h"
 #include "aws/sigv4/verify.h"
 #include "base/log.h"
 
@@ -47,10 +48,22 @@ bool IsForm(const HttpRequest& request) {
   return IsMediaType(request.Get("content-type"), "application/x-www-form-urlencoded");
 }
 
+/// Access key ids are of such characters; what else a request names in their place is not shown.
+bool IsKeyId(std::string_view text) {
+  constexpr std::size_t kLongest = 128;
+  return !text.empty() && text.size() <= kLongest && std::ranges::all_of(text, [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+  });
+}
+
+bool IsUnsigned(const Exchange& exchange) {
+  return exchange.verified.credential &&
+         exchange.verified.credential->caller.kind == ports::PrincipalKind::kWebIdentity;
+}
+
 /// Failures that somebody who guesses would see.
 bool IsFailedSignature(const Exchange& exchange, const Error& failure) {
-  if (exchange.verified.credential)
-    return exchange.verified.credential->caller.kind == ports::PrincipalKind::kWebIdentity;
+  if (exchange.verified.credential) return IsUnsigned(exchange);
   return failure.code() == Errc::kInvalidSignature || failure.code() == Errc::kUnrecognizedClient ||
          failure.code() == Errc::kExpiredToken;
 }
@@ -247,7 +260,23 @@ void Dispatcher::State::Record(const Exchange& exchange, const Reply* reply, con
                   .request_id = exchange.response.request_id,
                   .region = exchange.verified.region,
                   .time = config.clock->Now()};
-  if (exchange.verified.credential) ended.caller = &exchange.verified.credential->caller;
+  SignatureClaim claim;
+  std::shared_ptr<const ports::Credential> claimed;
+  if (exchange.call && exchange.call->proven) {
+    ended.caller = &*exchange.call->proven;
+  } else if (exchange.verified.credential) {
+    ended.caller = &exchange.verified.credential->caller;
+  } else {
+    // As far as it reads; none of it is believed.
+    static_cast<void>(ReadClaim(exchange.request, Presigned::kAllowed, claim));
+    if (IsKeyId(claim.key_id)) {
+      ended.claimed_key = claim.key_id;
+      claimed = config.credentials->Find(claim.key_id);
+      if (claimed) ended.claimed_account = claimed->caller.account;
+    }
+    const auto region = std::ranges::find(config.regions, claim.region);
+    if (region != config.regions.end()) ended.region = *region;
+  }
   if (exchange.call) ended.call = &*exchange.call;
   if (exchange.body && exchange.body->is_object()) ended.parameters = &exchange.body->get_object();
   ended.reply = reply;
@@ -332,6 +361,9 @@ Task<void> Dispatcher::Handle(const HttpRequest& request, HttpResponse& response
   try {
     auto prepared = state_->Prepare(exchange);
     if (prepared && *prepared == nullptr) prepared = co_await state_->PrepareWithKey(exchange);
+    // What a request without a signature may cost is asked before, not after.
+    if (prepared && IsUnsigned(exchange) && state_->brake->Exhausted(request.remote_address, start))
+      prepared = Error(Errc::kThrottled, "Rate exceeded");
     if (prepared) {
       Result<Reply> answer = co_await exchange.route->operation->handler(exchange.service->instance, **prepared);
       if (answer) {
@@ -347,8 +379,9 @@ Task<void> Dispatcher::Handle(const HttpRequest& request, HttpResponse& response
   } catch (const std::exception& unexpected) {
     failure.emplace(Error(Errc::kInternal, "Unexpected exception.").WithDetail(unexpected.what()));
   }
-  if (failure && IsFailedSignature(exchange, *failure)) co_await state_->Hold(exchange, failure, start);
+  // The trail has the reason, also where the answer says no more than that there were too many.
   state_->Record(exchange, failure ? nullptr : &*reply, failure ? &*failure : nullptr);
+  if (failure && IsFailedSignature(exchange, *failure)) co_await state_->Hold(exchange, failure, start);
   if (state_->config.trail != nullptr && exchange.route != nullptr && state_->config.trail->holds_answers()) {
     Status durable = co_await state_->config.trail->Durable();
     if (!durable.ok()) failure.emplace(std::move(durable).error());

@@ -149,6 +149,74 @@ TEST(Dispatch, TheTrailIsToldOfEveryCallThatNamesAnOperation) {
   EXPECT_EQ(direct.trail.events[1].account, "111122223333");
   EXPECT_EQ(direct.trail.events[2].error_code, "MissingAuthenticationTokenException");
   EXPECT_EQ(direct.trail.events[2].account, "");
+  EXPECT_EQ(direct.trail.events[2].claimed_key, "");
+  EXPECT_EQ(direct.trail.events[2].region, "");
+}
+
+TEST(Dispatch, TheTrailIsToldWhoACallThatIsNotBelievedSaysItIsOf) {
+  Direct direct;
+  const std::string good = direct.Signed("kms", "TrentService.Encrypt", R"({"KeyId":"k","Plaintext":"aGk="})");
+  const auto changed = [&](const std::string& from, const std::string& to) {
+    std::string request = good;
+    const auto at = request.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    request.replace(at, from.size(), to);
+    return request;
+  };
+  const struct {
+    std::string request, error, key, account, region;
+  } rows[] = {
+      {changed("aGk=", "aGl="), "InvalidSignatureException", std::string(testing_kit::kKeyId), "111122223333",
+       "eu-central-1"},
+      {changed(std::string(testing_kit::kKeyId), "AKIANOSUCHKEY"), "UnrecognizedClientException", "AKIANOSUCHKEY", "",
+       "eu-central-1"},
+      {changed(std::string(testing_kit::kKeyId), "AKIA\"<nobody>"), "UnrecognizedClientException", "", "",
+       "eu-central-1"},
+      {changed("eu-central-1", "eu-nowhere-1"), "InvalidSignatureException", std::string(testing_kit::kKeyId),
+       "111122223333", ""},
+  };
+  for (const auto& row : rows) {
+    const Answered answer = direct.Send(row.request);
+    ASSERT_FALSE(direct.trail.events.empty());
+    const auto seen = std::move(direct.trail.events.back());
+    direct.trail.events.clear();
+    EXPECT_THAT(answer.body, HasSubstr(seen.error_code)) << row.request;
+    EXPECT_EQ(seen.error_code, row.error) << row.request;
+    EXPECT_EQ(seen.account, "");
+    EXPECT_EQ(seen.claimed_key, row.key);
+    EXPECT_EQ(seen.claimed_account, row.account);
+    EXPECT_EQ(seen.region, row.region);
+    EXPECT_EQ(seen.parameters, "");
+    EXPECT_EQ(seen.source_ip, "192.0.2.7");
+  }
+}
+
+std::string WithToken(const std::string& token) {
+  const std::string form =
+      "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleSessionName=s1&RoleArn=arn%3Aaws%3Aiam%3A%3A444455556666"
+      "%3Arole%2Fr&WebIdentityToken=" +
+      token;
+  return "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n" + form;
+}
+
+TEST(Dispatch, TheTrailIsToldWhoAnAnonymousCallHasProvedToBe) {
+  Direct direct;
+  EXPECT_EQ(direct.Send(WithToken("good")).status, 200U);
+  EXPECT_EQ(direct.Send(WithToken("good%2C+but")).status, 403U);
+  EXPECT_EQ(direct.Send(WithToken("bad!")).status, 400U);
+  ASSERT_EQ(direct.trail.events.size(), 3U);
+  EXPECT_EQ(direct.trail.events[0].account, "444455556666");
+  EXPECT_EQ(direct.trail.events[1].account, "444455556666");
+  EXPECT_EQ(direct.trail.events[2].account, "") << "nobody, whatever role was named";
+}
+
+TEST(Dispatch, AnAddressWithTooManyFailuresHasNoAnonymousCallsCarriedOut) {
+  Direct direct(1, nullptr, {.hold = std::chrono::milliseconds(1), .longest = std::chrono::milliseconds(1), .most = 3});
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(direct.Send(WithToken("bad!")).status, 400U);
+  EXPECT_EQ(direct.kms.calls, 3);
+  for (int i = 0; i < 3; ++i) EXPECT_THAT(direct.Send(WithToken("good")).body, HasSubstr("<Code>Throttling"));
+  EXPECT_EQ(direct.kms.calls, 3);
+  EXPECT_EQ(direct.Sts("Action=GetCallerIdentity&Version=2011-06-15").status, 200U) << "signed ones are";
 }
 
 TEST(Dispatch, NothingIsDoneThatCouldNotBeRecorded) {

@@ -106,6 +106,20 @@ inline Task<Result<Reply>> Assume(FakeKms&, Call& call) {
   co_return reply;
 }
 
+/// Believes tokens that begin with "good", without a signature.
+inline Task<Result<Reply>> AssumeWithToken(FakeKms& kms, Call& call) {
+  ++kms.calls;
+  SR_CO_TRY(const std::string token, call.body.RequiredString("WebIdentityToken"));
+  if (!token.starts_with("good")) co_return Error(Errc::kInvalidArgument, "no such token");
+  ports::Caller& proven = call.proven.emplace();
+  proven.kind = ports::PrincipalKind::kWebIdentity;
+  proven.account = "444455556666";
+  if (token == "good, but") co_return Error(Errc::kAccessDenied, "not this role");
+  Reply reply;
+  reply.Text("Audience", "here");
+  co_return reply;
+}
+
 inline constexpr Operation kEncrypt{"TrentService.Encrypt", "kms:Encrypt", Bind<FakeKms, &EchoEncrypt>};
 inline constexpr Operation kEnable{"TrentService.EnableKey", "kms:EnableKey", Bind<FakeKms, &EnableNothing>};
 inline constexpr Operation kSchedule{"TrentService.ScheduleKeyDeletion", "kms:ScheduleKeyDeletion",
@@ -114,7 +128,9 @@ inline constexpr Operation kCreateKey{"TrentService.CreateKey", "kms:CreateKey",
 inline constexpr Operation kWhoAmI{"sts.GetCallerIdentity", "sts:GetCallerIdentity", Bind<FakeKms, &WhoAmI>};
 inline constexpr Operation kAssume{"sts.AssumeRole", "sts:AssumeRole", Bind<FakeKms, &Assume>};
 inline constexpr std::array kKmsRows{&kEncrypt, &kEnable, &kSchedule, &kCreateKey};
-inline constexpr std::array kStsRows{&kWhoAmI, &kAssume};
+inline constexpr Operation kAssumeWithToken{"sts.AssumeRoleWithWebIdentity", "sts:AssumeRoleWithWebIdentity",
+                                            Bind<FakeKms, &AssumeWithToken>, true};
+inline constexpr std::array kStsRows{&kWhoAmI, &kAssume, &kAssumeWithToken};
 inline constexpr auto kUnused = [] {
   std::array<Errc, kErrcCount> all{};
   for (std::size_t i = 0; i < kErrcCount; ++i) all[i] = static_cast<Errc>(i);
@@ -137,6 +153,7 @@ class CountingTrail final : public CallTrail {
   struct Seen {
     std::string source, name, region, account, source_ip, parameters, reply, error_code, error_message;
     std::vector<std::string> resources;
+    std::string claimed_key, claimed_account;
   };
   Status Admit() const override { return admits; }
   bool holds_answers() const noexcept override { return holds; }
@@ -152,7 +169,9 @@ class CountingTrail final : public CallTrail {
         ended.reply == nullptr || ended.reply->members().empty() ? "" : std::string(ended.reply->members()[0].name),
         std::string(ended.error_code),
         std::string(ended.error_message),
-        ended.call == nullptr ? std::vector<std::string>() : ended.call->audit_resources};
+        ended.call == nullptr ? std::vector<std::string>() : ended.call->audit_resources,
+        std::string(ended.claimed_key),
+        std::string(ended.claimed_account)};
     const std::lock_guard lock(mutex);
     events.push_back(std::move(seen));
   }
@@ -170,8 +189,10 @@ struct FakeEndpoint {
   CountingTrail trail;
   std::unique_ptr<Dispatcher> dispatcher;
 
-  explicit FakeEndpoint(std::size_t loops = 1, ports::SigningKeySource* keys = nullptr) {
+  explicit FakeEndpoint(std::size_t loops = 1, ports::SigningKeySource* keys = nullptr,
+                        FailureBrake::Options brake = {}) {
     DispatcherConfig config;
+    config.brake = brake;
     config.regions = {"eu-central-1", "us-east-1"};
     config.credentials = &credentials;
     config.signing_keys = keys;

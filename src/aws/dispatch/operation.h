@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,6 +31,9 @@ struct Call {
 
   /// Condition keys that the operation has found in the request, for its authorisation; operations add to it.
   ports::ConditionContext conditions{};
+
+  /// Of an anonymous operation: the caller, once it has found out who that is. For the audit trail.
+  std::optional<ports::Caller> proven{};
 
   /// What the audit trail shows of this call beside its parameters, as `additionalEventData`: text under a literal name
   /// in lowerCamelCase. Never payload.

@@ -1,8 +1,11 @@
 #include <CLI/CLI.hpp>
+#include <array>
 #include <boost/json.hpp>
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <span>
+#include <string_view>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -18,7 +21,12 @@ namespace {
 
 struct Options {
   std::string data, file;
+  bool without_trail = false;
 };
+
+/// The audit trail's records and what finds them. What stays is small and lets the chain go on: the segments' heads and
+/// the digests.
+constexpr std::array<std::string_view, 2> kTrail{"audit_blocks", "audit_index"};
 
 constexpr std::int64_t kSamplesOfEachStore = 2;
 
@@ -65,7 +73,8 @@ Status Run(const Options& options) {
   header.samples = MakeSamples(data, settings);
   const std::filesystem::path file = std::filesystem::absolute(options.file);
   SR_TRY(const auto writer, recovery::BackupWriter::Create(file, header));
-  SR_CHECK(store::ExportTables(data.StoreOf(settings), *writer));
+  const std::span<const std::string_view> trail(kTrail);
+  SR_CHECK(store::ExportTables(data.StoreOf(settings), *writer, trail.first(options.without_trail ? trail.size() : 0)));
   SR_CHECK(writer->Finish());
   const boost::json::object note{{"file", file.string()}, {"createdMillis", header.created_millis}};
   SR_CHECK(WriteFileAtomically(data.last_backup(), boost::json::serialize(note) + "\n", 0644));
@@ -78,6 +87,7 @@ std::function<Status()> Declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
   app.add_option("FILE", options->file, "The backup to write; a file that is there is not replaced")->required();
   app.add_option("--data", options->data, "The data directory")->required();
+  app.add_flag("--without-trail", options->without_trail, "Leave out the audit trail's records");
   app.footer(
       "Takes a consistent backup of everything but this machine's own keys and certificates, while Strongroom runs.");
   return [options] { return Run(*options); };

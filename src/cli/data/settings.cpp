@@ -64,6 +64,7 @@ Result<Settings> LoadSettings(const std::filesystem::path& file) {
       {"oidc", "hosts", &settings.oidc.hosts, nullptr},
       {"oidc", "ca_file", &settings.oidc.ca_file, nullptr},
       {"audit", "mode", &settings.audit.mode, nullptr},
+      {"audit", "throttling", &settings.audit.throttling, nullptr},
       {"audit", "digest_minutes", nullptr, &settings.audit.digest_minutes},
       {"audit", "retention_days", nullptr, &settings.audit.retention_days},
       {"log", "level", &settings.log_level, nullptr},
@@ -107,6 +108,8 @@ Result<Settings> LoadSettings(const std::filesystem::path& file) {
     return Bad(file, table.source(), "xks.timeout_ms must be between 1 and 60000");
   if (settings.audit.mode != "grouped" && settings.audit.mode != "strict")
     return Bad(file, table.source(), "audit.mode must be \"grouped\" or \"strict\"");
+  if (settings.audit.throttling != "off" && settings.audit.throttling != "aws")
+    return Bad(file, table.source(), "audit.throttling must be \"off\" or \"aws\"");
   if (settings.audit.digest_minutes < 1 || settings.audit.digest_minutes > 1440 || settings.audit.retention_days < 1 ||
       settings.audit.retention_days > 36'500)
     return Bad(file, table.source(),
@@ -156,7 +159,8 @@ Status SaveSettings(const std::filesystem::path& file, const Settings& settings)
       "[audit]\n# \"grouped\": a crash loses at most the last second's records. \"strict\": no answer before its "
       "record is\n"
       "# durable, and no service while records cannot be written.\nmode = \"{}\"\n"
-      "# Minutes between signed digests, and days that records are kept.\ndigest_minutes = {}\nretention_days = {}\n\n"
+      "# Minutes between signed digests, and days that records are kept.\ndigest_minutes = {}\nretention_days = {}\n"
+      "# \"aws\": two LookupEvents a second in each account and region.\nthrottling = \"{}\"\n\n"
       "[log]\nlevel = \"{}\"\n",
       settings.network_prefix, settings.https_address, settings.https_port, settings.threads, settings.account_id,
       settings.region, settings.store, settings.max_keys, settings.kms.keys, settings.kms.custom_key_stores,
@@ -165,7 +169,7 @@ Status SaveSettings(const std::filesystem::path& file, const Settings& settings)
       settings.kms.backup_retention_days, settings.xks.networks, settings.xks.hosts, settings.xks.vpc_endpoint_services,
       settings.xks.ca_file, settings.xks.client_certificate, settings.xks.client_key, settings.xks.timeout_ms,
       settings.oidc.networks, settings.oidc.hosts, settings.oidc.ca_file, settings.audit.mode,
-      settings.audit.digest_minutes, settings.audit.retention_days, settings.log_level);
+      settings.audit.digest_minutes, settings.audit.retention_days, settings.audit.throttling, settings.log_level);
   return WriteFileAtomically(file, text, 0600);
 }
 

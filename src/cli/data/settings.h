@@ -35,9 +35,10 @@ struct Settings {
   struct {
     std::string networks, hosts, ca_file;
   } oidc;
-  /// The audit trail: "grouped" or "strict", how often a digest is signed, how long records are kept.
+  /// The audit trail: "grouped" or "strict", how often a digest is signed, how long records are kept, and "off" or
+  /// "aws" for the rate of LookupEvents.
   struct {
-    std::string mode = "grouped";
+    std::string mode = "grouped", throttling = "off";
     std::int64_t digest_minutes = 60, retention_days = 90;
   } audit;
   std::string log_level = "info";

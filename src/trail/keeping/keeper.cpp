@@ -33,7 +33,7 @@ Result<ChainHead> StoredHead(store::Database& database, const std::string& front
   return database.Read([&](store::Transaction& t) -> Result<ChainHead> {
     SR_TRY(const auto last, LoadLastSegment(t, front_end));
     if (!last) return ChainHead{};
-    return ChainHead{last->number, last->first_record + last->records, last->last_hash, last->last_millis};
+    return ChainHead{last->number, last->first_record + last->records, last->last_hash};
   });
 }
 

@@ -40,12 +40,12 @@ Result<std::string> ReadPart(const fs::path& file, std::size_t from, std::size_t
   return bytes;
 }
 
-/// How many bytes of these are whole entries.
-std::size_t WholeEntries(std::string_view bytes) {
-  EntryReader reader(bytes);
-  Entry entry;
+/// How many bytes of these are whole groups.
+std::size_t WholeGroups(std::string_view bytes) {
+  GroupReader reader(bytes);
+  Group group;
   for (;;) {
-    const auto next = reader.Next(entry);
+    const auto next = reader.Next(group);
     if (!next.ok() || !*next) return bytes.size() - reader.rest().size();
   }
 }
@@ -101,7 +101,7 @@ Result<bool> Shipper::Ship(const DurableTo& to) {
     if (failed) return FileError("read", file, failed.value());
     const std::size_t left = size - std::min(size, segment_->offset);
     SR_TRY(std::string bytes, ReadPart(file, segment_->offset, std::min(left, kMostPerTransaction)));
-    bytes.resize(WholeEntries(bytes));
+    bytes.resize(WholeGroups(bytes));
     if (!bytes.empty()) {
       SR_CHECK(segment_->indexer.Feed(bytes));
       segment_->offset += bytes.size();

@@ -11,8 +11,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kMostResources = 255;
-
 void AppendFact(std::string_view text, std::string& out) {
   text = text.substr(0, kLongestFact);
   out += static_cast<char>(text.size() >> 8);
@@ -105,28 +103,17 @@ void AppendFacts(const Facts& facts, std::string& out) {
        {facts.account, facts.region, facts.source, facts.name, facts.user, facts.access_key}) {
     AppendFact(text, out);
   }
-  const std::size_t count = std::min(facts.resources.size(), kMostResources);
-  out += static_cast<char>(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    AppendFact(facts.resources[i].type, out);
-    AppendFact(facts.resources[i].name, out);
-  }
 }
 
 Result<Facts> ParseFacts(std::string_view encoded) {
   FactsReader in(encoded);
   Facts facts;
-  std::uint8_t flag = 0, count = 0;
+  std::uint8_t flag = 0;
   if (!in.Byte(flag) || flag > 1) return DamagedFacts();
   facts.read_only = flag == 1;
   for (std::string_view* text :
        {&facts.account, &facts.region, &facts.source, &facts.name, &facts.user, &facts.access_key}) {
     if (!in.Text(*text)) return DamagedFacts();
-  }
-  if (!in.Byte(count)) return DamagedFacts();
-  facts.resources.resize(count);
-  for (Facts::Resource& one : facts.resources) {
-    if (!in.Text(one.type) || !in.Text(one.name)) return DamagedFacts();
   }
   if (!in.at_end()) return DamagedFacts();
   return facts;

@@ -25,11 +25,13 @@ struct Facts {
 
 /// Longest text of a fact; longer ones are cut, so that nobody's input makes a row of the index large.
 inline constexpr std::size_t kLongestFact = 2048;
+/// Longest list of resources that a record has.
+inline constexpr std::size_t kMostResources = 255;
 
-/// `u8 1 when read-only | account, region, source, name, user, access key | u8 count | (type, name)*`, each text as
-/// `u16 n | n bytes` (docs/formats.md). Appends to `out`; resources beyond 255 are left out.
+/// What calls of one kind have in common: `u8 1 when read-only | account, region, source, name, user, access key`, each
+/// text as `u16 n | n bytes` (docs/formats.md). Resources are each record's own.
 void AppendFacts(const Facts& facts, std::string& out);
-/// Views into `encoded`. Errors: kCorrupted.
+/// Views into `encoded`; without resources. Errors: kCorrupted.
 Result<Facts> ParseFacts(std::string_view encoded);
 /// The same out of a record's JSON, for a check that the two say the same. Texts are put into `texts`, which must
 /// outlive the answer. Errors: kCorrupted.

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <ctime>
+#include <functional>
+#include <optional>
 
 #include "aws/dispatch/reply_writer.h"
 #include "trail/record/facts.h"
@@ -15,7 +16,8 @@ using aws::ReplyWriter;
 using aws::WipedBuffer;
 
 constexpr std::size_t kKeptBytes = 64 * 1024;
-constexpr std::size_t kLongestUserAgent = 1024;
+/// Of what a caller can make long otherwise. Errors tell back what was sent.
+constexpr std::size_t kLongestUserAgent = 1024, kLongestHost = 256, kLongestMessage = 4096, kLongestText = 4096;
 
 std::int64_t Millis(ports::WallTime time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
@@ -47,62 +49,11 @@ class JsonOut {
   WipedBuffer& out_;
 };
 
-void U16(std::size_t value, char* to) {
-  to[0] = static_cast<char>(value >> 8);
-  to[1] = static_cast<char>(value & 0xff);
-}
-void U32(std::size_t value, char* to) {
-  U16(value >> 16, to);
-  U16(value & 0xffff, to + 2);
-}
-
-/// One record behind the others, once its JSON is there.
-void Append(std::int64_t millis, const Facts& facts, std::string_view json, std::string& out) {
-  const std::size_t at = out.size();
-  out.resize(at + 14);
-  AppendFacts(facts, out);
-  const std::size_t facts_bytes = out.size() - at - 14;
-  U32(10 + facts_bytes + json.size(), out.data() + at);
-  U32(static_cast<std::size_t>(static_cast<std::uint64_t>(millis) >> 32), out.data() + at + 4);
-  U32(static_cast<std::size_t>(millis) & 0xffffffff, out.data() + at + 8);
-  U16(facts_bytes, out.data() + at + 12);
-  out.append(json);
-}
-
-/// The text of one time; a thread's calls of one second share it.
-std::string_view TimeText(std::int64_t millis) {
-  thread_local std::int64_t second = -1;
-  thread_local std::array<char, 32> text{};
-  thread_local std::size_t size = 0;
-  if (const std::int64_t now = millis / 1000; now != second) {
-    const std::time_t time = now;
-    std::tm parts{};
-    gmtime_r(&time, &parts);
-    size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-    second = now;
-  }
-  return {text.data(), size};
-}
-
 std::string_view ErrorCode(std::string_view code) { return code == "AccessDeniedException" ? "AccessDenied" : code; }
 
-void Resources(const std::vector<std::string>& arns, std::string_view account, JsonOut& json, Facts& facts) {
-  if (arns.empty()) return;
-  json.Name("resources");
-  WipedBuffer& out = json.out();
-  bool first = true;
-  for (const std::string& arn : arns) {
-    const std::string_view owner = AccountOf(arn);
-    const std::string_view type = ResourceType(arn);
-    out.Append(first ? "[{\"accountId\":" : ",{\"accountId\":");
-    first = false;
-    ReplyWriter::JsonText(owner.empty() ? account : owner, out);
-    json.TextIfAny("type", type);
-    json.Text("ARN", arn);
-    out.Append('}');
-    facts.resources.push_back({type, arn});
-  }
-  out.Append(']');
+/// Nothing in an ARN of the usual kind has to be escaped in JSON.
+bool IsPlain(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c >= 0x20 && c <= 0x7e && c != '"' && c != '\\'; });
 }
 
 void Parameters(const Shown::Plan* plan, const aws::EndedCall& ended, JsonOut& json) {
@@ -151,7 +102,7 @@ void Additional(const Shown::Plan* plan, const aws::EndedCall& ended, JsonOut& j
       out.Append('"');
       out.Append(name);
       out.Append("\":");
-      ReplyWriter::JsonText(value, out);
+      ReplyWriter::JsonText(std::string_view(value).substr(0, kLongestText), out);
       out.Append(',');
     }
   }
@@ -161,26 +112,10 @@ void Additional(const Shown::Plan* plan, const aws::EndedCall& ended, JsonOut& j
   out.Append('}');
 }
 
-void Tls(const aws::HttpRequest& request, JsonOut& json) {
-  if (request.tls_version.empty()) return;
-  json.Name("tlsDetails");
-  WipedBuffer& out = json.out();
-  out.Append("{\"tlsVersion\":");
-  ReplyWriter::JsonText(request.tls_version, out);
-  json.Text("cipherSuite", request.tls_cipher);
-  json.TextIfAny("clientProvidedHostHeader", request.Get("host").substr(0, 256));
-  out.Append('}');
-}
-
 WipedBuffer& Scratch() {
   thread_local WipedBuffer scratch;
   scratch.Clear(kKeptBytes);
   return scratch;
-}
-Facts& ScratchFacts() {
-  thread_local Facts facts;
-  facts.resources.clear();
-  return facts;
 }
 
 /// The account that owns the foremost resource, when it is not the caller's.
@@ -190,56 +125,10 @@ std::string_view OtherAccount(const aws::EndedCall& ended) {
   return owner == ended.caller->account ? std::string_view() : owner;
 }
 
-void AppendFor(const Shown& shown, const aws::EndedCall& ended, std::string_view recipient, std::string_view shared_id,
-               std::string& to) {
-  const ports::Caller& caller = *ended.caller;
-  const bool own = caller.account.empty() || recipient == caller.account;
-  const Shown::Plan* plan = shown.Find(ended.operation);
-  const std::int64_t millis = Millis(ended.time);
-  Facts& facts = ScratchFacts();
-  facts.read_only = plan != nullptr && plan->read_only;
-  facts.account = recipient;
-  facts.region = ended.region;
-  facts.source = ended.service.event_source;
-  facts.name = ended.operation.name();
-  facts.user = own ? UserName(caller) : std::string_view();
-  facts.access_key = own ? std::string_view(caller.access_key_id) : std::string_view();
-
-  WipedBuffer& out = Scratch();
-  JsonOut json(out);
-  out.Append("{\"eventVersion\":\"1.11\",\"userIdentity\":");
-  if (own) {
-    WriteIdentity(caller, out);
-  } else {
-    WriteForeignIdentity(caller, out);
-  }
-  json.Raw("eventTime", "\"");
-  out.Append(TimeText(millis));
-  out.Append('"');
-  json.Text("eventSource", facts.source);
-  json.Text("eventName", facts.name);
-  json.Text("awsRegion", facts.region);
-  json.Text("sourceIPAddress", ended.request.remote_address);
-  json.Text("userAgent", ended.request.Get("user-agent").substr(0, kLongestUserAgent));
-  if (!ended.error_code.empty()) {
-    json.Text("errorCode", ErrorCode(ended.error_code));
-    json.TextIfAny("errorMessage", ended.error_message);
-  }
-  Parameters(plan, ended, json);
-  Answer(plan, ended, json);
-  Additional(plan, ended, json);
-  json.Text("requestID", ended.request_id);
-  json.Text("eventID", NewEventId(millis));
-  json.Raw("readOnly", facts.read_only ? "true" : "false");
-  if (ended.call != nullptr) Resources(ended.call->audit_resources, recipient, json, facts);
-  json.Raw("eventType", "\"AwsApiCall\"");
-  json.Raw("managementEvent", "true");
-  json.Text("recipientAccountId", recipient);
-  json.TextIfAny("sharedEventID", shared_id);
-  json.Raw("eventCategory", "\"Management\"");
-  Tls(ended.request, json);
-  out.Append('}');
-  Append(millis, facts, out.view(), to);
+bool SameCaller(const ports::Caller& a, const ports::Caller& b) {
+  return a.kind == b.kind && a.session == b.session && a.access_key_id == b.access_key_id && a.arn == b.arn &&
+         a.principal_id == b.principal_id && a.account == b.account && a.user_name == b.user_name &&
+         a.role_arn == b.role_arn;
 }
 
 void Texts(std::string_view name, const ports::AuditEvent::Texts& texts, JsonOut& json) {
@@ -252,39 +141,275 @@ void Texts(std::string_view name, const ports::AuditEvent::Texts& texts, JsonOut
     first = false;
     ReplyWriter::JsonText(key, out);
     out.Append(':');
-    ReplyWriter::JsonText(value, out);
+    ReplyWriter::JsonText(std::string_view(value).substr(0, kLongestText), out);
   }
   out.Append('}');
 }
 
-}  // namespace
-
-void AppendCall(const Shown& shown, const aws::EndedCall& ended, std::string& out) {
-  if (ended.caller == nullptr) return;
-  const std::string_view other = OtherAccount(ended);
-  // Who comes with another's token only (AssumeRoleWithWebIdentity) is of no account: the role's has the record.
-  const std::string_view own = ended.caller->account;
-  if (own.empty() && other.empty()) return;
-  if (own.empty() || other.empty()) return AppendFor(shown, ended, own.empty() ? other : own, {}, out);
-  const std::string shared_id = NewEventId(Millis(ended.time));
-  AppendFor(shown, ended, own, shared_id, out);
-  AppendFor(shown, ended, other, shared_id, out);
+/// What has been written becomes a piece.
+void PutPiece(WipedBuffer& out, GroupWriter& to) {
+  if (!out.empty()) to.Text(out.view());
+  out.Clear();
 }
 
-void AppendEvent(const ports::AuditEvent& event, ports::WallTime now, std::string& to) {
-  const bool is_call = event.kind == ports::AuditEvent::Kind::kForeignCall;
-  const std::int64_t millis = Millis(now);
-  Facts& facts = ScratchFacts();
-  facts.read_only = event.read_only;
-  facts.account = event.account;
-  facts.region = event.region;
-  facts.source = event.event_source;
-  facts.name = event.event_name;
-  facts.user = {};
-  facts.access_key = event.access_key_id;
+}  // namespace
 
+/// Whose trail a record is for, and how it tells the caller.
+struct Recorder::Recipient {
+  enum class Form : std::uint8_t { kOwn, kForeign, kUnknown } form = Form::kOwn;
+  std::string_view account, region;
+  unsigned id = 0;      // tells the call's records apart
+  bool shared = false;  // there are two
+};
+
+/// What calls of one operation by one caller with one program have in common.
+struct Recorder::Context {
+  const aws::Operation* operation = nullptr;
+  ports::Caller caller;
+  Recipient::Form form{};
+  std::string account, region, address, agent, host, tls_version, tls_cipher, key;
+
+  SharedText facts, head, about, read_only, tail, tail_end;
+};
+
+struct Recorder::Resource {
+  std::string account;
+  SharedText begin, type, arn, json;
+  bool plain = true;
+};
+
+struct Recorder::Tables {
+  static constexpr std::size_t kContexts = 64, kResources = 256;
+  std::array<std::unique_ptr<Context>, kContexts> contexts;
+  std::array<std::unique_ptr<Resource>, kResources> resources;
+  SharedText event_id{"\",\"eventID\":\""}, resources_begin{",\"resources\":["}, resource_end{"\"}"}, next{","},
+      resources_end{"]"}, last_resource{"\"}]"}, shared_begin{",\"sharedEventID\":\""}, quote{"\""};
+};
+
+Recorder::Recorder() : tables_(std::make_unique<Tables>()) {}
+Recorder::~Recorder() = default;
+
+bool Recorder::IsNobodys(const aws::EndedCall& ended) {
+  return ended.caller == nullptr || (ended.caller->account.empty() && OtherAccount(ended).empty());
+}
+
+Recorder::Context& Recorder::ContextOf(const Shown::Plan* plan, const aws::EndedCall& ended,
+                                       const Recipient& recipient) {
+  static const ports::Caller kNobody;
+  const bool unknown = recipient.form == Recipient::Form::kUnknown;
+  const ports::Caller& caller = unknown ? kNobody : *ended.caller;
+  const std::string_view key = unknown ? ended.claimed_key : std::string_view(caller.access_key_id);
+  const aws::HttpRequest& request = ended.request;
+  const std::string_view sent = ended.call != nullptr ? ended.call->user_agent : request.Get("user-agent");
+  const std::string_view agent = sent.substr(0, kLongestUserAgent);
+  const std::string_view host = request.Get("host").substr(0, kLongestHost);
+  constexpr std::hash<std::string_view> kHash;
+  const std::size_t hash = kHash(key) ^ kHash(request.remote_address) * 31 ^
+                           reinterpret_cast<std::uintptr_t>(&ended.operation) / sizeof(aws::Operation) ^ recipient.id;
+  std::unique_ptr<Context>& slot = tables_->contexts[hash % Tables::kContexts];
+  if (slot && slot->operation == &ended.operation && slot->form == recipient.form && slot->key == key &&
+      slot->account == recipient.account && slot->region == recipient.region &&
+      slot->address == request.remote_address && slot->agent == agent && slot->host == host &&
+      slot->tls_cipher == request.tls_cipher && slot->tls_version == request.tls_version &&
+      SameCaller(slot->caller, caller))
+    return *slot;
+  slot = std::make_unique<Context>();
+  Context& made = *slot;
+  made.operation = &ended.operation;
+  made.caller = caller;
+  made.form = recipient.form;
+  made.account = recipient.account;
+  made.region = recipient.region;
+  made.address = request.remote_address;
+  made.agent = agent;
+  made.host = host;
+  made.tls_version = request.tls_version;
+  made.tls_cipher = request.tls_cipher;
+  made.key = key;
+
+  const bool own = recipient.form == Recipient::Form::kOwn;
+  const bool read_only = plan != nullptr && plan->read_only;
+  std::string facts;
+  AppendFacts({.read_only = read_only,
+               .account = recipient.account,
+               .region = recipient.region,
+               .source = ended.service.event_source,
+               .name = ended.operation.name(),
+               .user = own ? UserName(caller) : std::string_view(),
+               .access_key = recipient.form == Recipient::Form::kForeign ? std::string_view() : key,
+               .resources = {}},
+              facts);
+  made.facts = SharedText(facts);
+
+  WipedBuffer out;
+  JsonOut json(out);
+  out.Append("{\"eventVersion\":\"1.11\",\"userIdentity\":");
+  switch (recipient.form) {
+    case Recipient::Form::kOwn: WriteIdentity(caller, out); break;
+    case Recipient::Form::kForeign: WriteForeignIdentity(caller, out); break;
+    case Recipient::Form::kUnknown:
+      out.Append("{\"type\":\"Unknown\"");
+      json.TextIfAny("accessKeyId", key);
+      out.Append('}');
+  }
+  out.Append(",\"eventTime\":\"");
+  made.head = SharedText(out.view());
+  out.Clear();
+  out.Append('"');
+  json.Text("eventSource", ended.service.event_source);
+  json.Text("eventName", ended.operation.name());
+  json.Text("awsRegion", recipient.region);
+  json.Text("sourceIPAddress", request.remote_address);
+  json.Text("userAgent", agent);
+  made.about = SharedText(out.view());
+  out.Clear();
+  out.Append('"');
+  json.Raw("readOnly", read_only ? "true" : "false");
+  made.read_only = SharedText(out.view());
+  out.Clear();
+  json.Raw("eventType", "\"AwsApiCall\"");
+  json.Raw("managementEvent", "true");
+  json.Text("recipientAccountId", recipient.account);
+  made.tail = SharedText(out.view());
+  out.Clear();
+  json.Raw("eventCategory", "\"Management\"");
+  if (!request.tls_version.empty()) {
+    out.Append(",\"tlsDetails\":{\"tlsVersion\":");
+    ReplyWriter::JsonText(request.tls_version, out);
+    json.Text("cipherSuite", request.tls_cipher);
+    json.TextIfAny("clientProvidedHostHeader", host);
+    out.Append('}');
+  }
+  out.Append('}');
+  made.tail_end = SharedText(out.view());
+  return made;
+}
+
+Recorder::Resource& Recorder::ResourceOf(std::string_view arn, std::string_view account) {
+  const std::size_t hash = std::hash<std::string_view>()(arn);
+  std::unique_ptr<Resource>& slot = tables_->resources[hash % Tables::kResources];
+  if (slot && slot->arn.text() == arn && slot->account == account) return *slot;
+  slot = std::make_unique<Resource>();
+  Resource& made = *slot;
+  made.account = account;
+  made.type = SharedText(ResourceType(arn));
+  made.arn = SharedText(arn);
+  made.plain = IsPlain(arn);
+  const std::string_view owner = AccountOf(arn);
+  WipedBuffer out;
+  JsonOut json(out);
+  out.Append("{\"accountId\":");
+  ReplyWriter::JsonText(owner.empty() ? account : owner, out);
+  json.TextIfAny("type", made.type.text());
+  out.Append(",\"ARN\":\"");
+  made.begin = SharedText(out.view());
+  out.Clear();
+  if (!made.plain) {
+    ReplyWriter::JsonText(arn, out);
+    made.json = SharedText(out.view().substr(1, out.size() - 2));
+  }
+  return made;
+}
+
+template <class Arns>
+void Recorder::Resources(const Arns& arns, std::string_view account) {
+  if (arns.empty()) return;
+  groups_.Text(tables_->resources_begin);
+  const std::size_t count = std::min<std::size_t>(arns.size(), kMostResources);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (i > 0) groups_.Text(tables_->next);
+    Resource& one = ResourceOf(arns[i], account);
+    groups_.Resource(one.type, one.arn);
+    groups_.Text(one.begin);
+    groups_.Text(one.plain ? one.arn : one.json);
+    groups_.Text(i + 1 == count ? tables_->last_resource : tables_->resource_end);
+  }
+}
+
+void Recorder::CallFor(const Shown& shown, const aws::EndedCall& ended, const Recipient& recipient) {
+  const Shown::Plan* plan = shown.Find(ended.operation);
+  Context& context = ContextOf(plan, ended, recipient);
+  const std::int64_t millis = Millis(ended.time);
   WipedBuffer& out = Scratch();
   JsonOut json(out);
+  groups_.Begin(millis);
+  groups_.Facts(context.facts);
+  groups_.Text(context.head);
+  groups_.Time();
+  groups_.Text(context.about);
+  if (!ended.error_code.empty()) {
+    json.Text("errorCode", ErrorCode(ended.error_code));
+    json.TextIfAny("errorMessage", ended.error_message.substr(0, kLongestMessage));
+    PutPiece(out, groups_);
+  }
+  Parameters(plan, ended, json);
+  PutPiece(out, groups_);
+  Answer(plan, ended, json);
+  Additional(plan, ended, json);
+  out.Append(",\"requestID\":\"");
+  PutPiece(out, groups_);
+  const bool derived = groups_.Uuid(ended.request_id);
+  const auto event_id = [&](unsigned number) {
+    if (derived) return groups_.EventId(number);
+    groups_.Text(NewEventId(millis));
+  };
+  if (!derived) {
+    ReplyWriter::JsonText(ended.request_id, out);
+    groups_.Text(out.view().substr(1, out.size() - 2));
+    out.Clear();
+  }
+  groups_.Text(tables_->event_id);
+  event_id(recipient.id);
+  groups_.Text(context.read_only);
+  if (ended.call != nullptr) Resources(ended.call->audit_resources, recipient.account);
+  groups_.Text(context.tail);
+  if (recipient.shared) {
+    groups_.Text(tables_->shared_begin);
+    event_id(2);
+    groups_.Text(tables_->quote);
+  }
+  groups_.Text(context.tail_end);
+  groups_.End();
+}
+
+unsigned Recorder::Call(const Shown& shown, const aws::EndedCall& ended, const Home& home) {
+  using Form = Recipient::Form;
+  if (ended.caller == nullptr) {
+    CallFor(shown, ended,
+            {Form::kUnknown, ended.claimed_account.empty() ? std::string_view(home.account) : ended.claimed_account,
+             ended.region.empty() ? std::string_view(home.region) : ended.region});
+    return 1;
+  }
+  const std::string_view own = ended.caller->account;
+  const std::string_view other = OtherAccount(ended);
+  // Who comes with another's token only (AssumeRoleWithWebIdentity) is of no account: the role's has the record.
+  if (own.empty() || other.empty()) {
+    const std::string_view account = !own.empty() ? own : !other.empty() ? other : std::string_view(home.account);
+    CallFor(shown, ended, {Form::kOwn, account, ended.region});
+    return 1;
+  }
+  CallFor(shown, ended, {Form::kOwn, own, ended.region, 0, true});
+  CallFor(shown, ended, {Form::kForeign, other, ended.region, 1, true});
+  return 2;
+}
+
+void Recorder::Event(const ports::AuditEvent& event, ports::WallTime now) {
+  const bool is_call = event.kind == ports::AuditEvent::Kind::kForeignCall;
+  const std::int64_t millis = Millis(now);
+  std::string facts;
+  AppendFacts({.read_only = event.read_only,
+               .account = event.account,
+               .region = event.region,
+               .source = event.event_source,
+               .name = event.event_name,
+               .user = {},
+               .access_key = event.access_key_id,
+               .resources = {}},
+              facts);
+  WipedBuffer& out = Scratch();
+  JsonOut json(out);
+  groups_.Begin(millis);
+  groups_.Facts(facts);
   out.Append("{\"eventVersion\":\"1.11\",\"userIdentity\":{");
   if (is_call) {
     out.Append("\"type\":\"Unknown\"");
@@ -295,33 +420,52 @@ void AppendEvent(const ports::AuditEvent& event, ports::WallTime now, std::strin
     ReplyWriter::JsonText(event.account, out);
     json.Text("invokedBy", "AWS Internal");
   }
-  out.Append('}');
-  json.Text("eventTime", TimeText(millis));
-  json.Text("eventSource", facts.source);
-  json.Text("eventName", facts.name);
-  json.Text("awsRegion", facts.region);
+  out.Append("},\"eventTime\":\"");
+  PutPiece(out, groups_);
+  groups_.Time();
+  out.Append('"');
+  json.Text("eventSource", event.event_source);
+  json.Text("eventName", event.event_name);
+  json.Text("awsRegion", event.region);
   json.Text("sourceIPAddress", is_call ? std::string_view(event.source_ip) : "AWS Internal");
   json.Text("userAgent", is_call ? std::string_view(event.user_agent).substr(0, kLongestUserAgent) : "AWS Internal");
+  PutPiece(out, groups_);
   json.TextIfAny("errorCode", event.error_code);
-  json.TextIfAny("errorMessage", event.error_message);
+  json.TextIfAny("errorMessage", std::string_view(event.error_message).substr(0, kLongestMessage));
   if (is_call && !event.details.empty()) {
     Texts("requestParameters", event.details, json);
   } else {
     json.Raw("requestParameters", "null");
   }
+  PutPiece(out, groups_);
   json.Raw("responseElements", "null");
   Texts("additionalEventData", event.additional, json);
-  json.TextIfAny("requestID", event.request_id);
-  json.Text("eventID", NewEventId(millis));
-  json.Raw("readOnly", facts.read_only ? "true" : "false");
-  Resources(event.resources, event.account, json, facts);
+  if (!event.request_id.empty()) {
+    out.Append(",\"requestID\":\"");
+    PutPiece(out, groups_);
+    if (!groups_.Uuid(event.request_id)) {
+      ReplyWriter::JsonText(event.request_id, out);
+      groups_.Text(out.view().substr(1, out.size() - 2));
+      out.Clear();
+    }
+    out.Append('"');
+  }
+  // A program chooses its own request ids: none is believed to be unlike the others.
+  out.Append(",\"eventID\":\"");
+  PutPiece(out, groups_);
+  groups_.Uuid(NewEventId(millis));
+  out.Append('"');
+  json.Raw("readOnly", event.read_only ? "true" : "false");
+  PutPiece(out, groups_);
+  Resources(event.resources, event.account);
   json.Raw("eventType", is_call ? "\"AwsApiCall\"" : "\"AwsServiceEvent\"");
   json.Raw("managementEvent", "true");
   json.Text("recipientAccountId", event.account);
   if (!is_call) Texts("serviceEventDetails", event.details, json);
   json.Raw("eventCategory", "\"Management\"");
   out.Append('}');
-  Append(millis, facts, out.view(), to);
+  PutPiece(out, groups_);
+  groups_.End();
 }
 
 }  // namespace strongroom::trail

@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "trail/record/facts.h"
 #include "trail/record/identity.h"
-#include "trail/segment/format.h"
+#include "trail/segment/entry.h"
 
 namespace strongroom::trail {
 namespace {
@@ -191,8 +191,11 @@ struct Made {
   std::vector<std::pair<std::string_view, std::string>> data{};
   std::optional<aws::Reply> reply{};
   std::string error_code{}, error_message{};
+  std::string request_id = "5f3c0a9e-1f0a-4c7e-9a55-1d2c3b4a5968";
+  bool established = true;  // the caller is known
+  std::string claimed_key{}, claimed_account{}, region = "eu-central-1";
 
-  std::vector<std::pair<json::object, Facts>> Records() {
+  std::vector<json::object> Records() {
     const json::value parsed = json::parse(body);
     const aws::Operation& row = All().Operation(service, operation);
     const aws::HttpHeader headers[] = {{"Host", "127.81.4.1:8443"}, {"User-Agent", "aws-cli/2.9.19 \"x\""}};
@@ -203,49 +206,66 @@ struct Made {
                                    .remote_address = "192.0.2.7",
                                    .tls_version = "TLSv1.3",
                                    .tls_cipher = "TLS_AES_128_GCM_SHA256"};
-    aws::Call call{.caller = caller, .region = "eu-central-1", .body = aws::Fields(parsed.get_object())};
+    aws::Call call{.caller = caller,
+                   .region = "eu-central-1",
+                   .user_agent = request.Get("user-agent"),
+                   .body = aws::Fields(parsed.get_object())};
     call.audit_resources = resources;
     call.audit_data = data;
     const aws::EndedCall ended{.service = All().Get(service),
                                .operation = row,
                                .request = request,
-                               .request_id = "a-request",
-                               .region = "eu-central-1",
-                               .caller = &caller,
-                               .call = &call,
-                               .parameters = &parsed.get_object(),
+                               .request_id = request_id,
+                               .region = region,
+                               .caller = established ? &caller : nullptr,
+                               .claimed_key = claimed_key,
+                               .claimed_account = claimed_account,
+                               .call = established ? &call : nullptr,
+                               .parameters = established ? &parsed.get_object() : nullptr,
                                .reply = reply ? &*reply : nullptr,
                                .error_code = error_code,
                                .error_message = error_message,
                                .time = kNow};
-    records.clear();
-    AppendCall(Tables(), ended, records);
-    Chain chain;
-    chain.Append(records, entries);
-    EntryReader reader(entries);
-    Entry entry;
-    std::vector<std::pair<json::object, Facts>> made;
+    EXPECT_EQ(Recorder::IsNobodys(ended), !established);
+    for (std::size_t i = 0; i <= before; ++i) recorder.Call(Tables(), ended, {"999999999999", "us-east-1"});
+    std::string groups = recorder.groups().Take({});
+    Chain().Link(groups);
+    bytes = groups.size();
+    std::vector<json::object> made;
+    GroupReader reader(groups);
+    Group group;
     while (true) {
-      const auto there = reader.Next(entry);
-      EXPECT_TRUE(there.ok());
-      if (!there.ok() || !*there) break;
-      const auto facts = ParseFacts(entry.facts);
-      EXPECT_TRUE(facts.ok());
-      std::vector<std::string> texts;
-      const auto told = FactsOfJson(entry.json, texts);
-      EXPECT_TRUE(told.ok());
-      EXPECT_EQ(*told, *facts);  // the index says what the record says
-      made.emplace_back(json::parse(entry.json).as_object(), *facts);
-      json_text = entry.json;
+      const auto more = reader.Next(group);
+      EXPECT_TRUE(more.ok());
+      if (!more.ok() || !*more) break;
+      EntryReader in(group);
+      Entry entry;
+      while (true) {
+        const auto there = in.Next(entry);
+        EXPECT_TRUE(there.ok());
+        if (!there.ok() || !*there) break;
+        const auto text = in.JsonOf(entry);
+        EXPECT_TRUE(text.ok());
+        json_text = *text;
+        std::vector<std::string> texts;
+        const auto told = FactsOfJson(json_text, texts);
+        EXPECT_TRUE(told.ok());
+        const auto facts = in.FactsOf(entry);
+        EXPECT_TRUE(facts.ok());
+        EXPECT_EQ(*told, *facts);  // the index says what the record says
+        made.push_back(json::parse(json_text).as_object());
+      }
     }
     return made;
   }
   json::object One() {
     auto all = Records();
     EXPECT_EQ(all.size(), 1U);
-    return all.empty() ? json::object() : all[0].first;
+    return all.empty() ? json::object() : all[0];
   }
-  std::string records, entries, json_text;
+  Recorder recorder;
+  std::size_t bytes = 0, before = 0;  // size of the group; how many calls are made before the last
+  std::string json_text;
 };
 
 TEST(Record, OfADecryptIsAsAwsWritesIt) {
@@ -255,6 +275,7 @@ TEST(Record, OfADecryptIsAsAwsWritesIt) {
   json::object record = made.One();
   const std::string id(record.at("eventID").as_string());
   EXPECT_EQ(MillisOfEventId(id), 1'660'171'107'250);
+  EXPECT_EQ(id.substr(15), "c7e-9a55-1d2c3b4a5968");  // the request id's random bits
   record.erase("eventID");
   EXPECT_EQ(json::value(record), json::parse(R"({
     "eventVersion": "1.11",
@@ -263,7 +284,7 @@ TEST(Record, OfADecryptIsAsAwsWritesIt) {
     "eventTime": "2022-08-10T22:38:27Z", "eventSource": "kms.amazonaws.com", "eventName": "Decrypt",
     "awsRegion": "eu-central-1", "sourceIPAddress": "192.0.2.7", "userAgent": "aws-cli/2.9.19 \"x\"",
     "requestParameters": {"encryptionContext": {"Dept": "IT"}, "encryptionAlgorithm": "SYMMETRIC_DEFAULT"},
-    "responseElements": null, "additionalEventData": {"keyMaterialId": "abcd"}, "requestID": "a-request",
+    "responseElements": null, "additionalEventData": {"keyMaterialId": "abcd"}, "requestID": "5f3c0a9e-1f0a-4c7e-9a55-1d2c3b4a5968",
     "readOnly": true,
     "resources": [{"accountId": "111122223333", "type": "AWS::KMS::Key",
                    "ARN": "arn:aws:kms:eu-central-1:111122223333:key/1234"}],
@@ -328,14 +349,69 @@ TEST(Record, OfAnotherAccountsKeyIsInBothTrails) {
   Made made{.resources = {"arn:aws:kms:eu-central-1:444455556666:key/1"}};
   const auto records = made.Records();
   ASSERT_EQ(records.size(), 2U);
-  const json::object &own = records[0].first, &other = records[1].first;
+  const json::object &own = records[0], &other = records[1];
   EXPECT_EQ(own.at("recipientAccountId"), "111122223333");
   EXPECT_EQ(other.at("recipientAccountId"), "444455556666");
   EXPECT_EQ(own.at("sharedEventID"), other.at("sharedEventID"));
   EXPECT_NE(own.at("eventID"), other.at("eventID"));
   EXPECT_EQ(other.at("userIdentity"),
             json::parse(R"({"type":"AWSAccount","principalId":"AIDAEXAMPLE","accountId":"111122223333"})"));
-  EXPECT_EQ(records[1].second.account, "444455556666");
+}
+
+TEST(Record, OfACallLikeTheOneBeforeIsShort) {
+  Made made{.body = R"({"CiphertextBlob":"c2VjcmV0"})"};
+  made.reply.emplace();
+  made.reply->Text("KeyId", std::string(kArn)).Text("KeyMaterialId", std::string(64, 'a'));
+  const json::object first = made.One();
+  const std::size_t alone = made.bytes;
+  // Made as one group.
+  constexpr std::size_t kMany = 100;
+  made.before = kMany - 1;
+  const auto all = made.Records();
+  ASSERT_EQ(all.size(), kMany);
+  for (const json::object& one : all) EXPECT_EQ(one, first);
+  EXPECT_LT((made.bytes - alone) / (kMany - 1), 60U);
+}
+
+TEST(Record, OfCallersWhoCouldNotBeEstablished) {
+  Made made{.error_code = "InvalidSignatureException", .error_message = "The request signature does not match."};
+  made.established = false;
+  made.claimed_key = "AKIAIOSFODNN7EXAMPLE";
+  made.claimed_account = "444455556666";
+  json::object record = made.One();
+  EXPECT_EQ(record.at("userIdentity"), json::parse(R"({"type":"Unknown","accessKeyId":"AKIAIOSFODNN7EXAMPLE"})"));
+  EXPECT_EQ(record.at("recipientAccountId"), "444455556666");
+  EXPECT_EQ(record.at("awsRegion"), "eu-central-1");
+  EXPECT_EQ(record.at("errorCode"), "InvalidSignatureException");
+  EXPECT_EQ(record.at("sourceIPAddress"), "192.0.2.7");
+  EXPECT_TRUE(record.at("requestParameters").is_null());
+  // What names neither key nor Region is in the deployment's own account.
+  made.claimed_key = made.claimed_account = made.region = "";
+  record = made.One();
+  EXPECT_EQ(record.at("userIdentity"), json::parse(R"({"type":"Unknown"})"));
+  EXPECT_EQ(record.at("recipientAccountId"), "999999999999");
+  EXPECT_EQ(record.at("awsRegion"), "us-east-1");
+}
+
+TEST(Record, AnotherCallersRecordDoesNotTakeTheirPlace) {
+  // One recorder makes them all: what it keeps must be of the call that is recorded.
+  Made made{.body = R"({"CiphertextBlob":"c2VjcmV0"})"};
+  const json::object alice = made.One();
+  made.caller.user_name = "Bob";
+  made.caller.arn = "arn:aws:iam::111122223333:user/Bob";
+  EXPECT_EQ(made.One().at("userIdentity").at("userName"), "Bob");
+  auto session = std::make_shared<ports::Session>();
+  session->source_identity = "Carol";
+  made.caller.session = session;
+  EXPECT_EQ(made.One().at("userIdentity").at("sessionContext").at("sourceIdentity"), "Carol");
+  made.operation = "Encrypt";
+  EXPECT_EQ(made.One().at("eventName"), "Encrypt");
+  made.resources = {"arn:aws:kms:eu-central-1:111122223333:key/\"\\"};
+  EXPECT_EQ(made.One().at("resources").at(0).at("ARN").as_string(), made.resources[0]);
+  made.request_id = "not a \"UUID\"";
+  EXPECT_EQ(made.One().at("requestID").as_string(), made.request_id);
+  Made again{.body = made.body};
+  EXPECT_EQ(again.One(), alice);
 }
 
 TEST(Record, AnOverlongRequestIsLeftOut) {
@@ -345,6 +421,15 @@ TEST(Record, AnOverlongRequestIsLeftOut) {
   EXPECT_EQ(made.One().at("requestParameters").at("omitted"), true);
 }
 
+TEST(Record, NothingThatACallerSendsMakesItLongerThanItMayBe) {
+  const std::string longest(8 << 20, '"');
+  Made made{.body = "{\"KeyId\":\"k\"}", .data = {{"keyStore", longest}}, .error_code = "ValidationException"};
+  made.error_message = longest;
+  made.request_id = longest.substr(0, 1000);
+  made.One();
+  EXPECT_LT(made.bytes, std::size_t{64} << 10);
+}
+
 TEST(Record, OfAServiceEvent) {
   ports::AuditEvent event;
   event.account = "111122223333";
@@ -352,14 +437,19 @@ TEST(Record, OfAServiceEvent) {
   event.event_name = "RotateKey";
   event.resources = {std::string(kArn)};
   event.details = {{"keyId", "1234"}};
-  std::string record, entries;
-  AppendEvent(event, kNow, record);
-  Chain chain;
-  EXPECT_EQ(chain.Append(record, entries), 1U);
-  EntryReader reader(entries);
+  Recorder recorder;
+  recorder.Event(event, kNow);
+  const std::string groups = recorder.groups().Take({});
+  GroupReader reader(groups);
+  Group group;
+  ASSERT_TRUE(*reader.Next(group));
+  EXPECT_EQ(group.records, 1);
+  EntryReader entries(group);
   Entry entry;
-  ASSERT_TRUE(*reader.Next(entry));
-  json::object made = json::parse(entry.json).as_object();
+  ASSERT_TRUE(*entries.Next(entry));
+  const auto text = entries.JsonOf(entry);
+  ASSERT_TRUE(text.ok());
+  json::object made = json::parse(*text).as_object();
   made.erase("eventID");
   EXPECT_EQ(json::value(made), json::parse(R"({
     "eventVersion": "1.11", "userIdentity": {"accountId": "111122223333", "invokedBy": "AWS Internal"},

@@ -87,8 +87,8 @@ Result<SegmentWriter> SegmentWriter::Create(const fs::path& directory, SegmentHe
   return writer;
 }
 
-Status SegmentWriter::Append(std::string_view entries, std::size_t count) {
-  std::string_view left = entries;
+Status SegmentWriter::Append(std::string_view groups, std::int64_t records) {
+  std::string_view left = groups;
   while (!left.empty()) {
     const ssize_t written = calls_->write(file_, left.data(), left.size());
     if (written < 0 && errno == EINTR) continue;
@@ -102,8 +102,8 @@ Status SegmentWriter::Append(std::string_view entries, std::size_t count) {
     }
     left.remove_prefix(static_cast<std::size_t>(written));
   }
-  size_ += entries.size();
-  records_ += static_cast<std::int64_t>(count);
+  size_ += groups.size();
+  records_ += records;
   dirty_ = true;
   return {};
 }
@@ -123,25 +123,24 @@ Result<SegmentContent> ReadSegment(const fs::path& file) {
   if (!header.ok()) return Error(Errc::kCorrupted, file.string() + ": " + header.error().public_message());
   content.header = std::move(*header);
   content.last = HashOf(content.header);
-  EntryReader reader(std::string_view(bytes).substr(used));
-  Entry entry;
+  GroupReader reader(std::string_view(bytes).substr(used));
+  Group group;
   std::size_t whole = 0;
   for (;;) {
-    const auto next = reader.Next(entry);
+    const auto next = reader.Next(group);
     if (next.ok() && !*next) break;
-    if (!next.ok() || entry.previous != content.last) {
+    if (!next.ok() || group.previous != content.last) {
       content.damage =
           fmt::format("{}: record {}: {}", file.string(), content.header.first_record + content.records,
                       next.ok() ? "It does not follow the record before it." : next.error().public_message());
       break;
     }
-    whole += entry.bytes.size();
-    content.last = entry.Hash();
-    content.last_millis = entry.millis;
-    ++content.records;
+    whole += group.bytes.size();
+    content.last = group.Hash();
+    content.records += group.records;
   }
   content.torn = used + whole != bytes.size();
-  content.entries = bytes.substr(used, whole);
+  content.groups = bytes.substr(used, whole);
   return content;
 }
 

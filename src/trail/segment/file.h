@@ -38,7 +38,7 @@ class SegmentWriter {
   static Result<SegmentWriter> Create(const std::filesystem::path& directory, SegmentHeader header,
                                       const FileCalls& calls);
   /// Appends all or nothing. Errors: kResourceExhausted disk full, …; the file is as it was.
-  Status Append(std::string_view entries, std::size_t count);
+  Status Append(std::string_view groups, std::int64_t records);
   /// What was appended is durable when it returns.
   Status Sync();
 
@@ -58,14 +58,13 @@ class SegmentWriter {
   bool dirty_ = false;
 };
 
-/// What is in a segment's file, up to its last whole entry.
+/// What is in a segment's file, up to its last whole group.
 struct SegmentContent {
   SegmentHeader header;
-  std::string entries;
+  std::string groups;
   std::int64_t records = 0;
-  std::int64_t last_millis = 0;
-  ChainHash last{};    // of the last entry, or of the head
-  bool torn = false;   // something follows that is no whole entry of this chain
+  ChainHash last{};    // of the last group, or of the head
+  bool torn = false;   // something follows that is no whole group of this chain
   std::string damage;  // what is wrong with it, where it is more than cut off
 };
 /// Reads a segment as far as its chain holds. Errors: kCorrupted when not even its head is there; those of FileError.

@@ -9,25 +9,31 @@
 namespace strongroom::trail {
 namespace {
 
-constexpr std::string_view kMagic{"SRA\x01", 4};
+constexpr std::string_view kMagic{"SRA\x02", 4};
 constexpr std::size_t kHashBytes = sizeof(ChainHash);
-constexpr std::size_t kFixedBytes = 8 + kHashBytes + 2;  // of an entry, behind its length
 constexpr int kLevel = 1;
 
-std::uint64_t ReadNumber(std::string_view in, std::size_t bytes) {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < bytes; ++i) value = value << 8 | static_cast<unsigned char>(in[i]);
-  return value;
-}
-void AppendNumber(std::uint64_t value, std::size_t bytes, std::string& out) {
-  for (std::size_t i = bytes; i > 0; --i) out += static_cast<char>(value >> (8 * (i - 1)) & 0xff);
-}
 void AppendHash(const ChainHash& hash, std::string& out) { out += AsText(hash); }
 void ReadHash(std::string_view in, ChainHash& out) { std::copy_n(AsBytes(in).begin(), kHashBytes, out.begin()); }
 
 Error DamagedSegment(std::string what) { return Error(Errc::kCorrupted, std::move(what)); }
 
 }  // namespace
+
+std::uint64_t ReadNumber(std::string_view in, std::size_t bytes) {
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < bytes; ++i) value = value << 8 | static_cast<unsigned char>(in[i]);
+  return value;
+}
+
+void PutNumber(std::uint64_t value, std::size_t bytes, char* to) {
+  for (std::size_t i = bytes; i > 0; --i) *to++ = static_cast<char>(value >> (8 * (i - 1)) & 0xff);
+}
+
+void AppendNumber(std::uint64_t value, std::size_t bytes, std::string& out) {
+  out.resize(out.size() + bytes);
+  PutNumber(value, bytes, out.data() + out.size() - bytes);
+}
 
 std::string Encode(const SegmentHeader& header) {
   std::string out(kMagic);
@@ -61,40 +67,32 @@ Result<SegmentHeader> ParseHeader(std::string_view in, std::size_t& used) {
 
 ChainHash HashOf(const SegmentHeader& header) { return crypto::Sha256(AsBytes(Encode(header))); }
 
-Result<bool> EntryReader::Next(Entry& entry) {
+Result<bool> GroupReader::Next(Group& group) {
   if (in_.size() < 4) return false;
   const std::uint64_t size = ReadNumber(in_, 4);
-  if (size < kFixedBytes || size > kLongestEntry) return DamagedSegment("An entry has an impossible length.");
+  if (size + 4 < Group::kHeadBytes || size > kLongestGroup)
+    return DamagedSegment("A group of records has an impossible length.");
   if (in_.size() - 4 < size) return false;
-  entry.bytes = in_.substr(0, 4 + size);
-  std::string_view in = entry.bytes.substr(4);
-  entry.millis = static_cast<std::int64_t>(ReadNumber(in, 8));
-  ReadHash(in.substr(8), entry.previous);
-  const std::uint64_t facts = ReadNumber(in.substr(8 + kHashBytes), 2);
-  in.remove_prefix(kFixedBytes);
-  if (facts > in.size()) return DamagedSegment("An entry's facts are longer than it.");
-  entry.facts = in.substr(0, facts);
-  entry.json = in.substr(facts);
-  in_.remove_prefix(entry.bytes.size());
+  group.bytes = in_.substr(0, 4 + size);
+  ReadHash(group.bytes.substr(4), group.previous);
+  group.millis = static_cast<std::int64_t>(ReadNumber(group.bytes.substr(4 + kHashBytes), 8));
+  group.records = static_cast<std::int64_t>(ReadNumber(group.bytes.substr(12 + kHashBytes), 4));
+  group.items = group.bytes.substr(Group::kHeadBytes);
+  in_.remove_prefix(group.bytes.size());
   return true;
 }
 
-std::size_t Chain::Append(std::string_view records, std::string& out) {
-  std::size_t count = 0;
-  while (!records.empty()) {
-    const std::uint64_t size = ReadNumber(records, 4);
-    const std::string_view record = records.substr(4, size);
-    records.remove_prefix(4 + size);
-    last_millis_ = std::max(last_millis_, static_cast<std::int64_t>(ReadNumber(record, 8)));
-    const std::size_t at = out.size();
-    AppendNumber(size + kHashBytes, 4, out);
-    AppendNumber(static_cast<std::uint64_t>(last_millis_), 8, out);
-    AppendHash(last_, out);
-    out += record.substr(8);
-    last_ = crypto::Sha256(AsBytes(std::string_view(out).substr(at)));
-    ++count;
+std::int64_t Chain::Link(std::string& groups) {
+  std::int64_t records = 0;
+  for (std::size_t at = 0; at < groups.size();) {
+    const std::size_t size = 4 + ReadNumber(std::string_view(groups).substr(at), 4);
+    std::ranges::copy(last_, groups.begin() + static_cast<std::ptrdiff_t>(at + 4));
+    const std::string_view group = std::string_view(groups).substr(at, size);
+    records += static_cast<std::int64_t>(ReadNumber(group.substr(12 + kHashBytes), 4));
+    last_ = crypto::Sha256(AsBytes(group));
+    at += size;
   }
-  return count;
+  return records;
 }
 
 std::string Packed(std::string_view bytes) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "trail/segment/entry.h"
+
 namespace strongroom::trail {
 namespace {
 
@@ -13,26 +15,6 @@ bool IsPlain(std::string_view text) {
 std::string_view YesOrNo(bool yes) { return yes ? "true" : "false"; }
 
 }  // namespace
-
-std::vector<IndexKey> KeysOf(const Facts& facts) {
-  std::vector<IndexKey> keys;
-  const auto put = [&](std::string_view attribute, std::string_view value) {
-    if (attribute.empty() || (!value.empty() && IsPlain(value)))
-      keys.push_back(
-          {std::string(facts.account), std::string(facts.region), std::string(attribute), std::string(value)});
-  };
-  put("", "");
-  put("EventName", facts.name);
-  put("EventSource", facts.source);
-  put("ReadOnly", YesOrNo(facts.read_only));
-  put("Username", facts.user);
-  put("AccessKeyId", facts.access_key);
-  for (const Facts::Resource& resource : facts.resources) {
-    put("ResourceType", resource.type);
-    put("ResourceName", resource.name);
-  }
-  return keys;
-}
 
 bool Matches(const Facts& facts, std::string_view attribute, std::string_view value) {
   if (attribute.empty()) return true;
@@ -52,26 +34,19 @@ bool HasBlock(ByteView bits, std::size_t block) noexcept {
 
 Indexer::Indexer(SegmentHeader header) : header_(std::move(header)), last_(HashOf(header_)) {}
 
-Status Indexer::Feed(std::string_view entries) {
-  EntryReader reader(entries);
-  Entry entry;
+Status Indexer::Feed(std::string_view groups) {
+  GroupReader reader(groups);
+  Group group;
   std::string_view newest;
   for (;;) {
-    SR_TRY(const bool there, reader.Next(entry));
+    SR_TRY(const bool there, reader.Next(group));
     if (!there) break;
-    if (open_.empty()) directory_.emplace_back(entry.millis, entry.millis);
-    directory_.back().second = std::max(directory_.back().second, entry.millis);
-    open_ += entry.bytes;
-    newest = entry.bytes;
-    ++records_;
+    if (open_.empty()) directory_.emplace_back(group.millis, group.millis);
+    SR_CHECK(Note(group));
+    open_ += group.bytes;
+    newest = group.bytes;
+    records_ += group.records;
     changed_ = true;
-    // Calls like the one before are the rule.
-    if (entry.facts != last_facts_) {
-      last_facts_ = entry.facts;
-      if (!open_facts_.contains(entry.facts)) open_facts_.emplace(entry.facts);
-    } else if (open_facts_.empty()) {
-      open_facts_.emplace(entry.facts);
-    }
     if (open_.size() >= kBlockBytes) CloseBlock();
   }
   // The writer has hashed the others.
@@ -80,35 +55,80 @@ Status Indexer::Feed(std::string_view entries) {
   return {};
 }
 
-void Indexer::NoteBlock() {
-  const std::size_t block = directory_.size() - 1;
-  for (const std::string& encoded : open_facts_) {
-    const auto facts = ParseFacts(encoded);
-    if (!facts.ok()) continue;  // of a damaged record: it is kept and verified, but not found by these
-    for (IndexKey& key : KeysOf(*facts)) {
-      Value& value = index_[std::move(key)];
-      if (value.blocks.empty()) value.first = directory_[block].first;
-      value.last = std::max(value.last, directory_[block].second);
-      if (value.blocks.size() <= block / 8) value.blocks.resize(block / 8 + 1);
-      value.blocks[block / 8] = static_cast<std::uint8_t>(value.blocks[block / 8] | 1U << (block % 8));
-      value.changed = true;
+/// What is found by what in a group. Most records are found by the same as others, so that is sorted out by numbers.
+Status Indexer::Note(const Group& group) {
+  EntryReader reader(group);
+  Entry entry;
+  seen_.clear();
+  span_ = {group.millis, group.millis};
+  for (;;) {
+    const auto there = reader.Next(entry);
+    if (!there.ok() || !*there) break;  // a damaged record is kept and verified, but not found
+    span_.first = std::min(span_.first, entry.millis);
+    span_.second = std::max(span_.second, entry.millis);
+    const std::array<std::uint32_t, 3> alone{entry.facts + 1, 0, 0};
+    if (entry.resources.empty() && (seen_.empty() || seen_.back() != alone)) seen_.push_back(alone);
+    for (const auto& [type, name] : entry.resources) {
+      const std::array<std::uint32_t, 3> one{entry.facts + 1, type + 1, name + 1};
+      if (seen_.empty() || seen_.back() != one) seen_.push_back(one);
     }
   }
+  auto& [first, last] = directory_.back();
+  first = std::min(first, span_.first);
+  last = std::max(last, span_.second);
+  std::ranges::sort(seen_);
+  const auto repeated = std::ranges::unique(seen_);
+  seen_.erase(repeated.begin(), repeated.end());
+  std::uint32_t known = 0;
+  Facts facts;
+  for (const auto& [number, type, name] : seen_) {
+    if (number != known) {
+      auto parsed = ParseFacts(reader.Text(number - 1));
+      if (!parsed.ok()) continue;
+      known = number;
+      facts = std::move(*parsed);
+      NoteKey(facts, "", "");
+      NoteKey(facts, "EventName", facts.name);
+      NoteKey(facts, "EventSource", facts.source);
+      NoteKey(facts, "ReadOnly", YesOrNo(facts.read_only));
+      NoteKey(facts, "Username", facts.user);
+      NoteKey(facts, "AccessKeyId", facts.access_key);
+    }
+    if (type == 0) continue;
+    NoteKey(facts, "ResourceType", reader.Text(type - 1));
+    NoteKey(facts, "ResourceName", reader.Text(name - 1).substr(0, kLongestFact));
+  }
+  return {};
+}
+
+void Indexer::NoteKey(const Facts& facts, std::string_view attribute, std::string_view value) {
+  if (!attribute.empty() && (value.empty() || !IsPlain(value))) return;
+  const Key key{facts.account, facts.region, attribute, value};
+  auto at = index_.find(key);
+  if (at == index_.end()) {
+    at = index_
+             .emplace(IndexKey{std::string(facts.account), std::string(facts.region), std::string(attribute),
+                               std::string(value)},
+                      Value{span_.first, span_.second, {}, true})
+             .first;
+  }
+  Value& found = at->second;
+  found.first = std::min(found.first, span_.first);
+  found.last = std::max(found.last, span_.second);
+  const std::size_t block = directory_.size() - 1;
+  if (found.blocks.size() <= block / 8) found.blocks.resize(block / 8 + 1);
+  found.blocks[block / 8] = static_cast<std::uint8_t>(found.blocks[block / 8] | 1U << (block % 8));
+  found.changed = true;
 }
 
 void Indexer::CloseBlock() {
-  NoteBlock();
   closed_.push_back({static_cast<std::int64_t>(directory_.size()) - 1, Packed(open_)});
   open_.clear();
-  open_facts_.clear();
 }
 
 Indexer::Changes Indexer::Take() {
   Changes changes;
-  if (!open_.empty()) {
-    NoteBlock();
-    closed_.push_back({static_cast<std::int64_t>(directory_.size()) - 1, Packed(open_)});
-  }
+  if (!open_.empty()) closed_.push_back({static_cast<std::int64_t>(directory_.size()) - 1, Packed(open_)});
   changes.blocks = std::move(closed_);
   closed_.clear();
   for (auto& [key, value] : index_) {
@@ -116,13 +136,18 @@ Indexer::Changes Indexer::Take() {
     changes.index.push_back({key.account, key.region, key.attribute, key.value, header_.front_end, header_.number,
                              value.first, value.last, value.blocks});
   }
+  std::int64_t first = header_.opened_millis, last = header_.opened_millis;
+  if (!directory_.empty()) {
+    first = std::ranges::min(directory_, {}, &Directory::value_type::first).first;
+    last = std::ranges::max(directory_, {}, &Directory::value_type::second).second;
+  }
   changes.segment = {.front_end = header_.front_end,
                      .number = header_.number,
                      .header = ToBytes(AsBytes(Encode(header_))),
                      .first_record = header_.first_record,
                      .records = records_,
-                     .first_millis = directory_.empty() ? header_.opened_millis : directory_.front().first,
-                     .last_millis = directory_.empty() ? header_.opened_millis : directory_.back().second,
+                     .first_millis = first,
+                     .last_millis = last,
                      .last_hash = last_,
                      .closed = false,
                      .directory = Encode(directory_)};

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <compare>
+#include <array>
 #include <cstdint>
 #include <map>
-#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -16,27 +16,25 @@
 namespace strongroom::trail {
 
 /// What records are found by; attribute and value are empty for "any record of the account and Region".
+/// Source: CloudTrail API Reference, "LookupAttribute"; EventId is not among the attributes, since an event's id tells
+/// its time.
 struct IndexKey {
   std::string account, region, attribute, value;
-  auto operator<=>(const IndexKey&) const = default;
 };
-/// All keys of one record. Source: CloudTrail API Reference, "LookupAttribute"; EventId is not among them, since an
-/// event's id tells its time.
-std::vector<IndexKey> KeysOf(const Facts& facts);
 /// Whether a record with these facts has this value.
 bool Matches(const Facts& facts, std::string_view attribute, std::string_view value);
 
 /// One bit for each block, the first block in the lowest bit of the first byte.
 bool HasBlock(ByteView bits, std::size_t block) noexcept;
 
-/// Cuts one segment's entries into blocks and notes what is in them, as far as they have been fed.
+/// Cuts one segment's groups into blocks and notes what is in them, as far as they have been fed.
 /// Threads   one.
 class Indexer {
  public:
   explicit Indexer(SegmentHeader header);
 
-  /// Takes whole entries, which must follow what was fed before. Errors: kCorrupted.
-  Status Feed(std::string_view entries);
+  /// Takes whole groups, which must follow what was fed before. Errors: kCorrupted.
+  Status Feed(std::string_view groups);
 
   struct Block {
     std::int64_t number = 0;
@@ -60,17 +58,26 @@ class Indexer {
     Bytes blocks;
     bool changed = false;
   };
+  using Key = std::array<std::string_view, 4>;  // account, region, attribute, value
+  struct Less {
+    using is_transparent = void;
+    static Key Of(const IndexKey& key) { return {key.account, key.region, key.attribute, key.value}; }
+    bool operator()(const IndexKey& a, const IndexKey& b) const { return Of(a) < Of(b); }
+    bool operator()(const IndexKey& a, const Key& b) const { return Of(a) < b; }
+    bool operator()(const Key& a, const IndexKey& b) const { return a < Of(b); }
+  };
+  Status Note(const Group& group);
+  void NoteKey(const Facts& facts, std::string_view attribute, std::string_view value);
   void CloseBlock();
-  void NoteBlock();
 
   SegmentHeader header_;
   ChainHash last_;
   std::int64_t records_ = 0;
-  Directory directory_;  // the open block is the last
-  std::string open_;     // its entries
-  std::set<std::string, std::less<>> open_facts_;
-  std::string last_facts_;
-  std::map<IndexKey, Value> index_;
+  Directory directory_;                             // the open block is the last
+  std::string open_;                                // its groups
+  std::pair<std::int64_t, std::int64_t> span_;      // first and last time of the group that is being noted
+  std::vector<std::array<std::uint32_t, 3>> seen_;  // facts, type and name in it; 1 more than the number, 0 for none
+  std::map<IndexKey, Value, Less> index_;
   std::vector<Block> closed_;
   bool changed_ = false;
 };

@@ -6,6 +6,7 @@
 
 #include "store/database.h"
 #include "trail/record/record.h"
+#include "trail/segment/entry.h"
 #include "trail/segment/indexer.h"
 
 namespace strongroom::trail::testing {
@@ -24,8 +25,8 @@ inline std::string KeyArn(const Made& made) {
   return "arn:aws:kms:" + made.region + ":" + made.account + ":key/" + made.key;
 }
 
-/// Appends it as trail/record makes it.
-inline void AppendMade(const Made& made, std::string& out) {
+/// Records it as one of a trail.
+inline void Record(const Made& made, Recorder& to) {
   ports::AuditEvent event;
   event.kind = ports::AuditEvent::Kind::kForeignCall;
   event.account = made.account;
@@ -38,7 +39,23 @@ inline void AppendMade(const Made& made, std::string& out) {
   event.source_ip = "192.0.2.7";
   event.user_agent = "aws-cli/2.9.19";
   event.details = {{"keyId", KeyArn(made)}, {"encryptionAlgorithm", "SYMMETRIC_DEFAULT"}};
-  AppendEvent(event, ports::WallTime(std::chrono::milliseconds(made.millis)), out);
+  to.Event(event, ports::WallTime(std::chrono::milliseconds(made.millis)));
+}
+
+/// Every record of these groups as JSON, in their order.
+inline std::vector<std::string> JsonOfAll(std::string_view bytes) {
+  std::vector<std::string> all;
+  GroupReader groups(bytes);
+  Group group;
+  Entry entry;
+  for (auto there = groups.Next(group); there.ok() && *there; there = groups.Next(group)) {
+    EntryReader reader(group);
+    for (auto more = reader.Next(entry); more.ok() && *more; more = reader.Next(entry)) {
+      auto json = reader.JsonOf(entry);
+      all.push_back(json.ok() ? std::move(*json) : json.error().ForLog());
+    }
+  }
+  return all;
 }
 
 /// Puts closed segments of made records straight into a store, as a front end's shipper does.
@@ -47,16 +64,21 @@ class StoreFiller {
   StoreFiller(store::Database& database, std::string front_end)
       : database_(database), header_{.front_end = std::move(front_end)} {}
 
-  void Add(const Made& made) { AppendMade(made, waiting_); }
+  void Add(const Made& made) {
+    Record(made, recorder_);
+    newest_ = made.millis;
+  }
+  /// What follows is in another group.
+  void EndGroup() { groups_ += recorder_.groups().Take({}); }
   /// Ends the segment with what was added. Errors: the store's.
   Status Close() {
-    header_.opened_millis = chain_.last_millis();
+    header_.opened_millis = newest_;
     Indexer indexer(header_);
-    chain_.Restart(HashOf(header_));
-    std::string entries;
-    const std::size_t count = chain_.Append(waiting_, entries);
-    waiting_.clear();
-    SR_CHECK(indexer.Feed(entries));
+    Chain chain(HashOf(header_));
+    EndGroup();
+    const std::int64_t count = chain.Link(groups_);
+    SR_CHECK(indexer.Feed(groups_));
+    groups_.clear();
     Indexer::Changes changes = indexer.Take();
     changes.segment.closed = true;
     const Status put = database_.Transact([&](store::Transaction& t) -> Status {
@@ -67,17 +89,18 @@ class StoreFiller {
     });
     SR_CHECK(put);
     ++header_.number;
-    header_.first_record += static_cast<std::int64_t>(count);
-    header_.previous = chain_.last();
+    header_.first_record += count;
+    header_.previous = chain.last();
     return {};
   }
-  std::size_t waiting_bytes() const { return waiting_.size(); }
+  std::size_t waiting_bytes() { return groups_.size() + recorder_.groups().bytes(); }
 
  private:
   store::Database& database_;
   SegmentHeader header_;
-  Chain chain_;
-  std::string waiting_;
+  Recorder recorder_;
+  std::string groups_;
+  std::int64_t newest_ = 0;
 };
 
 }  // namespace strongroom::trail::testing
