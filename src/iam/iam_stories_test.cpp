@@ -29,6 +29,21 @@ std::string Times(const std::string& text, int count) {
   return all;
 }
 
+/// Patterns that a variable of the request makes long, which a text of the request nearly matches.
+std::string LongSimulation() {
+  std::string values = R"(\"x\")";
+  for (int i = 0; i < 40; ++i) values += R"(,\"*?${my:one}b\")";
+  const auto entry = [](const std::string& name, std::size_t size) {
+    return R"({"ContextKeyName":")" + name + R"(","ContextKeyType":"string","ContextKeyValues":[")" +
+           std::string(size, 'a') + "\"]}";
+  };
+  return R"({"ActionNames":["kms:Encrypt"],"ContextEntries":[)" + entry("my:one", 4'000) + "," +
+         entry("my:two", 8'000) +
+         R"(],"PolicyInputList":["{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\",)"
+         R"(\"Resource\":\"*\",\"Condition\":{\"StringLike\":{\"my:two\":[)" +
+         values + R"(]}}}}"]})";
+}
+
 const Story kStories[] = {
     {"Users",
      {{"CreateUser", R"({"UserName":"anna","Path":"/a/","Tags":[{"Key":"Team","Value":"x"}]})"},
@@ -176,6 +191,8 @@ const Story kStories[] = {
       {"CreateOpenIDConnectProvider", R"({"Url":"https://issuer.example.com/id/"})", "EntityAlreadyExists: "},
       {"CreateOpenIDConnectProvider", R"({"Url":"http://issuer.example.com"})", "ValidationError: Invalid Open ID"},
       {"CreateOpenIDConnectProvider", R"({"Url":"https://"})", "ValidationError: Invalid Open ID"},
+      {"CreateOpenIDConnectProvider", R"({"Url":"https://issuer.example.com:8443"})",
+       "ValidationError: Invalid Open ID"},
       {"CreateOpenIDConnectProvider", R"({"Url":"https://issuer.example.com/?q"})", "ValidationError: Invalid Open ID"},
       {"CreateOpenIDConnectProvider",
        R"({"Url":"https://b.example.com","ThumbprintList":["zz0F4193972F2BECF12DDEDA5237F9C952F20D9E"]})",
@@ -206,6 +223,12 @@ const Story kStories[] = {
        R"({"ActionNames":["kms:Encrypt"],"CallerArn":"arn:aws:iam::111122223333:role/x","PolicyInputList":[)" +
            kPolicy + "]}",
        "InvalidInput: ARN"},
+      {"SimulateCustomPolicy",
+       R"({"ActionNames":["kms:Encrypt"],"ContextEntries":[{"ContextKeyName":"my:one","ContextKeyType":"string",)"
+       R"("ContextKeyValues":[")" +
+           std::string(8'193, 'a') + R"("]}],"PolicyInputList":[)" + kPolicy + "]}",
+       "InvalidInput: ContextKeyValues can have at most 8192 characters."},
+      {"SimulateCustomPolicy", LongSimulation(), "InvalidInput: The policies take too long to evaluate."},
       {"SimulatePrincipalPolicy",
        R"({"ActionNames":["kms:Encrypt"],"PolicySourceArn":"arn:aws:iam::111122223333:user/none"})",
        "NoSuchEntity: The user with name none cannot be found."},

@@ -38,7 +38,7 @@ Result<bool> IgnoresCiphertext(const aws::Call& call, bool dry_run, bool has_key
   return MissingMember(ignores ? key_member : "ciphertextBlob");
 }
 
-Task<Result<KeyPtr>> FindSourceKey(Kms& kms, const aws::Call& call, const Ciphertext& from, const ParsedBlob* blob) {
+Task<Result<KeyPtr>> FindSourceKey(Kms& kms, aws::Call& call, const Ciphertext& from, const ParsedBlob* blob) {
   if (!from.key_id) {
     if (blob == nullptr) co_return Error(Errc::kBadCiphertext, "");
     KeyPtr key = kms.keys().Warm(blob->header.account, call.region, blob->header.key_id);

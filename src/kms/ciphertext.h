@@ -23,7 +23,7 @@ Result<bool> IgnoresCiphertext(const aws::Call& call, bool dry_run, bool has_key
 /// The key that made the blob: named by it, and by the request if that names one. `blob` is null for what is none of
 /// ours, which only an asymmetric key that is named can have made. Errors: kBadCiphertext; kIncorrectKey; kNotFound;
 /// kAccessDenied, also for a key that the caller may not know of.
-Task<Result<KeyPtr>> FindSourceKey(Kms& kms, const aws::Call& call, const Ciphertext& from, const ParsedBlob* blob);
+Task<Result<KeyPtr>> FindSourceKey(Kms& kms, aws::Call& call, const Ciphertext& from, const ParsedBlob* blob);
 /// What is asked of that key next.
 inline constexpr KeyRules kSourceRules{.states = kUsable, .usage = "ENCRYPT_DECRYPT"};
 /// The answer when it may not be used. Without a KeyId, "exists but not yours" and "does not exist" look alike.

@@ -48,6 +48,14 @@ bool GrantsMatter(const aws::Call& call, std::string_view action, const ports::D
   return !decision.allowed || (call.body.Has("GrantTokens") && IsGrantable(action));
 }
 
+/// What comes before any policy is asked. The trail names the key also when the call is refused.
+Status AdmitToKey(Kms& kms, aws::Call& call, const Key& key, std::string_view action) {
+  call.AuditResource(key.arn);
+  if (key.row.custom_key_store_id) call.AuditData("customKeyStoreId", *key.row.custom_key_store_id);
+  if (key.row.xks_key_id) call.AuditData("xksKeyId", *key.row.xks_key_id);
+  return kms.rates().AdmitOnKey(call, action, key.row);
+}
+
 /// True when only a grant allows it.
 Task<Result<bool>> AskGrants(Kms& kms, const aws::Call& call, KeyPtr key, std::string_view action,
                              const EncryptionContext* context, ports::Decision decision) {
@@ -86,6 +94,13 @@ Status AuthorizeMaking(Kms& kms, const aws::Call& call, std::string_view action,
   return kms.authorizer().Authorize(question);
 }
 
+Status AuthorizeDescribingClusters(Kms& kms, const aws::Call& call) {
+  ports::Question question = aws::QuestionOf(call);
+  question.action = "cloudhsm:DescribeClusters";
+  question.resource = "*";
+  return kms.authorizer().Authorize(question);
+}
+
 Status AuthorizeAlias(Kms& kms, const aws::Call& call, const AliasRow& alias) {
   const Conditions conditions(call, call.iam_action, nullptr);
   return DecideByIdentity(kms, call, alias.Arn(), conditions);
@@ -98,7 +113,13 @@ Task<Result<ports::Decision>> DecideOnKey(Kms& kms, const aws::Call& call, KeyPt
   question.action = action;
   question.resource = key->arn;
   question.source = &conditions;
-  if (!by_identity_alone) {
+  // The account of a key that is another one's, which must not count as the owner of the resource here.
+  ports::ConditionContext of_key;
+  if (by_identity_alone) {
+    of_key = call.conditions;
+    of_key["aws:ResourceAccount"] = {key->row.account};
+    question.context = &of_key;
+  } else {
     question.resource_account = key->row.account;
     question.policy = key->policy.get();
   }
@@ -111,8 +132,9 @@ Task<Result<ports::Decision>> DecideOnKey(Kms& kms, const aws::Call& call, KeyPt
   co_return decision;
 }
 
-Task<Result<bool>> AuthorizeOnKey(Kms& kms, const aws::Call& call, KeyPtr key, std::string_view action,
+Task<Result<bool>> AuthorizeOnKey(Kms& kms, aws::Call& call, KeyPtr key, std::string_view action,
                                   const EncryptionContext* context) {
+  SR_CO_CHECK(AdmitToKey(kms, call, *key, action));
   SR_CO_TRY(ports::Decision decision, co_await DecideOnKey(kms, call, key, action, context));
   if (!GrantsMatter(call, action, decision)) co_return false;
   co_return co_await AskGrants(kms, call, std::move(key), action, context, std::move(decision));
@@ -151,10 +173,7 @@ Task<Result<UsableKey>> UseKnownKey(Kms& kms, aws::Call& call, KeyPtr key, KeyRu
                                     const EncryptionContext* context) {
   UsableKey usable;
   const std::string_view action = rules.action.empty() ? call.iam_action : rules.action;
-  // The trail names the key also when the call is refused.
-  call.AuditResource(key->arn);
-  if (key->row.custom_key_store_id) call.AuditData("customKeyStoreId", *key->row.custom_key_store_id);
-  SR_CO_CHECK(kms.rates().AdmitOnKey(call, action, key->row));
+  SR_CO_CHECK(AdmitToKey(kms, call, *key, action));
   Conditions conditions(call, action, key.get(), context);
   ports::Decision decision = Decide(kms, call, action, key.get(), conditions);
   if (conditions.wants_labels()) {

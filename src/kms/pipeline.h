@@ -56,11 +56,14 @@ Status AuthorizeCall(Kms& kms, const aws::Call& call, const KeyRow* made = nullp
 /// The same for what the making of a key needs beside the operation's own action, in the Region of that key, where it
 /// is the resource of every action but kms:CreateKey.
 Status AuthorizeMaking(Kms& kms, const aws::Call& call, std::string_view action, const KeyRow& made);
+/// cloudhsm:DescribeClusters, which a caller needs beside the operation's own action who names a cluster.
+Status AuthorizeDescribingClusters(Kms& kms, const aws::Call& call);
 /// This operation's action on an alias, which only identity policies can allow.
 Status AuthorizeAlias(Kms& kms, const aws::Call& call, const AliasRow& alias);
 /// May the caller do `action` on a key, by its policy or by a grant, with the request's GrantTokens? True when only a
-/// grant allows it. Errors: kAccessDenied, kInvalidGrantToken; the store's.
-Task<Result<bool>> AuthorizeOnKey(Kms& kms, const aws::Call& call, KeyPtr key, std::string_view action,
+/// grant allows it. The key goes into the audit trail. Errors: kAccessDenied, kInvalidGrantToken, kThrottled; the
+/// store's.
+Task<Result<bool>> AuthorizeOnKey(Kms& kms, aws::Call& call, KeyPtr key, std::string_view action,
                                   const EncryptionContext* context);
 
 /// What the policies alone say of `action` on a key. By identity policies alone where `by_identity_alone` is set, which

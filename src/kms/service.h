@@ -21,6 +21,7 @@
 #include "ports/audit.h"
 #include "ports/authorizer.h"
 #include "ports/cluster_directory.h"
+#include "ports/principal_directory.h"
 #include "ports/sealer.h"
 #include "store/change_feed.h"
 #include "store/database.h"
@@ -46,6 +47,7 @@ class Kms {
   struct Parts {
     store::Database& database;
     const ports::Authorizer& authorizer;
+    ports::PrincipalDirectory& principals;
     ports::ClusterDirectory& clusters;
     ports::Sealer& sealer;
     std::shared_ptr<hsm_client::ClusterClient> domain;
@@ -87,6 +89,7 @@ class Kms {
   store::Database& database() noexcept { return parts_.database; }
   ports::AuditSink* audit() const noexcept { return parts_.audit; }
   const ports::Authorizer& authorizer() const noexcept { return parts_.authorizer; }
+  ports::PrincipalDirectory& principals() noexcept { return parts_.principals; }
   ports::ClusterDirectory& clusters() noexcept { return parts_.clusters; }
   ports::Sealer& sealer() noexcept { return parts_.sealer; }
   KeyCache& keys() noexcept { return keys_; }

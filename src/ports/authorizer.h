@@ -76,7 +76,7 @@ enum class PolicyKind : std::uint8_t {
 class Policy {
  public:
   virtual ~Policy() = default;
-  /// The users, roles and sessions that its statements name as principals, by ARN, each once.
+  /// The accounts (…:root), users, roles and sessions that its statements name as principals, by ARN, each once.
   virtual std::vector<std::string> NamedPrincipals() const { return {}; }
 };
 
@@ -91,6 +91,7 @@ struct PrincipalPolicies {
   bool identity_allows_all = false;                 // the account's root is behind this session
   std::optional<NamedPolicy> boundary;              // limits; absent: no limit
   std::optional<std::vector<NamedPolicy>> session;  // limits; absent: no limit, empty: allows nothing
+  bool unreadable = false;  // one of them is gone or cannot be read: it might deny, so everything is denied
 };
 
 /// Facts of the request that answer global condition keys. Every view outlives the decision.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -50,7 +51,9 @@ struct Caller {
   std::string principal_id;   // the account for root; AIDA…, AROA…:session, account:name of a federated user
   std::string user_name;      // empty for root
   std::string access_key_id;  // AKIA…, ASIA…
-  std::string role_arn;       // of an assumed role's session: the role itself; of a federated user: the user
+  /// Whose rights a session has: of an assumed role's the role's ARN and unique id (AROA…), of a federated user's those
+  /// of the user who asked for it (AIDA…). Empty: nobody's but its own, or the account's root.
+  std::string role_arn, behind_id;
 
   /// What identity policies, boundary and session policies say. Null: there are none, and root alone may do anything.
   std::shared_ptr<const PrincipalPolicies> policies;
@@ -63,18 +66,18 @@ struct Caller {
 };
 
 /// One access key with everything that a signature check needs.
-/// Secrets   `secret` is the secret access key's text, or empty: then signing keys come from ports/signing_keys.h.
-///           `session_token` is compared in constant time.
+/// Secrets   `secret` is the secret access key's text, or empty: then signing keys come from ports/signing_keys.h. Of a
+///           session token no more than its hash is kept, which is compared in constant time.
 struct Credential {
   Caller caller;
   secret::SecretBuffer secret;
-  secret::SecretBuffer session_token;  // empty for a permanent key
-  std::optional<WallTime> expires_at;  // temporary keys only
+  std::optional<std::array<std::uint8_t, 32>> session_token_sha256;  // absent for a permanent key
+  std::optional<WallTime> expires_at;                                // temporary keys only
   bool active = true;
   /// Changes whenever `secret` does, so that signing keys derived from an older one are not used again.
   std::uint64_t version = 0;
 
-  bool is_temporary() const noexcept { return session_token.size() != 0; }
+  bool is_temporary() const noexcept { return session_token_sha256.has_value(); }
 };
 
 /// The accounts' access keys.

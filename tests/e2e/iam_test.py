@@ -137,6 +137,42 @@ class IamTest(unittest.TestCase):
         self.becomes("without the group", who, "kms", "describe-key", "--key-id", key["KeyId"],
                      error="AccessDeniedException")
 
+    def test_a_user_made_anew_under_its_name_is_another_one(self):
+        made, access_key, who = self.user("phoenix")
+
+        def key_policy(principal):
+            return json.dumps({"Version": "2012-10-17", "Statement": [
+                {"Effect": "Allow", "Principal": {"AWS": one}, "Action": "kms:*", "Resource": "*"}
+                for one in (f"arn:aws:iam::{self.account}:root", principal)]})
+
+        key = self.ok("kms", "create-key", "--policy", key_policy(made["Arn"]))["KeyMetadata"]["KeyId"]
+        self.becomes("the user is let in", who, "kms", "describe-key", "--key-id", key)
+        granted = self.ok("kms", "create-key")["KeyMetadata"]["KeyId"]
+        grant = ("kms", "create-grant", "--key-id", granted, "--operations", "DescribeKey", "--grantee-principal")
+        self.ok(*grant, made["Arn"])
+        self.becomes("the grant is there", who, "kms", "describe-key", "--key-id", granted)
+        self.ok("iam", "update-user", "--user-name", "phoenix", "--new-user-name", "ash")
+        self.becomes("under another name, too", who, "kms", "describe-key", "--key-id", key)
+        self.becomes("and so has its grant", who, "kms", "describe-key", "--key-id", granted)
+        self.ok("iam", "update-user", "--user-name", "ash", "--new-user-name", "phoenix")
+        self.ok("iam", "delete-access-key", "--user-name", "phoenix", "--access-key-id", access_key["AccessKeyId"])
+        self.ok("iam", "delete-user", "--user-name", "phoenix")
+        _, _, other = self.user("phoenix")
+        for one in (key, granted):
+            self.refused("AccessDeniedException", "kms", "describe-key", "--key-id", one, who=other)
+        self.ok(*grant, made["Arn"])
+        self.becomes("granted again", other, "kms", "describe-key", "--key-id", granted)
+        self.refused("InvalidArnException", *grant, f"arn:aws:iam::{self.account}:user/nobody")
+        self.ok("kms", "put-key-policy", "--key-id", key, "--policy-name", "default", "--policy", key_policy(made["Arn"]))
+        self.becomes("named again", other, "kms", "describe-key", "--key-id", key)
+        for nobody in (f"arn:aws:iam::{self.account}:user/nobody", f"arn:aws:iam::{self.account}:role/nobody", "999999999999"):
+            self.refused("MalformedPolicyDocumentException", "kms", "create-key", "--policy", key_policy(nobody))
+        trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {
+            "AWS": f"arn:aws:iam::{self.account}:user/nobody"}}]}
+        text = self.refused("MalformedPolicyDocument", "iam", "create-role", "--role-name", "trusting",
+                            "--assume-role-policy-document", json.dumps(trust))
+        self.assertIn(f'Invalid principal in policy: "AWS":"arn:aws:iam::{self.account}:user/nobody"', text)
+
     def test_a_key_that_is_switched_off_or_gone_opens_nothing(self):
         _, key, who = self.user("leaver")
         self.ok("iam", "update-access-key", "--user-name", "leaver", "--access-key-id", key["AccessKeyId"], "--status",

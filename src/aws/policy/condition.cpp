@@ -152,21 +152,22 @@ Status Condition::Add(const Node& value, Variables variables) {
 }
 
 bool Condition::MatchesText(const ports::Question& question, ports::PolicyKind kind, const Operand& operand,
-                            std::string_view value) const {
-  if (op_.comparison == Comparison::kStringLike && operand.text.fixed()) return operand.glob.Match(value);
+                            std::string_view value, Steps& steps) const {
+  if (op_.comparison == Comparison::kStringLike && operand.text.fixed()) return operand.glob.Match(value, steps);
   Template::Buffer buffer;
-  const auto pattern = operand.text.Fill(question, kind, buffer);
+  const auto pattern = operand.text.Fill(question, kind, buffer, steps);
   if (!pattern) return false;
   switch (op_.comparison) {
     case Comparison::kString: return *pattern == value;
     case Comparison::kStringIgnoringCase: return EqualsIgnoringCase(*pattern, value);
-    case Comparison::kStringLike: return Matches(*pattern, value);
-    default: return MatchesArn(*pattern, value);
+    case Comparison::kStringLike: return Matches(*pattern, value, steps);
+    default: return MatchesArn(*pattern, value, steps);
   }
 }
 
 bool Condition::MatchesAny(const ports::Question& question, ports::PolicyKind kind, const Found& found,
-                           std::string_view value) const {
+                           std::string_view value, Steps& steps) const {
+  if (!steps.Take(operands_.size() + value.size())) return false;
   const auto any = [this](const auto& matches) { return std::ranges::any_of(operands_, matches); };
   switch (op_.comparison) {
     case Comparison::kNumber: {
@@ -189,11 +190,12 @@ bool Condition::MatchesAny(const ports::Question& question, ports::PolicyKind ki
       const auto address = ParseIpRange(value);
       return address && any([&](const Operand& one) { return Contains(one.range, *address); });
     }
-    default: return any([&](const Operand& one) { return MatchesText(question, kind, one, value); });
+    default: return any([&](const Operand& one) { return MatchesText(question, kind, one, value, steps); });
   }
 }
 
-bool Condition::Holds(const ports::Question& question, ports::PolicyKind kind, bool allow) const {
+bool Condition::Holds(const ports::Question& question, ports::PolicyKind kind, bool allow, Steps& steps) const {
+  if (!steps.Take(kStepsOfLook)) return false;
   Found found;
   Look(question, kind, key_, found);
   if (op_.comparison == Comparison::kNull)
@@ -202,7 +204,9 @@ bool Condition::Holds(const ports::Question& question, ports::PolicyKind kind, b
     if (op_.if_exists || op_.set == SetOperator::kForAll) return true;
     return op_.set == SetOperator::kNone && op_.negated;
   }
-  const auto holds = [&](std::string_view value) { return MatchesAny(question, kind, found, value) != op_.negated; };
+  const auto holds = [&](std::string_view value) {
+    return MatchesAny(question, kind, found, value, steps) != op_.negated;
+  };
   const bool all = op_.set == SetOperator::kForAll || (op_.set == SetOperator::kNone && allow);
   return all ? std::ranges::all_of(found.values, holds) : std::ranges::any_of(found.values, holds);
 }

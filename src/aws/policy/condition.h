@@ -60,8 +60,13 @@ class Condition {
 
   /// Does the request fulfil it? `allow`: in a statement that allows. An operator without a set operator on a key that
   /// has several values holds for an Allow if it holds for each of them, for a Deny if it does for any.
-  bool Holds(const ports::Question& question, ports::PolicyKind kind, bool allow) const;
+  bool Holds(const ports::Question& question, ports::PolicyKind kind, bool allow, Steps& steps) const;
   const Key& key() const noexcept { return key_; }
+  /// Names whom a statement is for, as a Principal element does: aws:PrincipalArn is one of these.
+  bool NamesCaller() const noexcept {
+    return key_.global == GlobalKey::kPrincipalArn && op_.comparison != Comparison::kNull && !op_.negated &&
+           op_.set != SetOperator::kForAll;
+  }
 
  private:
   struct Operand {
@@ -75,10 +80,10 @@ class Condition {
   };
   Status Add(const Node& value, Variables variables);
   /// Some operand matches the value, negation apart.
-  bool MatchesAny(const ports::Question& question, ports::PolicyKind kind, const Found& found,
-                  std::string_view value) const;
+  bool MatchesAny(const ports::Question& question, ports::PolicyKind kind, const Found& found, std::string_view value,
+                  Steps& steps) const;
   bool MatchesText(const ports::Question& question, ports::PolicyKind kind, const Operand& operand,
-                   std::string_view value) const;
+                   std::string_view value, Steps& steps) const;
 
   Operator op_;
   Key key_;

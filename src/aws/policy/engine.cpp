@@ -21,31 +21,32 @@ struct Verdicts {
 };
 
 void AskAll(const ports::Question& question, std::string_view action, const std::vector<ports::NamedPolicy>& policies,
-            Verdict& verdict) {
+            Verdict& verdict, policy::Steps& steps) {
   for (const ports::NamedPolicy& one : policies) {
     if (verdict.denied && question.explain == nullptr) return;
-    if (one.policy) policy::Evaluate(question, action, *one.policy, one.name, verdict);
+    if (one.policy) policy::Evaluate(question, action, *one.policy, one.name, verdict, steps);
   }
 }
 
-Verdicts Ask(const ports::Question& question) {
+Verdicts Ask(const ports::Question& question, policy::Steps& steps) {
   const policy::LowerAction action(question.action);
   Verdicts verdicts;
   const ports::Caller& caller = question.caller;
-  if (question.policy != nullptr) policy::Evaluate(question, action.text(), *question.policy, {}, verdicts.resource);
+  if (question.policy != nullptr)
+    policy::Evaluate(question, action.text(), *question.policy, {}, verdicts.resource, steps);
   verdicts.identity.allowed = caller.is_root() && caller.policies == nullptr;
   if (caller.policies == nullptr) return verdicts;
   const ports::PrincipalPolicies& own = *caller.policies;
   verdicts.identity.allowed = own.identity_allows_all;
-  AskAll(question, action.text(), own.identity, verdicts.identity);
+  AskAll(question, action.text(), own.identity, verdicts.identity, steps);
   if (own.boundary) {
     verdicts.limited_by_boundary = true;
     if (own.boundary->policy)
-      policy::Evaluate(question, action.text(), *own.boundary->policy, own.boundary->name, verdicts.boundary);
+      policy::Evaluate(question, action.text(), *own.boundary->policy, own.boundary->name, verdicts.boundary, steps);
   }
   if (own.session) {
     verdicts.limited_by_session = true;
-    AskAll(question, action.text(), *own.session, verdicts.session);
+    AskAll(question, action.text(), *own.session, verdicts.session, steps);
   }
   return verdicts;
 }
@@ -113,6 +114,11 @@ ports::Decision DecideAtHome(const ports::Question& question, const Verdicts& ve
 }  // namespace
 
 ports::Decision PolicyEngine::Decide(const ports::Question& question) const {
+  policy::Steps steps;
+  return Decide(question, steps);
+}
+
+ports::Decision PolicyEngine::Decide(const ports::Question& question, policy::Steps& steps) const {
   const ports::Caller& caller = question.caller;
   const bool outsider =
       caller.kind == ports::PrincipalKind::kService || caller.kind == ports::PrincipalKind::kWebIdentity;
@@ -120,11 +126,20 @@ ports::Decision PolicyEngine::Decide(const ports::Question& question) const {
   const bool foreign = !outsider && owner != caller.account;
   if (!outsider && caller.account.empty()) return policy::Refuse(question, {.kind = PolicyKind::kIdentity});
 
-  const Verdicts verdicts = Ask(question);
+  // Nothing else, not even a key's policy that names the caller, makes up for a denial that nobody can read.
+  if (caller.policies != nullptr && caller.policies->unreadable)
+    return policy::Refuse(question, {.kind = PolicyKind::kIdentity, .explicit_deny = true, .foreign = foreign});
+
+  const Verdicts verdicts = Ask(question, steps);
   if (question.explain != nullptr) Explain(question, verdicts, *question.explain);
   const auto deny = [&](PolicyKind kind) {
     return policy::Refuse(question, {.kind = kind, .explicit_deny = true, .foreign = foreign});
   };
+  // What a statement that denies would have said is not known, so nothing else may allow it either.
+  if (steps.exhausted()) {
+    const PolicyKind kind = question.policy != nullptr ? KindOf(question) : PolicyKind::kIdentity;
+    return policy::Refuse(question, {.kind = kind, .explicit_deny = true, .unknown = true, .foreign = foreign});
+  }
   if (verdicts.resource.denied) return deny(KindOf(question));
   if (verdicts.identity.denied) return deny(PolicyKind::kIdentity);
   if (verdicts.boundary.denied) return deny(PolicyKind::kBoundary);

@@ -172,5 +172,73 @@ TEST(Policy, ActionsWithoutAKeyBelongToTheRoot) {
             "no identity-based policy allows the kms:ListKeys action");
 }
 
+/// Values of conditions in as long a key policy as there can be, which a long text of the request makes longer.
+struct CostRow {
+  std::string name, op, value;
+  bool distinct = false;  // each value with a number behind it
+};
+const CostRow kCosts[] = {
+    {"RunsAndLettersOfVariables", "StringLike", "*?${aws:UserAgent}b"},
+    {"Negated", "StringNotLike", "*?${aws:UserAgent}b"},
+    {"Arns", "ArnLike", "*:*:*:*:*:*?${aws:UserAgent}b"},
+    {"CopiesOfVariables", "StringEquals", "${aws:UserAgent}${aws:UserAgent}"},
+    {"CaseIgnored", "StringEqualsIgnoreCase", "${aws:UserAgent}b"},
+    {"WithoutVariables", "StringLike", "*?ab", true},
+};
+class Costs : public ::testing::TestWithParam<CostRow> {};
+TEST_P(Costs, AreBoundedAndADecisionBeyondIsARefusal) {
+  const std::string agent(8'192, 'a');
+  std::string values;
+  for (int i = 0; values.size() + GetParam().value.size() < 32'000; ++i)
+    values += (i == 0 ? "\"" : ",\"") + GetParam().value + (GetParam().distinct ? std::to_string(i) : "") + "\"";
+  const auto statement = [&](const std::string& effect) {
+    return R"({"Effect":")" + effect + R"(","Principal":"*","Action":"kms:*","Resource":"*","Condition":{")" +
+           GetParam().op + R"(":{"aws:UserAgent":[)" + values + "]}}}";
+  };
+  const PolicyEngine engine;
+  for (const char* const effect : {"Deny", "Allow"}) {
+    const auto policy =
+        engine.Compile(ports::PolicyKind::kKey, Policy(statement(effect) + "," + Allow(kRoot, "\"kms:*\"")));
+    ASSERT_TRUE(policy.ok()) << policy.error();
+    const ports::Caller caller = Root("111122223333");
+    const ports::Question question{.caller = caller,
+                                   .action = "kms:Encrypt",
+                                   .resource = kArn,
+                                   .resource_account = "111122223333",
+                                   .policy = policy->get(),
+                                   .request = {.source_ip = {}, .user_agent = agent, .region = {}, .now = {}}};
+    policy::Steps steps;
+    const ports::Decision decision = engine.Decide(question, steps);
+    EXPECT_FALSE(decision.allowed) << effect;
+    EXPECT_TRUE(decision.explicit_deny) << effect << ": a grant must not help";
+    EXPECT_THAT(decision.message, ::testing::EndsWith("because its policies take too long to evaluate"));
+    EXPECT_TRUE(steps.exhausted());
+    EXPECT_LE(steps.taken(), policy::Steps::kOfDecision + 100'000) << effect;
+    EXPECT_FALSE(engine.Decide(question).allowed);
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Policy, Costs, ::testing::ValuesIn(kCosts), [](const auto& row) { return row.param.name; });
+
+TEST(Policy, AnOrdinaryDecisionTakesFewSteps) {
+  const PolicyEngine engine;
+  const auto policy = engine.Compile(
+      ports::PolicyKind::kKey,
+      Policy(Allow(kRoot, "\"kms:*\"",
+                   R"(,"Condition":{"StringLike":{"aws:UserAgent":["aws-cli/*","*${aws:PrincipalAccount}*"]}})")));
+  ASSERT_TRUE(policy.ok()) << policy.error();
+  const ports::Caller caller = Root("111122223333");
+  policy::Steps steps;
+  EXPECT_TRUE(engine
+                  .Decide({.caller = caller,
+                           .action = "kms:Encrypt",
+                           .resource = kArn,
+                           .resource_account = "111122223333",
+                           .policy = policy->get(),
+                           .request = {.source_ip = {}, .user_agent = "aws-cli/2", .region = {}, .now = {}}},
+                          steps)
+                  .allowed);
+  EXPECT_LE(steps.taken(), 1'000U);
+}
+
 }  // namespace
 }  // namespace strongroom::aws

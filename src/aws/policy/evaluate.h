@@ -32,8 +32,8 @@ class LowerAction {
 };
 
 /// Adds what a policy says. `name` is for the explanation only. Stops at the first statement that denies, unless there
-/// is something to explain.
+/// is something to explain, and when the steps are used up, after which the verdict means nothing.
 void Evaluate(const ports::Question& question, std::string_view lower_action, const ports::Policy& policy,
-              std::string_view name, Verdict& verdict);
+              std::string_view name, Verdict& verdict, Steps& steps);
 
 }  // namespace strongroom::aws::policy

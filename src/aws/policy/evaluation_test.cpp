@@ -28,11 +28,13 @@ ports::Caller Person(const std::string& who) {
     caller.role_arn = kIam + "role/admin";
     caller.arn = kSts + "assumed-role/admin/s1";
     caller.principal_id = "AROAADMIN:s1";
+    caller.behind_id = "AROAADMIN";
   } else if (who == "federated") {
     caller.kind = PrincipalKind::kFederatedUser;
     caller.role_arn = kIam + "user/anna";
     caller.arn = kSts + "federated-user/bob";
     caller.principal_id = kHome + ":bob";
+    caller.behind_id = "AIDAANNA";
   } else if (who == "stranger") {
     caller.kind = PrincipalKind::kUser;
     caller.account = kAway;
@@ -236,6 +238,8 @@ TEST(Evaluation, APrincipalMadeAnewUnderItsNameIsAnotherOne) {
   };
   const ports::PrincipalIds same{{kIam + "user/anna", "AIDAANNA"}, {kIam + "role/admin", "AROAADMIN"}};
   const ports::PrincipalIds before{{kIam + "user/anna", "AIDAOLD"}, {kIam + "role/admin", "AROAOLD"}};
+  const ports::PrincipalIds under_another_name{{kIam + "user/anna", "AIDABOB"}, {kIam + "role/admin", "AROAADMIN"}};
+  EXPECT_FALSE(decide(under_another_name, Person("anna")));
   for (const char* const who : {"anna", "session"}) {
     EXPECT_TRUE(decide(same, Person(who)));
     EXPECT_FALSE(decide(before, Person(who)));

@@ -13,13 +13,8 @@ constexpr std::size_t kSegments = 6;
 constexpr bool Continues(char c) noexcept { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
 constexpr bool IsRun(char c) noexcept { return c == kAnyRun || c == kRunNoColon; }
 
-void Count(Steps* steps, std::size_t more) noexcept {
-  if (steps != nullptr) steps->count += more;
-}
-
 /// Only runs: the pieces between them must follow one another, each found as early as it can be.
-bool MatchesRuns(std::string_view pattern, std::string_view text, Steps* steps) {
-  Count(steps, pattern.size());
+bool MatchesRuns(std::string_view pattern, std::string_view text, Steps& steps) {
   const std::size_t first = pattern.find(kAnyRun), last = pattern.rfind(kAnyRun);
   const std::string_view head = pattern.substr(0, first), tail = pattern.substr(last + 1);
   if (text.size() < head.size() + tail.size() || !text.starts_with(head) || !text.ends_with(tail)) return false;
@@ -32,11 +27,11 @@ bool MatchesRuns(std::string_view pattern, std::string_view text, Steps* steps) 
       // Linear, which std::string_view::find does not promise.
       const void* found = end > rest.size() ? nullptr : ::memmem(rest.data(), rest.size(), pieces.data(), end);
       if (found == nullptr) {
-        Count(steps, rest.size());
+        steps.Take(rest.size());
         return false;
       }
       const std::size_t used = static_cast<std::size_t>(static_cast<const char*>(found) - rest.data()) + end;
-      Count(steps, used);
+      if (!steps.Take(used)) return false;
       rest.remove_prefix(used);
     }
     if (end == pieces.size()) return true;
@@ -50,7 +45,7 @@ class Automaton {
  public:
   using Word = std::uint64_t;
 
-  explicit Automaton(std::string_view pattern) {
+  Automaton(std::string_view pattern, Steps& steps) {
     for (const char c : pattern) letters_ += IsRun(c) ? 0 : 1;
     words_ = letters_ / kBits + 1;
     index_.fill(0);
@@ -73,15 +68,18 @@ class Automaton {
           Set(bounded_one_.data(), at);
         } else {
           std::uint8_t& index = index_[static_cast<unsigned char>(c)];
-          if (index == 0) index = Grow();
+          if (index == 0) {
+            if (!steps.Take(words_)) return;
+            index = Grow();
+          }
           Set(&letters_of_[index * words_], at);
         }
       }
     }
   }
 
-  bool Match(std::string_view text, Steps* steps) {
-    if (letters_ > text.size()) return false;
+  bool Match(std::string_view text, Steps& steps) {
+    if (letters_ > text.size() || steps.exhausted()) return false;
     boost::container::small_vector<Word, 8> now(words_);
     now[0] = 1;
     for (const char c : text) {
@@ -102,8 +100,7 @@ class Automaton {
         now[w] = (shifted & step) | (before & stay);
         alive |= now[w];
       }
-      Count(steps, words_);
-      if (alive == 0) return false;
+      if (!steps.Take(words_) || alive == 0) return false;
     }
     return (now[letters_ / kBits] >> (letters_ % kBits) & 1) != 0;
   }
@@ -128,19 +125,20 @@ std::size_t LettersIn(std::string_view pattern) {
 
 }  // namespace
 
-bool Matches(std::string_view pattern, std::string_view text, Steps* steps) {
+bool Matches(std::string_view pattern, std::string_view text, Steps& steps) {
+  if (!steps.Take(pattern.size())) return false;
   bool runs = false, others = false;
   for (const char c : pattern) {
     runs = runs || c == kAnyRun;
     others = others || (IsToken(c) && c != kAnyRun);
   }
   if (!others) return runs ? MatchesRuns(pattern, text, steps) : pattern == text;
-  Count(steps, pattern.size());
   if (LettersIn(pattern) > text.size()) return false;
-  return Automaton(pattern).Match(text, steps);
+  return Automaton(pattern, steps).Match(text, steps);
 }
 
-bool MatchesArn(std::string_view pattern, std::string_view text, Steps* steps) {
+bool MatchesArn(std::string_view pattern, std::string_view text, Steps& steps) {
+  if (!steps.Take(text.size())) return false;
   if (std::count(text.begin(), text.end(), ':') < static_cast<std::ptrdiff_t>(kSegments - 1)) return false;
   for (std::size_t segment = 1; segment <= kSegments; ++segment) {
     const bool last = segment == kSegments;
@@ -181,14 +179,14 @@ Glob::Glob(std::string pattern) : pattern_(std::move(pattern)) {
   }
 }
 
-bool Glob::Match(std::string_view text) const {
+bool Glob::Match(std::string_view text, Steps& steps) const {
   switch (shape_) {
     case Shape::kExact: return pattern_ == text;
     case Shape::kAnything: return true;
     case Shape::kPrefix: return text.starts_with(std::string_view(pattern_).substr(0, pattern_.size() - 1));
     case Shape::kOther: break;
   }
-  return Matches(pattern_, text);
+  return Matches(pattern_, text, steps);
 }
 
 }  // namespace strongroom::aws::policy

@@ -7,6 +7,14 @@
 namespace strongroom::aws::policy {
 namespace {
 
+bool Matches(std::string_view pattern, std::string_view text) {
+  Steps steps;
+  return Matches(pattern, text, steps);
+}
+bool MatchesArn(std::string_view pattern, std::string_view text) {
+  Steps steps;
+  return MatchesArn(pattern, text, steps);
+}
 std::string Pattern(std::string_view text) { return Template(text, Wildcards::kYes, Variables::kNo).pattern(); }
 std::string Resource(std::string_view text) {
   std::string pattern = Pattern(text);
@@ -51,7 +59,8 @@ class Wildcard : public ::testing::TestWithParam<Row> {};
 TEST_P(Wildcard, MatchesAsTheRowSays) {
   const std::string pattern = Pattern(GetParam().pattern);
   EXPECT_EQ(Matches(pattern, GetParam().text), GetParam().matches);
-  EXPECT_EQ(Glob(pattern).Match(GetParam().text), GetParam().matches);
+  Steps steps;
+  EXPECT_EQ(Glob(pattern).Match(GetParam().text, steps), GetParam().matches);
 }
 INSTANTIATE_TEST_SUITE_P(Policy, Wildcard, ::testing::ValuesIn(kRows), [](const auto& row) { return row.param.name; });
 
@@ -102,25 +111,36 @@ std::string Repeat(std::string_view text, std::size_t times) {
 TEST(Glob, RunsCostStepsInProportionToPatternAndText) {
   for (const std::size_t size : {1'000U, 10'000U, 100'000U}) {
     Steps steps;
-    EXPECT_FALSE(Matches(Pattern(Repeat("*a", size / 2) + "b*"), std::string(size, 'a'), &steps));
-    EXPECT_LE(steps.count, 4 * size);
-    steps = {};
-    EXPECT_TRUE(Matches(Pattern(Repeat("*", size)), std::string(size, 'a'), &steps));
-    EXPECT_LE(steps.count, 4 * size);
-    steps = {};
-    EXPECT_FALSE(Matches(Pattern("*" + std::string(size / 2, 'a') + "b*"), std::string(size, 'a'), &steps));
-    EXPECT_LE(steps.count, 4 * size);
+    EXPECT_FALSE(Matches(Pattern(Repeat("*a", size / 2) + "b*"), std::string(size, 'a'), steps));
+    EXPECT_LE(steps.taken(), 4 * size);
+    steps = Steps();
+    EXPECT_TRUE(Matches(Pattern(Repeat("*", size)), std::string(size, 'a'), steps));
+    EXPECT_LE(steps.taken(), 4 * size);
+    steps = Steps();
+    EXPECT_FALSE(Matches(Pattern("*" + std::string(size / 2, 'a') + "b*"), std::string(size, 'a'), steps));
+    EXPECT_LE(steps.taken(), 4 * size);
   }
 }
 
 TEST(Glob, QuestionMarksCostOneStepForEach64OfThem) {
   constexpr std::size_t kText = 8'192;
   Steps steps;
-  EXPECT_FALSE(Matches(Pattern(Repeat("*?a", kText / 4) + "b"), std::string(kText, 'a'), &steps));
-  EXPECT_LE(steps.count, kText * (kText / 2 / 64 + 2));
-  steps = {};
-  EXPECT_FALSE(Matches(Pattern(Repeat("*?", 500'000)), "short", &steps));
-  EXPECT_LE(steps.count, 1'000'000U);  // a million wildcards are counted, and that is all
+  EXPECT_FALSE(Matches(Pattern(Repeat("*?a", kText / 4) + "b"), std::string(kText, 'a'), steps));
+  EXPECT_LE(steps.taken(), kText * (kText / 2 / 64 + 2));
+  steps = Steps();
+  EXPECT_FALSE(Matches(Pattern(Repeat("*?", 500'000)), "short", steps));
+  EXPECT_LE(steps.taken(), 1'000'000U);  // a million wildcards are counted, and that is all
+}
+
+TEST(Glob, NothingMatchesOnceTheStepsAreUsedUp) {
+  const std::string text(8'192, 'a');
+  Steps steps(100'000);
+  int matched = 0;
+  while (Matches(Pattern(Repeat("*?a", 1'000) + "*"), text, steps)) ASSERT_LT(++matched, 10);
+  EXPECT_TRUE(steps.exhausted());
+  EXPECT_LE(steps.taken(), 110'000U);
+  EXPECT_FALSE(Matches("a", "a", steps));
+  EXPECT_FALSE(MatchesArn(Pattern("*"), "arn:aws:iam::1:user/a", steps));
 }
 
 TEST(Glob, AStarFromAVariableIsNoWildcard) {

@@ -59,6 +59,8 @@ struct Found {
   bool present() const noexcept { return values.size() != 0; }
 };
 
+/// What it costs to look for the values of a key, in the steps of glob.h.
+inline constexpr std::size_t kStepsOfLook = 64;
 /// The values that the question has for the key, asked by a policy of `kind`. No values: the request has no such key.
 void Look(const ports::Question& question, ports::PolicyKind kind, const Key& key, Found& found);
 

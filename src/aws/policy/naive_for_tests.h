@@ -248,16 +248,21 @@ inline Says Ask(const std::string& text, ports::PolicyKind kind, const ports::Qu
     if (statement.contains("NotPrincipal") &&
         LeftOut(Ways(statement.at("NotPrincipal"), question.caller), question.caller))
       continue;
-    bool holds = true;
+    bool holds = true, by_arn = false;
     if (statement.contains("Condition")) {
       for (const auto& [op, keys] : statement.at("Condition").get_object()) {
-        for (const auto& [key, values] : keys.get_object())
+        const std::string how(op);
+        const bool positive = how != "Null" && how.find("Not") == std::string::npos && !how.starts_with("ForAll");
+        for (const auto& [key, values] : keys.get_object()) {
+          by_arn = by_arn || (positive && Low(std::string(key)) == "aws:principalarn");
           holds = holds && Holds(std::string(op), std::string(key), List(values), context, variables, allow);
+        }
       }
     }
     if (!holds) continue;
     if (allow) {
       says.allow = true;
+      if (by_arn && statement.contains("Principal") && ways.contains("anyone")) ways.insert("itself");
       says.ways.insert(ways.begin(), ways.end());
     } else {
       says.deny = true;

@@ -68,12 +68,6 @@ Error Invalid(ports::PolicyKind kind, std::string_view type, std::string_view na
                fmt::format("Invalid principal in policy: \"{}\":\"{}\"", type.substr(0, 64), name.substr(0, 256)));
 }
 
-/// "AROA…" of "AROA…:session".
-std::string_view RoleId(const ports::Caller& caller) {
-  const std::string_view id = caller.principal_id;
-  return id.substr(0, id.find(':'));
-}
-
 /// "*" means principals of accounts.
 bool IsOutsider(const ports::Caller& caller) {
   return caller.kind == ports::PrincipalKind::kService || caller.kind == ports::PrincipalKind::kWebIdentity;
@@ -134,7 +128,8 @@ bool Principals::HasAccount(std::string_view account) const {
 
 bool Principals::HasArn(std::string_view arn, std::string_view unique_id) const {
   return !arn.empty() && std::ranges::any_of(arns_, [&](const Arn& one) {
-    return one.arn == arn && (one.unique_id.empty() || one.unique_id == unique_id);
+    // By its id a principal is known under another name, too, and another one under its name is not.
+    return one.unique_id.empty() ? one.arn == arn : one.unique_id == unique_id;
   });
 }
 
@@ -147,7 +142,7 @@ bool Principals::HasItself(const ports::Caller& caller) const {
   }
 }
 
-bool Principals::HasBehind(const ports::Caller& caller) const { return HasArn(caller.role_arn, RoleId(caller)); }
+bool Principals::HasBehind(const ports::Caller& caller) const { return HasArn(caller.role_arn, caller.behind_id); }
 
 NamedAs Principals::Match(const ports::Caller& caller) const {
   if (HasItself(caller)) return NamedAs::kItself;
@@ -169,9 +164,11 @@ bool Principals::LeavesOut(const ports::Caller& caller) const {
 }
 
 void Principals::AddNamesTo(std::vector<std::string>& names) const {
-  for (const Arn& one : arns_) {
-    if (std::ranges::find(names, one.arn) == names.end()) names.push_back(one.arn);
-  }
+  const auto add = [&names](std::string name) {
+    if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
+  };
+  for (const std::string& account : accounts_) add("arn:aws:iam::" + account + ":root");
+  for (const Arn& one : arns_) add(one.arn);
 }
 
 }  // namespace strongroom::aws::policy

@@ -28,6 +28,8 @@ class Principals {
   static Result<Principals> Read(const Node& node, ports::PolicyKind kind, const ports::PrincipalIds& ids);
 
   NamedAs Match(const ports::Caller& caller) const;
+  /// "*" is among them.
+  bool anyone() const noexcept { return anyone_; }
   /// For NotPrincipal: is the caller one of those left out? The account of a user or session and the role of a session
   /// must be named as well as itself.
   bool LeavesOut(const ports::Caller& caller) const;

@@ -58,6 +58,7 @@ class Generator {
         caller.arn = sts + "federated-user/bob";
         caller.role_arn = iam + "user/anna";
         caller.principal_id = caller.account + ":bob";
+        caller.behind_id = "AIDAanna";
         break;
       case 4:
       case 5:
@@ -66,6 +67,7 @@ class Generator {
         caller.role_arn = iam + "role/admin";
         caller.arn = sts + (Chance(2) ? "assumed-role/admin/s1" : "assumed-role/admin/s2");
         caller.principal_id = "AROAADMIN:s1";
+        caller.behind_id = "AROAADMIN";
         break;
       default:
         caller.kind = ports::PrincipalKind::kUser;

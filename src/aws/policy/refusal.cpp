@@ -31,6 +31,7 @@ std::string Text(const ports::Question& question, const Refusal& refusal) {
   }
   text += fmt::format("resource: {}", question.resource);
   if (refusal.foreign) return text;
+  if (refusal.unknown) return text + " because its policies take too long to evaluate";
   const Words words = WordsFor(refusal.kind);
   if (refusal.explicit_deny) return text + fmt::format(" with an explicit deny in {}", words.within);
   return text + fmt::format(" because no {} allows the {} action", words.kind, question.action);

@@ -8,6 +8,7 @@ namespace strongroom::aws::policy {
 struct Refusal {
   ports::PolicyKind kind = ports::PolicyKind::kIdentity;
   bool explicit_deny = false;
+  bool unknown = false;  // evaluating took too many steps, so that a statement may deny it
   bool foreign = false;  // the resource is another account's, of which nothing is told
 };
 

@@ -54,9 +54,10 @@ std::size_t Template::ReadVariable(std::string_view text) {
   return end + 1;
 }
 
-std::optional<std::string_view> Template::Fill(const ports::Question& question, ports::PolicyKind kind,
-                                               Buffer& buffer) const {
+std::optional<std::string_view> Template::Fill(const ports::Question& question, ports::PolicyKind kind, Buffer& buffer,
+                                               Steps& steps) const {
   if (holes_.empty()) return pattern_;
+  if (!steps.Take(pattern_.size())) return std::nullopt;
   buffer.clear();
   std::size_t at = 0;
   for (const Hole& hole : holes_) {
@@ -73,6 +74,7 @@ std::optional<std::string_view> Template::Fill(const ports::Question& question, 
     } else {
       return std::nullopt;
     }
+    if (!steps.Take(kStepsOfLook + value.size())) return std::nullopt;
     // Bytes that no UTF-8 text has could be taken for wildcards.
     if (std::ranges::any_of(value, IsToken)) return std::nullopt;
     buffer.insert(buffer.end(), value.begin(), value.end());
@@ -89,13 +91,13 @@ ResourcePattern::ResourcePattern(std::string_view text, Variables variables)
   glob_ = Glob(std::move(pattern));
 }
 
-bool ResourcePattern::Match(const ports::Question& question, ports::PolicyKind kind) const {
-  if (template_.fixed()) return glob_.Match(question.resource);
+bool ResourcePattern::Match(const ports::Question& question, ports::PolicyKind kind, Steps& steps) const {
+  if (template_.fixed()) return glob_.Match(question.resource, steps);
   Template::Buffer buffer;
-  if (!template_.Fill(question, kind, buffer)) return false;
+  if (!template_.Fill(question, kind, buffer, steps)) return false;
   if (ConfineToSegments({buffer.data(), buffer.size()}))
     buffer.insert(buffer.end(), std::begin(kMissingSegments), std::end(kMissingSegments));
-  return Matches({buffer.data(), buffer.size()}, question.resource);
+  return Matches({buffer.data(), buffer.size()}, question.resource, steps);
 }
 
 }  // namespace strongroom::aws::policy

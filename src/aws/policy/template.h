@@ -29,8 +29,9 @@ class Template {
   /// The pattern where there are no variables; see glob.h.
   const std::string& pattern() const noexcept { return pattern_; }
   /// The pattern with the variables' values, in `buffer` when there are any. Nothing when a variable has neither one
-  /// value nor a default.
-  std::optional<std::string_view> Fill(const ports::Question& question, ports::PolicyKind kind, Buffer& buffer) const;
+  /// value nor a default, and when the steps are used up.
+  std::optional<std::string_view> Fill(const ports::Question& question, ports::PolicyKind kind, Buffer& buffer,
+                                       Steps& steps) const;
 
  private:
   struct Hole {
@@ -49,7 +50,7 @@ class Template {
 class ResourcePattern {
  public:
   ResourcePattern(std::string_view text, Variables variables);
-  bool Match(const ports::Question& question, ports::PolicyKind kind) const;
+  bool Match(const ports::Question& question, ports::PolicyKind kind, Steps& steps) const;
 
  private:
   Template template_;

@@ -283,6 +283,26 @@ TEST(Backups, MakeAClusterWhenTheirOwnIsGone) {
   EXPECT_EQ(world.Cluster(cluster).at("State"), "ACTIVE");
 }
 
+TEST(Backups, AreAResourceOfTheirOwnToWhoMakesAClusterOfThem) {
+  World world;
+  world.ActiveCluster();
+  const std::string backup = IdOf(Backups(world)[0]);
+  const auto compiled = world.authorizer.Compile(
+      ports::PolicyKind::kIdentity,
+      R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"cloudhsm:*","Resource":"*"},)"
+      R"({"Effect":"Deny","Action":"cloudhsm:CreateCluster","Resource":"arn:aws:cloudhsm:*:111122223333:backup/*"}]})");
+  ASSERT_TRUE(compiled.ok()) << compiled.error();
+  ports::PrincipalPolicies policies;
+  policies.identity.push_back({"alice", *compiled});
+  world.alice = std::make_shared<const ports::PrincipalPolicies>(std::move(policies));
+  boost::json::object body{{"HsmType", "hsm2m.medium"}, {"SubnetIds", {"subnet-0a0a0a0a"}}};
+  EXPECT_TRUE(world.Call("CreateCluster", body).ok());
+  for (const std::string& named : {backup, "arn:aws:cloudhsm:us-east-1:111122223333:backup/" + backup}) {
+    body["SourceBackupId"] = named;
+    EXPECT_EQ(world.Call("CreateCluster", body).error_type, "CloudHsmAccessDeniedException");
+  }
+}
+
 TEST(Backups, CarryTags) {
   World world;
   world.ActiveCluster();

@@ -45,12 +45,18 @@ Result<Request> Parse(const aws::Call& call) {
   return r;
 }
 
-/// Takes over what the backup decides. A backup is named by its id, or by an ARN of this account and region.
-Status TakeBackup(store::Transaction& t, const Request& r, ClusterRow& row) {
+/// A backup is named by its id, or by an ARN of this account and region. Errors: kNotFound for another one's.
+Result<std::string> BackupIdOf(const Request& r) {
   const std::string_view named = *r.backup_id;
   const std::string id(named.substr(named.rfind('/') == std::string_view::npos ? 0 : named.rfind('/') + 1));
   if (named.starts_with("arn:") && named != ResourceArn(r.region, r.account, id))
     return Error(Errc::kNotFound, "Backup " + id + " was not found.");
+  return id;
+}
+
+/// Takes over what the backup decides.
+Status TakeBackup(store::Transaction& t, const Request& r, ClusterRow& row) {
+  SR_TRY(const std::string id, BackupIdOf(r));
   SR_TRY(const BackupRow backup, RequireBackup(t, r.account, r.region, id));
   if (backup.state != BackupState::kReady) return WrongBackupState(backup);
   if (!r.mode_given) row.mode = backup.mode;
@@ -94,6 +100,10 @@ Task<Result<aws::Reply>> CreateCluster(CloudHsm& service, aws::Call& call) {
   SR_CO_TRY(Request request, Parse(call));
   if (!request.tags.empty())
     SR_CO_CHECK(service.AuthorizeTags(call, ClusterArn(call.region, call.account(), "*"), call.region));
+  if (request.backup_id) {  // its keys and users come with it
+    SR_CO_TRY(std::string id, BackupIdOf(request));
+    SR_CO_CHECK(co_await service.Authorize(call, std::move(id)));
+  }
   Tags tags(request.tags.begin(), request.tags.end());
   auto create = [request = std::move(request), limits = service.limits()](store::Transaction& t) {
     return Create(t, request, limits);

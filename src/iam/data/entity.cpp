@@ -9,7 +9,7 @@ using store::Text;
 
 constexpr std::string_view kColumns =
     "e.kind, e.account_id, e.name, e.path, e.entity_id, e.created_at, e.boundary_arn, e.description, e.trust_policy, "
-    "e.max_session_seconds, e.last_used_at, e.last_used_region, e.password_used_at";
+    "e.max_session_seconds, e.last_used_at, e.last_used_region, e.password_used_at, e.trust_principals";
 
 Result<std::vector<Entity>> Select(store::Transaction& t, std::string_view where,
                                    std::initializer_list<store::Value> values) {
@@ -26,6 +26,7 @@ Result<std::vector<Entity>> Select(store::Transaction& t, std::string_view where
                         .boundary_arn = row.Text(6),
                         .description = row.Text(7),
                         .trust_policy = row.Text(8),
+                        .trust_principals = row.Text(13),
                         .max_session_seconds = row.Int(9),
                         .last_used_at = row.OptionalInt(10),
                         .last_used_region = row.Text(11),
@@ -145,9 +146,11 @@ Status InsertEntity(Work& work, const NewEntity& made) {
   const Entity& e = made.entity;
   SR_CHECK(work.t.Execute(
       "INSERT INTO iam_entities (account_id, kind, name_key, name, path, entity_id, created_at, boundary_arn, "
-      "description, trust_policy, max_session_seconds) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+      "description, trust_policy, max_session_seconds, trust_principals) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, "
+      "$10, $11, $12)",
       {Text(e.account), Text(NamesOf(e.kind).word), Text(Folded(e.name)), Text(e.name), Text(e.path), Text(e.id),
-       e.created_at, Text(e.boundary_arn), Text(e.description), Text(e.trust_policy), e.max_session_seconds}));
+       e.created_at, Text(e.boundary_arn), Text(e.description), Text(e.trust_policy), e.max_session_seconds,
+       Text(e.trust_principals)}));
   SR_CHECK(PutTags(work, e.id, made.tags));
   return work.Changed(e.id);
 }

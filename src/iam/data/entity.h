@@ -16,6 +16,7 @@ struct Entity {
   std::int64_t created_at = 0;  // milliseconds, as all times here
   std::string boundary_arn;     // empty: none
   std::string description, trust_policy;
+  std::string trust_principals;  // as ports::TextOf has them
   std::int64_t max_session_seconds = 3600;
   std::optional<std::int64_t> last_used_at;
   std::string last_used_region;

@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "aws/policy/engine.h"
 #include "iam/data/documents.h"
 #include "iam/data/managed.h"
 #include "iam/page.h"
@@ -11,7 +12,9 @@ namespace {
 namespace json = boost::json;
 
 /// What one call may cost.
-constexpr std::size_t kMostDecisions = 5000;
+constexpr std::size_t kMostDecisions = 5000, kMostSteps = 4 * aws::policy::Steps::kOfDecision;
+/// What an encryption context can have, which is the longest that requests have.
+constexpr std::size_t kLongestContextValue = 8192;
 
 Status AddOwnPolicies(Work& work, const Entity& entity, std::vector<SimulatedPolicy>& to) {
   const std::string word(NamesOf(entity.kind).word);
@@ -39,7 +42,6 @@ struct Simulation {
   std::shared_ptr<const ports::Policy> resource_policy;
   ports::ConditionContext context;
   bool bounded = false;
-  const ports::Authorizer* authorizer = nullptr;
 
   std::string_view TypeOf(const ports::Explanation::Match& match) const {
     if (match.kind != ports::PolicyKind::kIdentity && match.kind != ports::PolicyKind::kBoundary) return "resource";
@@ -75,6 +77,10 @@ Status ReadContext(Work& work, ports::ConditionContext& context) {
     SR_TRY(const std::string name, entry.StringOr("ContextKeyName", ""));
     SR_TRY(auto values, entry.StringList("ContextKeyValues"));
     if (name.empty()) return InvalidInput("A context entry has no ContextKeyName.");
+    for (const std::string& value : values) {
+      if (value.size() > kLongestContextValue)
+        return InvalidInput(fmt::format("ContextKeyValues can have at most {} characters.", kLongestContextValue));
+    }
     context[name] = std::move(values);
   }
   return {};
@@ -124,7 +130,7 @@ aws::Reply ShowPosition(const ports::TextPosition& at) {
 }
 
 aws::Reply ShowDecision(const Simulation& simulation, const std::string& action, const std::string& resource,
-                        ports::WallTime now) {
+                        ports::WallTime now, aws::policy::Steps& steps) {
   ports::Explanation why;
   const ports::Question question{.caller = simulation.caller,
                                  .action = action,
@@ -134,7 +140,7 @@ aws::Reply ShowDecision(const Simulation& simulation, const std::string& action,
                                  .context = &simulation.context,
                                  .request = {.source_ip = {}, .user_agent = {}, .region = {}, .now = now},
                                  .explain = &why};
-  const ports::Decision decision = simulation.authorizer->Decide(question);
+  const ports::Decision decision = aws::PolicyEngine().Decide(question, steps);
   aws::Reply shown;
   shown.Text("EvalActionName", action)
       .Text("EvalResourceName", resource)
@@ -229,7 +235,6 @@ Result<std::vector<SimulatedPolicy>> PoliciesOfRequest(const Work& work, std::st
 
 Result<aws::Reply> Simulate(Work& work, std::optional<PolicySource> source) {
   SR_TRY(Simulation simulation, Prepare(work, std::move(source)));
-  simulation.authorizer = &work.authorizer();
   SR_TRY(const auto actions, work.in.StringList("ActionNames"));
   SR_TRY(auto resources, work.in.StringList("ResourceArns"));
   if (resources.empty()) resources.emplace_back("*");
@@ -249,7 +254,11 @@ Result<aws::Reply> Simulate(Work& work, std::optional<PolicySource> source) {
   SR_CHECK(CutPage(
       work, pairs, [](const Pair& one) { return one.number; }, reply));
   std::vector<aws::Reply> shown;
-  for (const Pair& one : pairs) shown.push_back(ShowDecision(simulation, *one.action, *one.resource, work.time()));
+  aws::policy::Steps steps(kMostSteps);
+  for (const Pair& one : pairs) {
+    shown.push_back(ShowDecision(simulation, *one.action, *one.resource, work.time(), steps));
+    if (steps.exhausted()) return InvalidInput("The policies take too long to evaluate.");
+  }
   reply.Objects("EvaluationResults", std::move(shown));
   return reply;
 }

@@ -113,7 +113,8 @@ struct PrincipalSet::Reader {
             ports::NamedPolicy{boundary, CompileManaged(ports::PolicyKind::kBoundary, boundary, made->arn)};
         whole = whole && policies->boundary->policy != nullptr;
       }
-      if (whole) made->policies = std::move(policies);
+      policies->unreadable = !whole;
+      made->policies = std::move(policies);
       set.principals_.emplace(made->id, std::move(made));
     }
     return {};

@@ -17,9 +17,8 @@ namespace strongroom::iam {
 struct Principal {
   Kind kind = Kind::kUser;
   std::string account, id, name, arn;
-  std::shared_ptr<const std::vector<ports::Tag>> tags;  // null: none
-  std::shared_ptr<const ports::PrincipalPolicies>
-      policies{};  // null: one of them cannot be read, so nothing is allowed
+  std::shared_ptr<const std::vector<ports::Tag>> tags;       // null: none
+  std::shared_ptr<const ports::PrincipalPolicies> policies;  // never null
 };
 
 /// All users and roles of the deployment and their policies, compiled. Immutable.

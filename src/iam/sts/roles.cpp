@@ -2,6 +2,7 @@
 
 #include "aws/dispatch/question.h"
 #include "iam/sts/errors.h"
+#include "ports/principal_directory.h"
 
 namespace strongroom::iam {
 namespace {
@@ -23,8 +24,10 @@ Task<Result<AskedRole>> FindRole(Sts& sts, std::string arn) {
   };
   SR_CO_TRY(asked.found, co_await sts.database().RunRead(std::move(look)));
   if (asked.found && asked.found->Arn() != asked.arn) asked.found.reset();
+  SR_CO_TRY(const ports::PrincipalIds ids,
+            ports::ReadPrincipalIds(asked.found ? asked.found->trust_principals : std::string()));
   SR_CO_TRY(asked.trust, sts.authorizer().Compile(ports::PolicyKind::kTrust,
-                                                  asked.found ? asked.found->trust_policy : kTrustsNobody));
+                                                  asked.found ? asked.found->trust_policy : kTrustsNobody, ids));
   co_return asked;
 }
 

@@ -5,7 +5,6 @@
 #include <array>
 
 #include "aws/http/text.h"
-#include "kms/keys/tags.h"
 
 namespace strongroom::kms {
 namespace {
@@ -142,8 +141,10 @@ bool AddAlgorithm(const aws::Call& call, std::string_view action, ConditionValue
 bool AddConstraintTypes(const aws::Call& call, ConditionValues& values) {
   const auto constraints = call.body.OptionalObject("Constraints");
   if (!constraints.ok() || !*constraints) return false;
-  for (const std::string_view kind : {"EncryptionContextEquals", "EncryptionContextSubset"})
-    if ((*constraints)->Has(kind)) values.Add(kind);
+  if ((*constraints)->Has("EncryptionContextEquals")) values.Add("EncryptionContextEquals");
+  // An empty one constrains nothing.
+  const auto subset = (*constraints)->StringMap("EncryptionContextSubset");
+  if (subset.ok() && !subset->empty()) values.Add("EncryptionContextSubset");
   return values.size() != 0;
 }
 bool AddTexts(const aws::Call& call, std::string_view member, ConditionValues& values) {
@@ -163,24 +164,24 @@ EncryptionContext ConstraintPairs(const aws::Call& call) {
   return pairs;
 }
 
-bool AddRequestTags(const aws::Call& call, std::string_view name, ConditionValues& values) {
-  using aws::EqualsIgnoringCase;
-  if (EqualsIgnoringCase(name, "aws:TagKeys") && call.operation == "UntagResource")
-    return AddTexts(call, "TagKeys", values);
-  if (!Among(call.operation, kWithTags)) return false;
-  auto tags = call.body.PairList("Tags", "TagKey", "TagValue");
-  if (!tags.ok()) return false;
-  const bool keys = EqualsIgnoringCase(name, "aws:TagKeys");
-  for (auto& [key, value] : *tags) {
+}  // namespace
+
+bool Conditions::OfRequestTags(std::string_view name, ConditionValues& values) const {
+  const bool keys = aws::EqualsIgnoringCase(name, "aws:TagKeys");
+  if (keys && call_.operation == "UntagResource") return AddTexts(call_, "TagKeys", values);
+  if (!Among(call_.operation, kWithTags)) return false;
+  if (!request_tags_) {  // a policy may ask for thousands
+    auto tags = call_.body.PairList("Tags", "TagKey", "TagValue");
+    request_tags_ = tags.ok() ? std::move(*tags) : std::vector<Tag>();
+  }
+  for (const auto& [key, value] : *request_tags_) {
     if (keys)
-      values.Keep(std::move(key));
-    else if (EqualsIgnoringCase(name.substr(kRequestTagPrefix.size()), key))
-      values.Keep(std::move(value));
+      values.Add(key);
+    else if (aws::EqualsIgnoringCase(name.substr(kRequestTagPrefix.size()), key))
+      values.Add(value);
   }
   return values.size() != 0;
 }
-
-}  // namespace
 
 bool Conditions::OfEncryptionContext(std::string_view name, ConditionValues& values) const {
   EncryptionContext constraints;
@@ -224,7 +225,7 @@ bool Conditions::Find(std::string_view name, ConditionValues& values) const {
   if (StartsWithIgnoringCase(name, "aws:")) {
     if (StartsWithIgnoringCase(name, kResourceTagPrefix)) return OfLabels(name, values);
     if (StartsWithIgnoringCase(name, kRequestTagPrefix) || EqualsIgnoringCase(name, "aws:TagKeys"))
-      return AddRequestTags(call_, name, values);
+      return OfRequestTags(name, values);
     return false;
   }
   if (!StartsWithIgnoringCase(name, "kms:")) return false;

@@ -1,11 +1,14 @@
 #pragma once
 
+#include <optional>
 #include <string_view>
+#include <vector>
 
 #include "aws/dispatch/operation.h"
 #include "kms/access/labels.h"
 #include "kms/blob/context.h"
 #include "kms/keys/key.h"
+#include "kms/keys/tags.h"
 #include "ports/authorizer.h"
 
 namespace strongroom::kms {
@@ -38,6 +41,7 @@ class Conditions final : public ports::ConditionSource {
  private:
   bool OfEncryptionContext(std::string_view name, ports::ConditionValues& values) const;
   bool OfLabels(std::string_view name, ports::ConditionValues& values) const;
+  bool OfRequestTags(std::string_view name, ports::ConditionValues& values) const;
 
   const aws::Call& call_;
   const std::string_view action_;
@@ -47,6 +51,7 @@ class Conditions final : public ports::ConditionSource {
   mutable const KeyLabels* labels_ = nullptr;
   mutable KeyLabelsPtr held_;  // what labels_ may point into
   mutable bool wants_labels_ = false;
+  mutable std::optional<std::vector<Tag>> request_tags_;  // once they have been asked for
 };
 
 }  // namespace strongroom::kms

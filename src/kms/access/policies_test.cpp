@@ -56,6 +56,26 @@ const std::vector<PolicyRow> kWhoDecides = {
        return Outcomes{before, w.Encrypt(kForeignBob, key)};
      },
      {kDenied, kOk}},
+    {"AUserMadeAnewUnderItsNameIsAnotherOne",
+     [](PolicyWorld& w) {
+       w.service.principals().BeAnother(kBobArn, "AIDABOBBEFORE");
+       const std::string key = w.Key({kAdminOnly, KeyAllows(kAliceArn, "kms:*"), KeyAllows(kBobArn, "kms:*")});
+       w.service.principals().BeTheSame(kBobArn);
+       Outcomes seen{w.Encrypt(kAlice, key), w.Encrypt(kBob, key)};
+       w.Try(kAlice, "PutKeyPolicy",
+             {{"KeyId", key}, {"Policy", Policy({KeyAllows(kAliceArn, "kms:*"), KeyAllows(kBobArn, "kms:*")})}});
+       seen.push_back(w.Encrypt(kBob, key));
+       return seen;
+     },
+     {kOk, kDenied, kOk}},
+    {"WhoDoesNotExistCannotBeNamed",
+     [](PolicyWorld& w) {
+       const std::string key = w.Key({kAdminOnly});
+       const std::string policy = Policy({kAdminOnly, KeyAllows("arn:aws:iam::111122223333:user/nobody", "kms:*")});
+       return Outcomes{w.Try(kAccount, "CreateKey", {{"Policy", policy}}),
+                       w.Try("111122223333.admin", "PutKeyPolicy", {{"KeyId", key}, {"Policy", policy}})};
+     },
+     {"MalformedPolicyDocumentException", "MalformedPolicyDocumentException"}},
     {"WhetherAKeyIsThereIsForThoseWhoCouldUseIt",
      [](PolicyWorld& w) {
        const std::string missing = "11111111-2222-3333-4444-555555555555";
@@ -174,6 +194,18 @@ const std::vector<PolicyRow> kOnConditions = {
        return Outcomes{move(one), move(two)};
      },
      {kOk, kDenied}},
+    {"OnReEncryptionToNoKeyAtAll",
+     [](PolicyWorld& w) {
+       const std::string key = w.Key({kAccountIn, KeyAllows(kAliceArn, "kms:ReEncrypt*")});
+       const json::object move{{"CiphertextBlob", Base64(w.service.Encrypted(key, "x"))},
+                               {"SourceKeyId", key},
+                               {"DestinationKeyId", "alias/nowhere"}};
+       Outcomes seen{w.Try(kAlice, "ReEncrypt", move)};
+       w.Attach(kAlice, MayNot("kms:ReEncryptFrom", R"({"Bool":{"kms:ReEncryptOnSameKey":"false"}})"));
+       seen.push_back(w.Try(kAlice, "ReEncrypt", move));
+       return seen;
+     },
+     {"NotFoundException", kDenied}},
     {"OnTheDaysUntilAKeyGoes",
      [](PolicyWorld& w) {
        w.Attach(kAlice, MayDo("kms:ScheduleKeyDeletion", "*",
@@ -225,6 +257,22 @@ const std::vector<PolicyRow> kOnConditions = {
                        grant({"Encrypt", "DescribeKey"}, constraint)};
      },
      {kOk, kDenied, kDenied}},
+    {"OnGrantsWhoseConstraintIsNone",
+     [](PolicyWorld& w) {
+       const std::string key = w.Key(
+           {kAccountIn, KeyAllows(kAliceArn, "kms:CreateGrant", R"({"Null":{"kms:GrantConstraintType":"false"}})")});
+       const auto grant = [&](std::string_view kind, const json::object& pairs) {
+         return w.Try(kAlice, "CreateGrant", GrantBody(key, kBobArn, {"Encrypt"}, {{"Constraints", {{kind, pairs}}}}));
+       };
+       Outcomes seen{grant("EncryptionContextSubset", {}), grant("EncryptionContextSubset", kContext),
+                     grant("EncryptionContextEquals", {})};
+       const Answer made =
+           w.Grant(key, kBobArn, {"Decrypt"}, {{"Constraints", {{"EncryptionContextSubset", json::object{}}}}});
+       const Answer shown = w.service.Call("ListGrants", {{"KeyId", key}, {"GrantId", made.Text("GrantId")}});
+       EXPECT_FALSE(shown.body.at("Grants").at(0).as_object().contains("Constraints")) << shown.raw;
+       return seen;
+     },
+     {kDenied, kOk, kOk}},
 };
 
 class Policies : public PolicyTable {};

@@ -168,6 +168,81 @@ const std::vector<PolicyRow> kPrivileges = {
                        w.Encrypt(kForeignRoot, "alias/theirs")};
      },
      {kDenied, "NotFoundException"}},
+    {"AGrantIsForWhoHadTheNameWhenItWasMade",
+     [](PolicyWorld& w) {
+       const std::string key = w.Key({kAccountIn}), role = "arn:aws:iam::111122223333:role/clerk";
+       constexpr std::string_view kSession = "111122223333.clerk.monday";
+       FakePrincipals& names = w.service.principals();
+       for (const std::string& arn : {kAliceArn, kBobArn, role}) names.BeAnother(arn, "BEFORE" + arn.substr(26));
+       const json::object retiring{{"RetiringPrincipal", kBobArn}, {"Name", "once"}};
+       const Answer before = w.Grant(key, kAliceArn, {"Encrypt", "CreateGrant"}, retiring);
+       w.Grant(key, role, {"Encrypt"});
+       for (const std::string& arn : {kAliceArn, kBobArn, role}) names.BeTheSame(arn);
+       json::object with_token = EncryptBody(key);
+       with_token["GrantTokens"] = json::array{before.Text("GrantToken")};
+       const auto retire = [&](const Answer& grant) {
+         return w.Try(kBob, "RetireGrant", {{"GrantToken", grant.Text("GrantToken")}});
+       };
+       Outcomes seen{w.Encrypt(kAlice, key), w.Try(kAlice, "Encrypt", with_token),
+                     w.Try(kAlice, "CreateGrant", GrantBody(key, kBobArn, {"Encrypt"})), retire(before),
+                     w.Encrypt(kSession, key)};
+       const Answer now = w.Grant(key, kAliceArn, {"Encrypt", "CreateGrant"}, retiring);
+       EXPECT_NE(now.Text("GrantId"), before.Text("GrantId")) << "the same request, but for somebody else";
+       w.Grant(key, role, {"Encrypt"});
+       for (std::string outcome :
+            {w.Encrypt(kAlice, key), w.Try(kAlice, "CreateGrant", GrantBody(key, kBobArn, {"Encrypt"})), retire(now),
+             w.Encrypt(kAlice, key), w.Encrypt(kSession, key)})
+         seen.push_back(std::move(outcome));
+       return seen;
+     },
+     {kDenied, kDenied, kDenied, kDenied, kDenied, kOk, kOk, kOk, kDenied, kOk}},
+    {"WhoDoesNotExistGetsNoGrant",
+     [](PolicyWorld& w) {
+       const std::string key = w.Key({kAccountIn}), nobody = "arn:aws:iam::111122223333:user/nobody";
+       return Outcomes{
+           w.Try(kAccount, "CreateGrant", GrantBody(key, nobody, {"Encrypt"})),
+           w.Try(kAccount, "CreateGrant", GrantBody(key, kAliceArn, {"Encrypt"}, {{"RetiringPrincipal", nobody}})),
+           w.Try(kAccount, "CreateGrant", GrantBody(key, nobody, {"Encrypt"}, {{"DryRun", true}})),
+           w.Try(kAlice, "CreateGrant", GrantBody(key, nobody, {"Encrypt"}))};
+     },
+     {"InvalidArnException", "InvalidArnException", "InvalidArnException", kDenied}},
+    {"AKeyOfAnotherAccountIsThatAccountsToIdentityPoliciesAlone",
+     [](PolicyWorld& w) {
+       const std::string key = KeyArn(w.Key({kAccountIn}));
+       w.Grant(key, "arn:aws:iam::444455556666:root", {"Encrypt", "DescribeKey"});
+       w.Attach(kForeignBob, MayDo("kms:Encrypt", "*", Equals("aws:ResourceAccount", "444455556666")));
+       w.Attach(kForeignBob, MayDo("kms:DescribeKey", "*", Equals("aws:ResourceAccount", "111122223333")));
+       return Outcomes{w.Encrypt(kForeignBob, key), w.Try(kForeignBob, "DescribeKey", {{"KeyId", key}})};
+     },
+     {kDenied, kOk}},
+    {"WhoNamesAClusterNeedsToSeeClusters",
+     [](PolicyWorld& w) {
+       const json::object store{{"CustomKeyStoreName", "store"},
+                                {"CloudHsmClusterId", "cluster-aaaaaaaaaaa"},
+                                {"TrustAnchorCertificate", "-----BEGIN CERTIFICATE-----"},
+                                {"KeyStorePassword", "password-1"}};
+       w.Attach(kAlice, MayDo("kms:CreateCustomKeyStore"));
+       Outcomes seen{w.Try(kAlice, "CreateCustomKeyStore", store)};
+       w.Attach(kAlice, MayDo("cloudhsm:DescribeClusters"));
+       seen.push_back(w.Try(kAlice, "CreateCustomKeyStore", store));
+       return seen;
+     },
+     {kDenied, "CloudHsmClusterNotFoundException"}},
+    {"MoreTagsThanAKeyCanHaveAreNoQuestionForPolicies",
+     [](PolicyWorld& w) {
+       const std::string key = w.Key({kAccountIn}, {{"MultiRegion", true}});
+       json::array tags, keys;
+       for (int i = 0; i < 51; ++i) {
+         tags.push_back({{"TagKey", "k" + std::to_string(i)}, {"TagValue", "v"}});
+         keys.emplace_back("k" + std::to_string(i));
+       }
+       return Outcomes{w.Try(kAlice, "CreateKey", {{"Tags", tags}}),
+                       w.Try(kAlice, "TagResource", {{"KeyId", key}, {"Tags", tags}}),
+                       w.Try(kAlice, "UntagResource", {{"KeyId", key}, {"TagKeys", keys}}),
+                       w.Try(kAlice, "ReplicateKey",
+                             {{"KeyId", key}, {"ReplicaRegion", std::string(kOtherRegion)}, {"Tags", tags}})};
+     },
+     {"TagException", "TagException", "TagException", "TagException"}},
 };
 
 class Privileges : public PolicyTable {};

@@ -142,6 +142,20 @@ TEST_F(Recipients, NeedATrustedRoot) {
   EXPECT_THAT(answer.message, HasSubstr("attestation_roots"));
 }
 
+TEST_F(Recipients, AreJudgedByADryRunWithoutACiphertext) {
+  const json::object body{{"KeyId", symmetric_}, {"DryRun", true}, {"DryRunModifiers", {"IGNORE_CIPHERTEXT"}}};
+  const Bytes document = Enclave().Document(RecipientKey().public_key());
+  EXPECT_EQ(service_.Call("Decrypt", With(body, Recipient(document))).type, "DryRunOperationException");
+  EXPECT_EQ(service_.Call("Decrypt", With(body, Recipient(Bytes{1, 2, 3}))).type, "ValidationException");
+  const std::string policy =
+      R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"kms:*",)"
+      R"("Resource":"*"},{"Effect":"Deny","Principal":"*","Action":"kms:Decrypt","Resource":"*",)"
+      R"("Condition":{"Null":{"kms:RecipientAttestation:ImageSha384":"true"}}}]})";
+  ASSERT_TRUE(service_.Call("PutKeyPolicy", {{"KeyId", symmetric_}, {"Policy", policy}}).ok());
+  EXPECT_EQ(service_.Call("Decrypt", With(body, Recipient(document))).type, "DryRunOperationException");
+  EXPECT_EQ(service_.Call("Decrypt", body).type, "AccessDeniedException");
+}
+
 TEST_F(Recipients, DryRunStopsThem) {
   const json::object recipient = Recipient(Enclave().Document(RecipientKey().public_key()));
   const Answer answer = service_.Call(

@@ -1,6 +1,5 @@
 #include "kms/grants/access.h"
 
-#include "kms/grants/principal.h"
 #include "kms/grants/rows.h"
 #include "kms/pipeline.h"
 
@@ -12,10 +11,15 @@ OperationSet BitOf(std::string_view action) noexcept {
   return action.starts_with(kPrefix) ? OperationBit(action.substr(kPrefix.size())) : 0;
 }
 
-/// Principals whose grants are grants to this caller.
+/// Principals whose grants are grants to this caller, as Grant::GranteeKey has them.
 std::vector<std::string> Grantees(const ports::Caller& caller) {
   std::vector<std::string> all{caller.arn};
-  if (!caller.role_arn.empty()) all.push_back(caller.role_arn);
+  if (caller.kind == ports::PrincipalKind::kUser && !caller.principal_id.empty()) all.push_back(caller.principal_id);
+  // A user's grants are not those of the federated users that it makes: their session policies would not limit them.
+  if (caller.kind == ports::PrincipalKind::kAssumedRole) {
+    all.push_back(caller.role_arn);
+    if (!caller.behind_id.empty()) all.push_back(caller.behind_id);
+  }
   if (!caller.is_root()) all.push_back(RootArn(caller.account));
   return all;
 }
@@ -54,7 +58,7 @@ Task<Result<std::optional<Grant>>> ReadThrough(Kms& kms, const aws::Call& call, 
 
 bool IsGrantable(std::string_view action) noexcept { return BitOf(action) != 0; }
 
-Task<Result<bool>> SpeaksFor(Kms& kms, const aws::Call& call, std::string_view principal, KeyPtr key,
+Task<Result<bool>> SpeaksFor(Kms& kms, const aws::Call& call, NamedPrincipal principal, KeyPtr key,
                              std::string_view action) {
   switch (WhoIs(principal, call.caller)) {
     case Names::kNobody: co_return false;
@@ -80,7 +84,8 @@ Task<Result<bool>> AllowedWithGrants(Kms& kms, const aws::Call& call, GrantQuest
   const EncryptionContext& context = question.context == nullptr ? kNone : *question.context;
   for (const Grant& grant : fresh) {
     if (grant.Allows(operation, context)) {
-      SR_CO_TRY(const bool is_grantee, co_await SpeaksFor(kms, call, grant.grantee, key, question.action));
+      const NamedPrincipal named{grant.grantee, grant.grantee_id};
+      SR_CO_TRY(const bool is_grantee, co_await SpeaksFor(kms, call, named, key, question.action));
       if (is_grantee) co_return true;
     }
   }
@@ -91,7 +96,8 @@ Task<Result<bool>> AllowedWithGrants(Kms& kms, const aws::Call& call, GrantQuest
       SR_CO_TRY(grants, co_await kms.grants().Find(key, grantee));
     }
     if (!grants->Allows(operation, context)) continue;
-    SR_CO_TRY(const bool is_grantee, co_await SpeaksFor(kms, call, grantee, key, question.action));
+    const NamedPrincipal named = PrincipalOfKey(grantee);
+    SR_CO_TRY(const bool is_grantee, co_await SpeaksFor(kms, call, named, key, question.action));
     if (is_grantee) co_return true;
   }
   co_return false;

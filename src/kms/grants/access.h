@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "kms/grants/principal.h"
 #include "kms/service.h"
 
 namespace strongroom::kms {
@@ -27,7 +28,7 @@ Task<Result<std::vector<Grant>>> GrantsOfCaller(Kms& kms, const aws::Call& call,
 
 /// A principal that somebody wrote into a grant is the caller; or it is its account, and the caller's identity policies
 /// allow the action. Errors: the store's.
-Task<Result<bool>> SpeaksFor(Kms& kms, const aws::Call& call, std::string_view principal, KeyPtr key,
+Task<Result<bool>> SpeaksFor(Kms& kms, const aws::Call& call, NamedPrincipal principal, KeyPtr key,
                              std::string_view action);
 
 /// The grant as the store has it now; none when there is none of that id.

@@ -41,7 +41,7 @@ void GrantCache::Forget(const std::string& id) {
 }
 
 void GrantCache::Forget(const Grant& grant) {
-  Forget(Id(grant.account, grant.region, GrantFeedId(grant.key_id, grant.grantee)));
+  Forget(Id(grant.account, grant.region, GrantFeedId(grant.key_id, grant.GranteeKey())));
 }
 
 void GrantCache::OnChanges(std::span<const store::FeedEntry> entries) {
@@ -57,20 +57,20 @@ void GrantCache::OnChanges(std::span<const store::FeedEntry> entries) {
   }
 }
 
-GrantIndexPtr GrantCache::Warm(const KeyRow& key, std::string_view grantee) const {
-  const auto entry = Look(Id(key.account, key.region, GrantFeedId(key.key_id, grantee)));
+GrantIndexPtr GrantCache::Warm(const KeyRow& key, std::string_view grantee_key) const {
+  const auto entry = Look(Id(key.account, key.region, GrantFeedId(key.key_id, grantee_key)));
   return entry && Clock::now() - entry->read < recheck_ ? entry->grants : nullptr;
 }
 
-Task<Result<GrantIndexPtr>> GrantCache::Find(KeyPtr key, std::string grantee) {
+Task<Result<GrantIndexPtr>> GrantCache::Find(KeyPtr key, std::string grantee_key) {
   const KeyRow& row = key->row;
-  const std::string id = Id(row.account, row.region, GrantFeedId(row.key_id, grantee));
+  const std::string id = Id(row.account, row.region, GrantFeedId(row.key_id, grantee_key));
   const auto entry = Look(id);
   const auto now = Clock::now();
   if (entry && now - entry->read < recheck_) co_return entry->grants;
   const std::uint64_t seen = changes_.load();
-  auto load = [key, grantee](store::Transaction& t) -> Result<GrantIndexPtr> {
-    SR_TRY(const auto grants, GrantsOfGrantee(t, key->row.account, key->row.region, key->row.key_id, grantee));
+  auto load = [key, grantee_key](store::Transaction& t) -> Result<GrantIndexPtr> {
+    SR_TRY(const auto grants, GrantsOfGrantee(t, key->row.account, key->row.region, key->row.key_id, grantee_key));
     return std::make_shared<const GrantIndex>(grants);
   };
   auto grants = co_await database_.RunRead(std::move(load));

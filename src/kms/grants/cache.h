@@ -15,7 +15,7 @@
 
 namespace strongroom::kms {
 
-/// The grants of keys to principals, by key and grantee, as requests ask for them.
+/// The grants of keys to principals, by key and Grant::GranteeKey, as requests ask for them.
 ///
 /// Promise   as KeyCache's: what this process commits is seen at once (Forget), what another does when its change-feed
 ///           entry arrives; everything is read again after `recheck`; with the database away an entry serves until
@@ -29,9 +29,9 @@ class GrantCache {
       : database_(database), stale_limit_(stale_limit), recheck_(recheck) {}
 
   /// The fresh cached index, or null.
-  GrantIndexPtr Warm(const KeyRow& key, std::string_view grantee) const;
+  GrantIndexPtr Warm(const KeyRow& key, std::string_view grantee_key) const;
   /// From the cache or the database; never null.
-  Task<Result<GrantIndexPtr>> Find(KeyPtr key, std::string grantee);
+  Task<Result<GrantIndexPtr>> Find(KeyPtr key, std::string grantee_key);
 
   void Forget(const Grant& grant);
   /// For the change feed.

@@ -64,12 +64,17 @@ struct Grant {
   std::int64_t created_millis = 0;
   std::string grantee;
   std::optional<std::string> retiring_principal;
+  /// Unique ids of those two where they are users and roles, as they were when the grant was made: who is made anew
+  /// under a name is somebody else. Empty: matched by name.
+  std::string grantee_id, retiring_id;
   std::string issuing_account;          // in which it was made
   std::vector<std::string> operations;  // in the request's order
   GrantConstraints constraints;
 
   /// Does it allow `operation` (one bit) with this context?
   bool Allows(OperationSet operation, const EncryptionContext& context) const;
+  /// By what the grantee is looked for: its unique id, or the ARN of one that has none.
+  const std::string& GranteeKey() const noexcept { return grantee_id.empty() ? grantee : grantee_id; }
   std::string KeyArn() const { return "arn:aws:kms:" + region + ":" + account + ":key/" + key_id; }
 };
 

@@ -59,10 +59,15 @@ std::string_view AccountOfPrincipal(std::string_view arn) noexcept { return Spli
 
 std::string RootArn(std::string_view account) { return "arn:aws:iam::" + std::string(account) + ":root"; }
 
-Names WhoIs(std::string_view principal, const ports::Caller& caller) {
-  if (principal.empty()) return Names::kNobody;
-  if (principal == caller.arn || principal == caller.role_arn) return Names::kCaller;
-  return principal == RootArn(caller.account) ? Names::kItsAccount : Names::kNobody;
+Names WhoIs(NamedPrincipal principal, const ports::Caller& caller) {
+  const bool of_role = caller.kind == ports::PrincipalKind::kAssumedRole;
+  if (!principal.id.empty()) {
+    const bool caller_itself = principal.id == caller.principal_id || (of_role && principal.id == caller.behind_id);
+    return caller_itself ? Names::kCaller : Names::kNobody;
+  }
+  if (principal.arn.empty()) return Names::kNobody;
+  if (principal.arn == caller.arn || (of_role && principal.arn == caller.role_arn)) return Names::kCaller;
+  return principal.arn == RootArn(caller.account) ? Names::kItsAccount : Names::kNobody;
 }
 
 }  // namespace strongroom::kms

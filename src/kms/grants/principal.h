@@ -16,12 +16,22 @@ std::string_view AccountOfPrincipal(std::string_view arn) noexcept;
 /// "arn:aws:iam::111122223333:root"
 std::string RootArn(std::string_view account);
 
-/// How a principal that somebody wrote down relates to a caller.
+/// A principal that somebody wrote down: by its unique id where it has one, which another one under its name has not.
+struct NamedPrincipal {
+  std::string_view arn, id;
+};
+/// Grant::GranteeKey as such. Unique ids are no ARNs.
+constexpr bool IsByName(std::string_view grantee_key) noexcept { return grantee_key.starts_with("arn:"); }
+constexpr NamedPrincipal PrincipalOfKey(std::string_view grantee_key) noexcept {
+  return IsByName(grantee_key) ? NamedPrincipal{grantee_key, {}} : NamedPrincipal{{}, grantee_key};
+}
+
+/// How a principal relates to a caller.
 enum class Names : std::uint8_t {
   kNobody,     // somebody else
   kCaller,     // this caller: itself, or the role whose session it is
   kItsAccount  // its account's root, who may delegate by identity policies
 };
-Names WhoIs(std::string_view principal, const ports::Caller& caller);
+Names WhoIs(NamedPrincipal principal, const ports::Caller& caller);
 
 }  // namespace strongroom::kms

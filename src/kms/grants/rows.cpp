@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "crypto/hash.h"
+#include "kms/grants/principal.h"
 
 namespace strongroom::kms {
 namespace {
@@ -14,7 +15,7 @@ using store::OrNull;
 
 #define SR_GRANT_COLUMNS                                                                                               \
   "account_id, region, key_id, grant_id, name, created_at, grantee, retiring_principal, issuing_account, operations, " \
-  "constraints"
+  "constraints, grantee_id, retiring_id"
 #define SR_OF_KEY "account_id = $1 AND region = $2 AND key_id = $3"
 
 json::object ToJson(const EncryptionContext& context) {
@@ -81,6 +82,8 @@ Result<Grant> ReadGrant(const store::Row& row) {
   grant.issuing_account = row.Text(8);
   grant.operations = Split(row.Text(9));
   SR_TRY(grant.constraints, FromText(row.Text(10)));
+  grant.grantee_id = row.Text(11);
+  grant.retiring_id = row.Text(12);
   return grant;
 }
 
@@ -96,19 +99,19 @@ Result<std::vector<Grant>> ReadAll(Result<store::Rows> rows) {
 }
 
 Status GrantChanged(store::Transaction& t, const Grant& grant) {
-  return t.Change("kms-grant", grant.account, grant.region, GrantFeedId(grant.key_id, grant.grantee));
+  return t.Change("kms-grant", grant.account, grant.region, GrantFeedId(grant.key_id, grant.GranteeKey()));
 }
 
 }  // namespace
 
-std::string GrantFeedId(std::string_view key_id, std::string_view grantee) {
-  return std::string(key_id) + "/" + std::string(grantee);
+std::string GrantFeedId(std::string_view key_id, std::string_view grantee_key) {
+  return std::string(key_id) + "/" + std::string(grantee_key);
 }
 
 Bytes RequestHash(const Grant& grant) {
-  const std::string text =
-      json::serialize(json::array{grant.grantee, grant.retiring_principal.value_or(""), grant.issuing_account,
-                                  OperationsOf(grant.operations), ToText(grant.constraints)});
+  const std::string text = json::serialize(json::array{grant.grantee, grant.retiring_principal.value_or(""),
+                                                       grant.issuing_account, OperationsOf(grant.operations),
+                                                       ToText(grant.constraints), grant.grantee_id, grant.retiring_id});
   return ToBytes(crypto::Sha256(AsBytes(text)));
 }
 
@@ -131,10 +134,10 @@ Status InsertGrant(store::Transaction& t, const Grant& g, std::int64_t limit) {
   // Whoever has the key in memory knows it as one without grants.
   if (count->Int(0) == 1) SR_CHECK(t.Change("kms-key", g.account, g.region, g.key_id));
   SR_CHECK(t.Execute("INSERT INTO kms_grants (" SR_GRANT_COLUMNS
-                     ", request_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                     ", request_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
                      {g.account, g.region, g.key_id, g.grant_id, g.name, g.created_millis, g.grantee,
                       OrNull(g.retiring_principal), g.issuing_account, fmt::format("{}", fmt::join(g.operations, ",")),
-                      ToText(g.constraints), store::Blob(RequestHash(g))}));
+                      ToText(g.constraints), g.grantee_id, g.retiring_id, store::Blob(RequestHash(g))}));
   return GrantChanged(t, g);
 }
 
@@ -163,9 +166,13 @@ Result<std::optional<Grant>> LoadGrant(store::Transaction& t, const std::string&
 }
 
 Result<std::vector<Grant>> GrantsOfGrantee(store::Transaction& t, const std::string& account, const std::string& region,
-                                           const std::string& key_id, const std::string& grantee) {
-  return ReadAll(t.Query("SELECT " SR_GRANT_COLUMNS " FROM kms_grants WHERE " SR_OF_KEY " AND grantee = $4",
-                         {account, region, key_id, grantee}));
+                                           const std::string& key_id, const std::string& grantee_key) {
+  if (IsByName(grantee_key))
+    return ReadAll(t.Query("SELECT " SR_GRANT_COLUMNS " FROM kms_grants WHERE " SR_OF_KEY
+                           " AND grantee = $4 AND grantee_id = ''",
+                           {account, region, key_id, grantee_key}));
+  return ReadAll(t.Query("SELECT " SR_GRANT_COLUMNS " FROM kms_grants WHERE " SR_OF_KEY " AND grantee_id = $4",
+                         {account, region, key_id, grantee_key}));
 }
 
 GrantPosition GrantPosition::Read(std::string_view text) {

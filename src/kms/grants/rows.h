@@ -12,7 +12,7 @@ namespace strongroom::kms {
 
 // The statements on kms_grants. Each change goes to the change feed with kind "kms-grant" and id GrantFeedId().
 
-std::string GrantFeedId(std::string_view key_id, std::string_view grantee);
+std::string GrantFeedId(std::string_view key_id, std::string_view grantee_key);
 
 /// What makes two requests under one name the same: everything in them but the name.
 Bytes RequestHash(const Grant& grant);
@@ -27,8 +27,9 @@ Status DeleteGrantsOfKey(store::Transaction& t, const KeyRow& key);
 
 Result<std::optional<Grant>> LoadGrant(store::Transaction& t, const std::string& account, const std::string& region,
                                        const std::string& key_id, const std::string& grant_id);
+/// `grantee_key` is Grant::GranteeKey.
 Result<std::vector<Grant>> GrantsOfGrantee(store::Transaction& t, const std::string& account, const std::string& region,
-                                           const std::string& key_id, const std::string& grantee);
+                                           const std::string& key_id, const std::string& grantee_key);
 
 /// Where a page of grants begins: the time and id of the last one shown.
 struct GrantPosition {

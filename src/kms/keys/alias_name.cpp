@@ -20,14 +20,24 @@ Status CheckAliasTarget(std::string_view target) {
   return {};
 }
 
-Task<Result<KeyPtr>> AliasTarget(Kms& kms, const aws::Call& call, std::string name) {
+Task<Result<AliasedKey>> AliasTarget(Kms& kms, const aws::Call& call, std::string name) {
   const std::string account(call.account()), region(call.region);
   SR_CO_TRY(const auto id, co_await kms.keys().FindAlias(account, region, name));
   if (!id) {
     const AliasRow alias{account, region, name, ""};
     co_return Error(Errc::kNotFound, "Alias " + alias.Arn() + " is not found.");
   }
-  co_return co_await kms.keys().Find(account, region, *id);
+  SR_CO_TRY(KeyPtr key, co_await kms.keys().Find(account, region, *id));
+  co_return AliasedKey{*id, std::move(key)};
+}
+
+Task<Result<aws::Reply>> ChangeAlias(Kms& kms, const AliasRow& alias, AliasAttempt attempt) {
+  for (int tries = 0; tries < 2; ++tries) {
+    SR_CO_TRY(const bool changed, co_await attempt());
+    kms.keys().ForgetAlias(alias);
+    if (changed) co_return aws::Reply::NoBody();
+  }
+  co_return Error(Errc::kConflict, "Alias " + alias.Arn() + " is being changed by another request.");
 }
 
 }  // namespace strongroom::kms

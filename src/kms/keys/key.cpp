@@ -5,6 +5,7 @@
 
 #include "crypto/hash.h"
 #include "crypto/random.h"
+#include "ports/principal_directory.h"
 #include "wire/key_token.h"
 
 namespace strongroom::kms {
@@ -91,7 +92,8 @@ Result<KeyPtr> MakeKey(KeyRow row, const ports::Authorizer& authorizer) {
   header.key_id = key->row.key_id;
   header.material = key->current().id;
   key->blob_header = EncodeHeader(header);
-  SR_TRY(key->policy, authorizer.Compile(ports::PolicyKind::kKey, key->row.policy));
+  SR_TRY(const ports::PrincipalIds ids, ports::ReadPrincipalIds(key->row.policy_principals));
+  SR_TRY(key->policy, authorizer.Compile(ports::PolicyKind::kKey, key->row.policy, ids));
   return KeyPtr(std::move(key));
 }
 

@@ -37,6 +37,7 @@ struct KeyRow {
   Transition transition = Transition::kNone;
   std::string description;
   std::string policy;
+  std::string policy_principals;  // as ports::TextOf has them
   std::optional<std::string> custom_key_store_id, cluster_id;
   std::optional<std::int64_t> hsm_handle;  // CloudHSM store
   std::optional<std::string> xks_key_id;   // external key store

@@ -2,6 +2,7 @@
 
 #include "aws/dispatch/question.h"
 #include "kms/access/conditions.h"
+#include "ports/principal_directory.h"
 
 namespace strongroom::kms {
 namespace {
@@ -17,14 +18,20 @@ std::string DefaultPolicy(std::string_view account) {
          "    \"Action\" : \"kms:*\",\n    \"Resource\" : \"*\"\n  } ]\n}";
 }
 
-Status CheckPolicy(const ports::Authorizer& authorizer, const aws::Call& call, const std::string& policy,
-                   const KeyRow& row, const KeyLabels& labels, bool bypass_lockout_check) {
-  if (policy.size() > kMaxPolicyBytes)
-    return Error(Errc::kLimitExceeded, "The key policy is longer than the quota of 32768 bytes.");
+Task<Result<std::string>> CheckPolicy(Kms& kms, const aws::Call& call, PolicyCheck check) {
+  if (check.policy.size() > kMaxPolicyBytes)
+    co_return Error(Errc::kLimitExceeded, "The key policy is longer than the quota of 32768 bytes.");
+  SR_CO_TRY(const auto named, kms.authorizer().Compile(ports::PolicyKind::kKey, check.policy));
+  auto ids = co_await kms.principals().Resolve(named->NamedPrincipals());
+  if (!ids.ok() && ids.error().code() == Errc::kNotFound)
+    co_return Error(Errc::kMalformedPolicy, "Policy contains a statement with one or more invalid principals.");
+  if (!ids.ok()) co_return std::move(ids).error();
+  std::string principals = ports::TextOf(*ids);
+  if (check.bypass_lockout_check) co_return principals;
+  SR_CO_TRY(const auto compiled, kms.authorizer().Compile(ports::PolicyKind::kKey, check.policy, *ids));
+  const KeyRow& row = check.row;
   const std::string arn = row.Arn();
-  SR_TRY(const auto compiled, authorizer.Compile(ports::PolicyKind::kKey, policy));
-  if (bypass_lockout_check) return {};
-  const Conditions conditions(call, "kms:PutKeyPolicy", row, &labels);
+  const Conditions conditions(call, "kms:PutKeyPolicy", row, &check.labels);
   ports::Question question = aws::QuestionOf(call);
   question.action = "kms:PutKeyPolicy";
   question.resource = arn;
@@ -32,10 +39,10 @@ Status CheckPolicy(const ports::Authorizer& authorizer, const aws::Call& call, c
   question.policy = compiled.get();
   question.source = &conditions;
   question.request.region = row.region;
-  if (!authorizer.Decide(question).allowed)
-    return Error(Errc::kMalformedPolicy,
-                 "The new key policy will not allow you to update the key policy in the future.");
-  return {};
+  if (!kms.authorizer().Decide(question).allowed)
+    co_return Error(Errc::kMalformedPolicy,
+                    "The new key policy will not allow you to update the key policy in the future.");
+  co_return principals;
 }
 
 }  // namespace strongroom::kms

@@ -5,6 +5,7 @@
 
 #include "aws/dispatch/operation.h"
 #include "kms/keys/key.h"
+#include "kms/service.h"
 
 namespace strongroom::kms {
 
@@ -12,9 +13,15 @@ namespace strongroom::kms {
 std::string DefaultPolicy(std::string_view account);
 
 /// Checks a policy text for this key: size, syntax, and, unless bypassed, that the caller, with the present request's
-/// conditions and in the key's Region, could still change it. Errors: kLimitExceeded over 32,768 bytes;
-/// kMalformedPolicy.
-Status CheckPolicy(const ports::Authorizer& authorizer, const aws::Call& call, const std::string& policy,
-                   const KeyRow& row, const KeyLabels& labels, bool bypass_lockout_check);
+/// conditions and in the key's Region, could still change it. Gives the principals that it names, for
+/// KeyRow::policy_principals.
+/// Errors: kLimitExceeded over 32,768 bytes; kMalformedPolicy, also for principals who do not exist; the store's.
+struct PolicyCheck {
+  std::string policy;
+  const KeyRow& row;
+  const KeyLabels& labels;
+  bool bypass_lockout_check = false;
+};
+Task<Result<std::string>> CheckPolicy(Kms& kms, const aws::Call& call, PolicyCheck check);
 
 }  // namespace strongroom::kms

@@ -14,7 +14,7 @@ using store::Value;
   "account_id, region, key_id, spec, usage, origin, enabled, created_at, deletion_at, description, policy, " \
   "multi_region, custom_key_store_id, cluster_id, material_id, hsm_handle, version, primary_region, "        \
   "rotation_enabled, rotation_period_days, rotation_next, on_demand_rotations, on_demand_started, "          \
-  "pending_window_days, transition, xks_key_id"
+  "pending_window_days, transition, xks_key_id, policy_principals"
 
 /// Rows that are whole: a key in a CloudHSM key store counts once its HSM key is there.
 #define SR_WHOLE "(origin <> 'AWS_CLOUDHSM' OR hsm_handle IS NOT NULL)"
@@ -58,6 +58,7 @@ KeyRow ReadKey(const store::Row& row) {
   key.pending_window_days = row.OptionalInt(23);
   key.transition = TransitionOf(row.Text(24));
   key.xks_key_id = row.OptionalText(25);
+  key.policy_principals = row.Text(26);
   return key;
 }
 
@@ -120,7 +121,7 @@ Result<std::vector<KeyRow>> LoadRelatives(store::Transaction& t, const KeyRow& k
 Status InsertKey(store::Transaction& t, const KeyRow& k) {
   SR_CHECK(t.Execute("INSERT INTO kms_keys (" SR_KEY_COLUMNS
                      ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, "
-                     "$20, $21, $22, $23, $24, $25, $26)",
+                     "$20, $21, $22, $23, $24, $25, $26, $27)",
                      {k.account,
                       k.region,
                       k.key_id,
@@ -146,7 +147,8 @@ Status InsertKey(store::Transaction& t, const KeyRow& k) {
                       OrNull(k.on_demand_started_millis),
                       OrNull(k.pending_window_days),
                       OrNull(k.transition),
-                      OrNull(k.xks_key_id)}));
+                      OrNull(k.xks_key_id),
+                      k.policy_principals}));
   for (const Material& material : k.materials) SR_CHECK(InsertMaterial(t, k, material));
   return KeyChanged(t, k);
 }
@@ -172,14 +174,16 @@ Result<std::vector<KeyRow>> HalfMadeKeys(store::Transaction& t, std::int64_t bef
 Status UpdateKey(store::Transaction& t, const KeyRow& k) {
   SR_TRY(
       const std::int64_t changed,
-      t.Execute("UPDATE kms_keys SET enabled = $5, deletion_at = $6, description = $7, policy = $8, material_id = $9, "
-                "primary_region = $10, rotation_enabled = $11, rotation_period_days = $12, rotation_next = $13, "
-                "on_demand_rotations = $14, on_demand_started = $15, pending_window_days = $16, transition = $17, "
-                "version = version + 1 WHERE account_id = $1 AND region = $2 AND key_id = $3 AND version = $4",
-                {k.account, k.region, k.key_id, k.version, std::int64_t{k.enabled}, OrNull(k.deletion_millis),
-                 k.description, k.policy, k.material_id, k.primary_region, std::int64_t{k.rotation_enabled},
-                 k.rotation_period_days, OrNull(k.rotation_next_millis), k.on_demand_rotations,
-                 OrNull(k.on_demand_started_millis), OrNull(k.pending_window_days), OrNull(k.transition)}));
+      t.Execute(
+          "UPDATE kms_keys SET enabled = $5, deletion_at = $6, description = $7, policy = $8, material_id = $9, "
+          "primary_region = $10, rotation_enabled = $11, rotation_period_days = $12, rotation_next = $13, "
+          "on_demand_rotations = $14, on_demand_started = $15, pending_window_days = $16, transition = $17, "
+          "policy_principals = $18, "
+          "version = version + 1 WHERE account_id = $1 AND region = $2 AND key_id = $3 AND version = $4",
+          {k.account, k.region, k.key_id, k.version, std::int64_t{k.enabled}, OrNull(k.deletion_millis), k.description,
+           k.policy, k.material_id, k.primary_region, std::int64_t{k.rotation_enabled}, k.rotation_period_days,
+           OrNull(k.rotation_next_millis), k.on_demand_rotations, OrNull(k.on_demand_started_millis),
+           OrNull(k.pending_window_days), OrNull(k.transition), k.policy_principals}));
   if (changed != 1) return Error(Errc::kConflict, "The key was changed at the same time. Try again.");
   return KeyChanged(t, k);
 }

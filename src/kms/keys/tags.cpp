@@ -24,8 +24,13 @@ bool HasOnlyTagCharacters(std::string_view text) {
 
 }  // namespace
 
+Status CheckTagCount(std::size_t count) {
+  if (count > kMaxTags) return Error(Errc::kTag, "Too many tags");
+  return {};
+}
+
 Status CheckTags(const std::vector<Tag>& tags) {
-  if (tags.size() > kMaxTags) return Error(Errc::kTag, "Too many tags");
+  SR_CHECK(CheckTagCount(tags.size()));
   std::set<std::string_view> seen;
   for (const auto& [key, value] : tags) {
     if (IsReserved(key)) return Error(Errc::kTag, "Tags beginning with aws: are reserved");

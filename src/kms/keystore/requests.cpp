@@ -14,6 +14,11 @@ Status RequireCloudHsmMembers(const aws::Call& call) {
   return {};
 }
 
+void NoteStore(aws::Call& call, const CustomStoreRow& row) {
+  call.AuditData("customKeyStoreName", row.name);
+  if (!row.external()) call.AuditData("clusterId", row.cluster_id);
+}
+
 Error NoSuchStore(std::string_view store_id) {
   return Error(Errc::kCustomKeyStoreNotFound, "Custom key store " + std::string(store_id) + " was not found.");
 }

@@ -15,6 +15,9 @@ Error NoSuchStore(std::string_view store_id);
 /// kCustomKeyStoreInvalidState, naming the state the store is in.
 Error WrongStoreState(const CustomStoreRow& row, std::string_view operation);
 
+/// What the audit trail shows of the store beside the request.
+void NoteStore(aws::Call& call, const CustomStoreRow& row);
+
 /// The store's row as it is now. Errors: kCustomKeyStoreNotFound.
 Task<Result<CustomStoreRow>> FindCustomStore(Kms& kms, const aws::Call& call, std::string store_id);
 

@@ -213,5 +213,49 @@ TEST(Lists, OfAliasesOfAKeyKnowTheKey) {
   EXPECT_EQ(service.Call("ListAliases", {{"KeyId", "alias/a"}}).message, "Invalid keyId 'alias/a'");
 }
 
+/// As another front end does it, before the news of it comes.
+Task<void> MoveAliasElsewhere(Kms& kms, std::string key_id) {
+  auto move = [key_id](store::Transaction& t) -> Status {
+    SR_CHECK(t.Execute("UPDATE kms_aliases SET key_id = $1", {store::Text(key_id)}));
+    return {};
+  };
+  const auto moved = co_await kms.database().Run(std::move(move));
+  EXPECT_TRUE(moved.ok());
+}
+
+TEST(Aliases, AreChangedByPermissionForTheKeyThatTheyReallyName) {
+  FakeService service;
+  const auto policy = [](const std::string& more) {
+    return R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111122223333"},)"
+           R"("Action":"kms:*","Resource":"*"})" +
+           more + "]}";
+  };
+  const std::string alice =
+      R"(,{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:user/alice"},"Action":"kms:*","Resource":"*"})";
+  const std::string hers = service.NewKey({{"Policy", policy(alice)}}),
+                    other = service.NewKey({{"Policy", policy("")}});
+  service.credentials().Attach(
+      "111122223333.alice",
+      R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:*Alias","Resource":"arn:aws:kms:*:*:alias/a"}]})");
+  for (const char* const operation : {"DeleteAlias", "UpdateAlias"}) {
+    SCOPED_TRACE(operation);
+    service.Call("CreateAlias", {{"AliasName", "alias/a"}, {"TargetKeyId", hers}});
+    service.Call("UpdateAlias", {{"AliasName", "alias/a"}, {"TargetKeyId", hers}});
+    const auto named = [&] { return service.Call("DescribeKey", {{"KeyId", "alias/a"}}).Text("KeyMetadata.KeyId"); };
+    ASSERT_EQ(named(), hers);
+    service.RunTask(MoveAliasElsewhere(service.kms(), other));
+    ASSERT_EQ(named(), hers) << "as far as is known here";
+    json::object body{{"AliasName", "alias/a"}};
+    if (operation == std::string_view("UpdateAlias")) body["TargetKeyId"] = hers;
+    EXPECT_EQ(service.Call(operation, body, "111122223333.alice").type, "AccessDeniedException");
+    EXPECT_EQ(named(), other);
+    service.Call("UpdateAlias", {{"AliasName", "alias/a"}, {"TargetKeyId", hers}});
+    ASSERT_EQ(named(), hers);
+    service.RunTask(MoveAliasElsewhere(service.kms(), other));
+    EXPECT_TRUE(service.Call(operation, body).ok()) << "who may change both is asked nothing";
+    EXPECT_EQ(named(), operation == std::string_view("UpdateAlias") ? hers : "");
+  }
+}
+
 }  // namespace
 }  // namespace strongroom::kms::testing

@@ -10,6 +10,7 @@ Task<Result<aws::Reply>> ConnectCustomKeyStore(Kms& kms, aws::Call& call) {
   SR_CO_TRY(const std::string store_id, call.body.RequiredString("CustomKeyStoreId"));
   SR_CO_CHECK(AuthorizeCall(kms, call, nullptr));
   SR_CO_TRY(const CustomStoreRow known, co_await FindCustomStore(kms, call, store_id));
+  NoteStore(call, known);
   if (known.state == ConnectionState::kConnecting || known.state == ConnectionState::kConnected) co_return aws::Reply();
   if (known.state != ConnectionState::kDisconnected) co_return WrongStoreState(known, "ConnectCustomKeyStore");
   std::optional<ports::ClusterInfo> cluster;

@@ -78,6 +78,7 @@ Task<Result<aws::Reply>> CreateCustomKeyStore(Kms& kms, aws::Call& call) {
   if (type == kExternalStoreType) co_return co_await CreateExternalStore(kms, call);
   SR_CO_TRY(Request r, Parse(call));
   SR_CO_CHECK(AuthorizeCall(kms, call, nullptr));
+  SR_CO_CHECK(AuthorizeDescribingClusters(kms, call));
   const std::int64_t limit = kms.limits().custom_key_stores;
   auto list = [account = r.row.account, region = r.row.region, limit](store::Transaction& t) {
     return ListCustomStores(t, account, region, "", limit + 1);

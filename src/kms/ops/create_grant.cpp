@@ -46,6 +46,8 @@ Result<Request> Parse(const aws::Call& call) {
   if (constraints) {
     SR_TRY(r.grant.constraints.equals, ParseConstraint(*constraints, "EncryptionContextEquals"));
     SR_TRY(r.grant.constraints.subset, ParseConstraint(*constraints, "EncryptionContextSubset"));
+    // Every context has it, so it would be a constraint in name alone.
+    if (r.grant.constraints.subset && r.grant.constraints.subset->empty()) r.grant.constraints.subset.reset();
   }
   for (const std::string& one : operations)
     if (std::ranges::find(r.grant.operations, one) == r.grant.operations.end()) r.grant.operations.push_back(one);
@@ -79,13 +81,28 @@ Task<Status> WithinOwnGrants(Kms& kms, const aws::Call& call, KeyPtr key, const 
     if ((has & OperationBit("CreateGrant")) == 0 || (wanted & ~has) != 0 ||
         !grant.constraints.AtLeastAsStrictAs(outer.constraints))
       continue;
-    SR_CO_TRY(const bool is_grantee, co_await SpeaksFor(kms, call, outer.grantee, key, call.iam_action));
+    const NamedPrincipal named{outer.grantee, outer.grantee_id};
+    SR_CO_TRY(const bool is_grantee, co_await SpeaksFor(kms, call, named, key, call.iam_action));
     if (is_grantee) co_return Status();
   }
   co_return Error(
       Errc::kAccessDenied,
       "User: " + call.caller.arn + " is not authorized to perform: kms:CreateGrant on resource: " + key->arn +
           " because no grant that allows kms:CreateGrant has all operations and constraints of the new one");
+}
+
+/// Notes who the two principals are now. Errors: kInvalidArn for one that does not exist; the store's.
+Task<Status> ResolvePrincipals(Kms& kms, Grant& grant) {
+  std::vector<std::string> named{grant.grantee};
+  if (grant.retiring_principal) named.push_back(*grant.retiring_principal);
+  auto ids = co_await kms.principals().Resolve(std::move(named));
+  if (!ids.ok() && ids.error().code() == Errc::kNotFound)
+    co_return Error(Errc::kInvalidArn, "Invalid principal " + ids.error().public_message());
+  if (!ids.ok()) co_return std::move(ids).error();
+  if (const auto id = ids->find(grant.grantee); id != ids->end()) grant.grantee_id = id->second;
+  if (!grant.retiring_principal) co_return Status();
+  if (const auto id = ids->find(*grant.retiring_principal); id != ids->end()) grant.retiring_id = id->second;
+  co_return Status();
 }
 
 Task<Result<Grant>> Insert(Kms& kms, KeyPtr key, Grant grant) {
@@ -118,6 +135,8 @@ Task<Result<aws::Reply>> CreateGrant(Kms& kms, aws::Call& call) {
   if (usable.by_grant) {
     SR_CO_CHECK(co_await WithinOwnGrants(kms, call, usable.key, r.grant));
   }
+  // After the permission: whether somebody exists is nobody else's business.
+  SR_CO_CHECK(co_await ResolvePrincipals(kms, r.grant));
   if (r.dry_run) co_return DryRunPassed();
   const KeyRow& row = usable.key->row;
   r.grant.account = row.account;

@@ -2,6 +2,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "crypto/kms_algorithms.h"
+#include "kms/events.h"
 #include "kms/keys/metadata.h"
 #include "kms/keys/policy.h"
 #include "kms/keys/tags.h"
@@ -100,6 +101,7 @@ Result<Request> Parse(const aws::Call& call) {
   SR_TRY(r.row.description, call.body.StringOr("Description", ""));
   SR_TRY(r.bypass_lockout_check, call.body.BoolOr("BypassPolicyLockoutSafetyCheck", false));
   SR_TRY(r.tags, call.body.PairList("Tags", "TagKey", "TagValue"));
+  SR_CHECK(CheckTagCount(r.tags.size()));
   SR_TRY(r.row.policy, call.body.StringOr("Policy", DefaultPolicy(call.account())));
   return r;
 }
@@ -212,7 +214,8 @@ Task<Result<aws::Reply>> CreateKey(Kms& kms, aws::Call& call) {
   }
   SR_CO_CHECK(CheckTags(r.tags));
   const KeyLabels labels{.tags = r.tags, .aliases = {}};
-  SR_CO_CHECK(CheckPolicy(kms.authorizer(), call, r.row.policy, r.row, labels, r.bypass_lockout_check));
+  PolicyCheck check{r.row.policy, r.row, labels, r.bypass_lockout_check};
+  SR_CO_TRY(r.row.policy_principals, co_await CheckPolicy(kms, call, std::move(check)));
   Result<KeyRow> made = Error(Errc::kInternal, "");
   if (view) {
     made = co_await CreateInCluster(kms, std::move(r), view);
@@ -223,6 +226,7 @@ Task<Result<aws::Reply>> CreateKey(Kms& kms, aws::Call& call) {
   }
   if (!made.ok()) co_return std::move(made).error();
   call.AuditResource(made->Arn());
+  if (made->hsm_handle) call.AuditData("backingKey", BackingKeyText(*made));
   aws::Reply reply;
   reply.Object("KeyMetadata", Metadata(*made, StateOf(*made, true, made->created_millis), made->created_millis));
   co_return reply;

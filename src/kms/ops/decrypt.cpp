@@ -27,7 +27,7 @@ Result<Request> Parse(const aws::Call& call) {
 }
 
 /// DryRun that ignores the ciphertext: permission is all that is judged.
-Task<Result<aws::Reply>> JudgePermission(Kms& kms, const aws::Call& call, const Ciphertext& from) {
+Task<Result<aws::Reply>> JudgePermission(Kms& kms, aws::Call& call, const Ciphertext& from) {
   SR_CO_TRY(Resolved resolved, co_await ResolveKey(kms, call, *from.key_id, IdForms::kAll));
   if (resolved.key == nullptr) co_return std::move(resolved.missing);
   SR_CO_CHECK(co_await AuthorizeOnKey(kms, call, resolved.key, call.iam_action, &from.context));
@@ -36,8 +36,9 @@ Task<Result<aws::Reply>> JudgePermission(Kms& kms, const aws::Call& call, const 
 
 Task<Result<aws::Reply>> Decrypt(Kms& kms, aws::Call& call) {
   SR_CO_TRY(Request r, Parse(call));
-  if (r.ignore_ciphertext) co_return co_await JudgePermission(kms, call, r.from);
+  // Conditions on who receives the plaintext count for a DryRun as well.
   SR_CO_TRY(const auto recipient, TakeRecipient(kms, call));
+  if (r.ignore_ciphertext) co_return co_await JudgePermission(kms, call, r.from);
   const auto blob = ParseBlob(r.from.blob);
   const ParsedBlob* const parsed = blob.ok() ? &*blob : nullptr;
   SR_CO_TRY(KeyPtr found, co_await FindSourceKey(kms, call, r.from, parsed));

@@ -23,6 +23,7 @@ Task<Result<aws::Reply>> DeleteCustomKeyStore(Kms& kms, aws::Call& call) {
     return std::move(*row);
   };
   SR_CO_TRY(const CustomStoreRow row, co_await kms.database().Run(std::move(remove)));
+  NoteStore(call, row);
   kms.custom_stores().Forget(row);
   co_return aws::Reply();
 }

@@ -20,6 +20,7 @@ Task<Result<aws::Reply>> DisconnectCustomKeyStore(Kms& kms, aws::Call& call) {
     return BeginAttempt(t, row, ConnectionState::kDisconnecting);
   };
   SR_CO_TRY(const CustomStoreRow row, co_await ChangeCustomStore(kms, call, store_id, std::move(change)));
+  NoteStore(call, row);
   kms.custom_stores().Begin(row);
   co_return aws::Reply();
 }

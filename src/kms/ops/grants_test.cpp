@@ -9,7 +9,8 @@ namespace strongroom::kms::testing {
 namespace {
 namespace json = boost::json;
 
-constexpr std::string_view kSession = "111122223333.clerk.monday", kForeigner = "444455556666.eve";
+constexpr std::string_view kSession = "111122223333.clerk.monday", kForeigner = "444455556666.eve",
+                           kFederated = "111122223333.alice..f";
 
 TEST(Grants, AllowTheGranteeTheirOperationsAtOnceAndNobodyElse) {
   FakeService service;
@@ -71,6 +72,8 @@ TEST(Grants, NameRolesSessionsAndPrincipalsOfOtherAccounts) {
   EXPECT_EQ(granted("arn:aws:iam::111122223333:role/clerk", kSession), "ok");
   EXPECT_EQ(granted("arn:aws:sts::111122223333:assumed-role/clerk/monday", kSession), "ok");
   EXPECT_EQ(granted("arn:aws:sts::111122223333:assumed-role/clerk/tuesday", kSession), "AccessDeniedException");
+  EXPECT_EQ(granted("arn:aws:sts::111122223333:federated-user/f", kFederated), "ok");
+  EXPECT_EQ(granted(kAliceArn, kFederated), "AccessDeniedException") << "session policies would not limit it";
   EXPECT_EQ(granted("arn:aws:iam::444455556666:user/eve", kForeigner), "ok");
   EXPECT_EQ(granted("arn:aws:iam::444455556666:root", kOtherAccount), "ok");
   // To an account is for its root to delegate, and nothing delegates to eve.

@@ -15,9 +15,11 @@ Task<Result<aws::Reply>> PutKeyPolicy(Kms& kms, aws::Call& call) {
   SR_CO_TRY(UsableKey usable, co_await UseKey(kms, call, std::move(key_id), rules));
   if (name != "default") co_return Error(Errc::kUnsupported, "The only key policy is named default.");
   SR_CO_TRY(const KeyLabelsPtr labels, co_await LabelsOf(kms, usable.key));
-  SR_CO_CHECK(CheckPolicy(kms.authorizer(), call, policy, usable.key->row, *labels, bypass));
-  ChangeRow change = [policy](store::Transaction&, KeyRow& row) -> Status {
+  PolicyCheck check{policy, usable.key->row, *labels, bypass};
+  SR_CO_TRY(std::string principals, co_await CheckPolicy(kms, call, std::move(check)));
+  ChangeRow change = [policy, principals](store::Transaction&, KeyRow& row) -> Status {
     row.policy = policy;
+    row.policy_principals = principals;
     return {};
   };
   SR_CO_CHECK(co_await ChangeKey(kms, std::move(usable.key), kAnyState, std::move(change)));

@@ -39,45 +39,50 @@ Result<Request> Parse(const aws::Call& call) {
 }
 
 /// Both permissions can be made to depend on whether the keys are one, so this is known before the first is judged.
-Task<void> NoteWhetherSameKey(Kms& kms, aws::Call& call, const Key& source, const Destination& to) {
-  const auto destination = co_await ResolveKey(kms, call, to.key_id, IdForms::kAll);
-  if (!destination.ok() || destination->key == nullptr) co_return;
-  call.conditions["kms:ReEncryptOnSameKey"] = {destination->key->arn == source.arn ? "true" : "false"};
+/// The destination is resolved once, or an alias could name another key by the time that it is used. What it cannot be
+/// resolved for is answered after the source's checks.
+Task<Result<Resolved>> ResolveDestination(Kms& kms, aws::Call& call, const Key& source, const Destination& to) {
+  auto destination = co_await ResolveKey(kms, call, to.key_id, IdForms::kAll);
+  const bool same = destination.ok() && destination->key != nullptr && destination->key->arn == source.arn;
+  call.conditions["kms:ReEncryptOnSameKey"] = {same ? "true" : "false"};
+  co_return destination;
 }
 
 /// DryRun that ignores the ciphertext: permission on both keys is all that is judged.
 Task<Result<aws::Reply>> JudgePermission(Kms& kms, aws::Call& call, const Request& r) {
   SR_CO_TRY(Resolved source, co_await ResolveKey(kms, call, *r.from.key_id, IdForms::kAll));
   if (source.key == nullptr) co_return std::move(source.missing);
-  co_await NoteWhetherSameKey(kms, call, *source.key, r.to);
+  auto destination = co_await ResolveDestination(kms, call, *source.key, r.to);
   SR_CO_CHECK(co_await AuthorizeOnKey(kms, call, source.key, call.iam_action, &r.from.context));
-  SR_CO_TRY(Resolved destination, co_await ResolveKey(kms, call, r.to.key_id, IdForms::kAll));
-  if (destination.key == nullptr) co_return std::move(destination.missing);
-  SR_CO_CHECK(co_await AuthorizeOnKey(kms, call, destination.key, kTo, &r.to.context));
+  if (!destination.ok()) co_return std::move(destination).error();
+  if (destination->key == nullptr) co_return std::move(destination->missing);
+  SR_CO_CHECK(co_await AuthorizeOnKey(kms, call, destination->key, kTo, &r.to.context));
   co_return DryRunPassed();
 }
 
 struct Source {
   UsableKey usable;
   const KeyMaterial* material = nullptr;  // of that key
+  Result<Resolved> destination;           // not judged yet
 };
 
 Task<Result<Source>> UseSource(Kms& kms, aws::Call& call, const Request& r, const ParsedBlob* blob) {
   const Ciphertext& from = r.from;
   SR_CO_TRY(KeyPtr key, co_await FindSourceKey(kms, call, from, blob));
-  co_await NoteWhetherSameKey(kms, call, *key, r.to);
+  auto destination = co_await ResolveDestination(kms, call, *key, r.to);
   auto used = co_await UseKnownKey(kms, call, std::move(key), kSourceRules, &from.context);
   if (!used.ok()) co_return SourceRefused(from, std::move(used).error());
-  Source source;
-  SR_CO_TRY(source.material, CheckSource(from, *used->key, blob));
-  source.usable = std::move(*used);
+  SR_CO_TRY(const KeyMaterial* const material, CheckSource(from, *used->key, blob));
+  Source source{std::move(*used), material, std::move(destination)};
   co_return source;
 }
 
 /// The destination's checks, once those of the source have passed.
-Task<Result<UsableKey>> UseDestination(Kms& kms, aws::Call& call, const Destination& to) {
+Task<Result<UsableKey>> UseDestination(Kms& kms, aws::Call& call, Result<Resolved> destination, const Destination& to) {
+  if (!destination.ok()) co_return std::move(destination).error();
+  if (destination->key == nullptr) co_return std::move(destination->missing);
   const KeyRules rules{.states = kUsable, .usage = "ENCRYPT_DECRYPT", .action = kTo};
-  SR_CO_TRY(UsableKey usable, co_await UseKey(kms, call, to.key_id, rules, &to.context));
+  SR_CO_TRY(UsableKey usable, co_await UseKnownKey(kms, call, std::move(destination->key), rules, &to.context));
   SR_CO_CHECK(RequireAlgorithm(*usable.key, to.algorithm));
   SR_CO_CHECK(RequireNoContext(*usable.key, to.context));
   co_return usable;
@@ -122,9 +127,9 @@ Task<Result<aws::Reply>> ReEncrypt(Kms& kms, aws::Call& call) {
   if (r.ignore_ciphertext) co_return co_await JudgePermission(kms, call, r);
   const auto parsed = ParseBlob(r.from.blob);
   const ParsedBlob* const blob = parsed.ok() ? &*parsed : nullptr;
-  SR_CO_TRY(const Source from_source, co_await UseSource(kms, call, r, blob));
+  SR_CO_TRY(Source from_source, co_await UseSource(kms, call, r, blob));
   const UsableKey& source = from_source.usable;
-  SR_CO_TRY(const UsableKey destination, co_await UseDestination(kms, call, r.to));
+  SR_CO_TRY(const UsableKey destination, co_await UseDestination(kms, call, std::move(from_source.destination), r.to));
   Bytes made;
   if (&source.store(kms) == &destination.store(kms)) {
     SR_CO_TRY(made, co_await InOneStore(kms, r, blob, from_source, destination));

@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 
+#include "aws/policy/engine.h"
 #include "kms/testing/fake_service.h"
 
 namespace strongroom::kms::testing {
@@ -174,6 +175,42 @@ TEST(ReEncrypt, NeedsBothPermissions) {
       service.Call("ReEncrypt", {{"CiphertextBlob", own}, {"SourceKeyId", key}, {"DestinationKeyId", other}});
   EXPECT_EQ(from.type, "AccessDeniedException");
   EXPECT_TRUE(service.Call("ReEncrypt", {{"CiphertextBlob", others}, {"DestinationKeyId", key}}).ok());
+}
+
+/// Moves the destination's alias when the source is judged.
+class Mover final : public ports::Authorizer {
+ public:
+  Mover(FakeService& service, std::string to) : service_(service), to_(std::move(to)) {}
+  ports::Decision Decide(const ports::Question& question) const override {
+    if (question.action == "kms:ReEncryptFrom") service_.Sql("UPDATE kms_aliases SET key_id = $1", {store::Text(to_)});
+    return engine_.Decide(question);
+  }
+
+ private:
+  Result<std::shared_ptr<const ports::Policy>> DoCompile(ports::PolicyKind kind, std::string_view text,
+                                                         const ports::PrincipalIds& ids) const override {
+    return engine_.Compile(kind, text, ids);
+  }
+  FakeService& service_;
+  std::string to_;
+  aws::PolicyEngine engine_;
+};
+
+TEST(ReEncrypt, UsesTheDestinationThatItsPermissionWasAskedFor) {
+  FakeService service;
+  const std::string key = service.NewKey(), other = service.NewKey();
+  const std::string blob = Base64(service.Encrypted(key, "x"));
+  for (const bool dry_run : {false, true}) {
+    service.Call("DeleteAlias", {{"AliasName", "alias/to"}});
+    ASSERT_TRUE(service.Call("CreateAlias", {{"AliasName", "alias/to"}, {"TargetKeyId", key}}).ok());
+    service.RestartAsking(std::make_shared<Mover>(service, other));
+    const json::object move{
+        {"CiphertextBlob", blob}, {"SourceKeyId", key}, {"DestinationKeyId", "alias/to"}, {"DryRun", dry_run}};
+    const Answer answer = service.Call("ReEncrypt", move);
+    EXPECT_EQ(answer.type, dry_run ? "DryRunOperationException" : "");
+    EXPECT_EQ(answer.Text("KeyId"), dry_run ? "" : Arn(key));
+    EXPECT_EQ(service.Call("DescribeKey", {{"KeyId", "alias/to"}}).Text("KeyMetadata.KeyId"), other);
+  }
 }
 
 }  // namespace

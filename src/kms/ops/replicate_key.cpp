@@ -14,7 +14,7 @@ namespace strongroom::kms {
 namespace {
 
 struct Request {
-  std::string key_id, region, description, policy;
+  std::string key_id, region, description, policy, policy_principals;
   bool bypass_lockout_check = false;
   std::vector<Tag> tags;
 };
@@ -27,6 +27,7 @@ Result<Request> Parse(const aws::Call& call) {
   SR_TRY(r.policy, call.body.StringOr("Policy", DefaultPolicy(call.account())));
   SR_TRY(r.bypass_lockout_check, call.body.BoolOr("BypassPolicyLockoutSafetyCheck", false));
   SR_TRY(r.tags, call.body.PairList("Tags", "TagKey", "TagValue"));
+  SR_CHECK(CheckTagCount(r.tags.size()));
   return r;
 }
 
@@ -45,6 +46,7 @@ KeyRow ReplicaOf(const KeyRow& primary, const Request& r) {
   row.origin = primary.origin;
   row.description = r.description;
   row.policy = r.policy;
+  row.policy_principals = r.policy_principals;
   row.multi_region = true;
   row.primary_region = primary.primary_region;
   row.relatives = primary.relatives;
@@ -121,7 +123,8 @@ Task<Result<aws::Reply>> ReplicateKey(Kms& kms, aws::Call& call) {
   SR_CO_CHECK(CheckRegion(kms, usable.key->row, r.region));
   SR_CO_CHECK(CheckTags(r.tags));
   const KeyLabels labels{.tags = r.tags, .aliases = {}};
-  SR_CO_CHECK(CheckPolicy(kms.authorizer(), call, r.policy, wanted, labels, r.bypass_lockout_check));
+  PolicyCheck check{r.policy, wanted, labels, r.bypass_lockout_check};
+  SR_CO_TRY(r.policy_principals, co_await CheckPolicy(kms, call, std::move(check)));
   const std::int64_t limit = kms.limits().keys;
   auto insert = [key = usable.key, r, limit](store::Transaction& t) { return Insert(t, *key, r, limit); };
   auto set = co_await kms.database().Run(std::move(insert));

@@ -37,11 +37,12 @@ Task<Result<Target>> ById(Kms& kms, const aws::Call& call, std::string key_id, s
 Task<Result<bool>> MayRetire(Kms& kms, const aws::Call& call, KeyPtr key, const Grant& grant) {
   SR_CO_TRY(const ports::Decision by_policy, co_await DecideOnKey(kms, call, key, call.iam_action));
   if (by_policy.explicit_deny) co_return false;
-  std::vector<std::string> principals;
-  if (grant.retiring_principal) principals.push_back(*grant.retiring_principal);
-  if (grant.Allows(OperationBit("RetireGrant"), {})) principals.push_back(grant.grantee);
-  principals.push_back(RootArn(grant.issuing_account));
-  for (const std::string& principal : principals) {
+  const std::string issuer = RootArn(grant.issuing_account);
+  std::vector<NamedPrincipal> principals;
+  if (grant.retiring_principal) principals.push_back({*grant.retiring_principal, grant.retiring_id});
+  if (grant.Allows(OperationBit("RetireGrant"), {})) principals.push_back({grant.grantee, grant.grantee_id});
+  principals.push_back({issuer, {}});
+  for (const NamedPrincipal principal : principals) {
     SR_CO_TRY(const bool speaks_for, co_await SpeaksFor(kms, call, principal, key, call.iam_action));
     if (speaks_for) co_return true;
   }

@@ -1,4 +1,5 @@
 // Source: AWS KMS API Reference, "ScheduleKeyDeletion".
+#include "kms/events.h"
 #include "kms/keys/metadata.h"
 #include "kms/keys/rotation.h"
 #include "kms/ops/all.h"
@@ -22,6 +23,10 @@ Task<Result<aws::Reply>> ScheduleKeyDeletion(Kms& kms, aws::Call& call) {
     return {};
   };
   SR_CO_TRY(const KeyRow row, co_await ChangeKey(kms, std::move(usable.key), kDeletable, std::move(change)));
+  if (row.cluster_id) {
+    call.AuditData("clusterId", *row.cluster_id);
+    call.AuditData("backingKeys", "[" + BackingKeyText(row) + "]");
+  }
   aws::Reply reply;
   reply.Text("KeyId", row.Arn());
   if (row.deletion_millis) reply.Timestamp("DeletionDate", ToWallTime(*row.deletion_millis));

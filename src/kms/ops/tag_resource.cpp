@@ -9,6 +9,7 @@ namespace {
 Task<Result<aws::Reply>> TagResource(Kms& kms, aws::Call& call) {
   SR_CO_TRY(std::string key_id, call.body.RequiredString("KeyId"));
   SR_CO_TRY(const auto tags, call.body.PairList("Tags", "TagKey", "TagValue"));
+  SR_CO_CHECK(CheckTagCount(tags.size()));
   const KeyRules rules{.forms = IdForms::kKeyOnly, .states = kNotPendingDeletion};
   SR_CO_TRY(UsableKey usable, co_await UseKey(kms, call, std::move(key_id), rules));
   SR_CO_CHECK(CheckTags(tags));

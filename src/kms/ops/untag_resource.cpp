@@ -9,6 +9,7 @@ namespace {
 Task<Result<aws::Reply>> UntagResource(Kms& kms, aws::Call& call) {
   SR_CO_TRY(std::string key_id, call.body.RequiredString("KeyId"));
   SR_CO_TRY(const auto keys, call.body.StringList("TagKeys"));
+  SR_CO_CHECK(CheckTagCount(keys.size()));
   const KeyRules rules{.forms = IdForms::kKeyOnly, .states = kNotPendingDeletion};
   SR_CO_TRY(UsableKey usable, co_await UseKey(kms, call, std::move(key_id), rules));
   ChangeRow change = [keys](store::Transaction& t, KeyRow& row) { return RemoveTags(t, row, keys); };

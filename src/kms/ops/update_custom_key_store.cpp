@@ -58,12 +58,14 @@ Task<Result<aws::Reply>> UpdateCustomKeyStore(Kms& kms, aws::Call& call) {
   SR_CO_CHECK(AuthorizeCall(kms, call, nullptr));
   // The store's type decides which members there are.
   SR_CO_TRY(CustomStoreRow known, co_await FindCustomStore(kms, call, store_id));
+  NoteStore(call, known);
   if (known.external()) co_return co_await UpdateExternalStore(kms, call, std::move(known));
   SR_CO_CHECK(RequireCloudHsmMembers(call));
   SR_CO_TRY(Request r, Parse(call));
   const bool only_name = !r.cluster_id && !r.password;
   SR_CO_CHECK(RequireChangeable(known, only_name));
   if (r.cluster_id) {
+    SR_CO_CHECK(AuthorizeDescribingClusters(kms, call));
     SR_CO_CHECK(co_await RequireRelated(kms, call, known, *r.cluster_id));
   }
   std::optional<Bytes> sealed;

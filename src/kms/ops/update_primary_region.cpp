@@ -32,7 +32,6 @@ Task<Result<aws::Reply>> UpdatePrimaryRegion(Kms& kms, aws::Call& call) {
   SR_CO_TRY(const KeyPtr next, co_await kms.keys().Find(row.account, region, row.key_id));
   if (next == nullptr) co_return Error(Errc::kNotFound, "Key '" + row.ArnIn(region) + "' does not exist");
   SR_CO_CHECK(co_await AuthorizeOnKey(kms, call, next, call.iam_action, nullptr));
-  call.AuditResource(next->arn);
   ChangeSet change = [region](store::Transaction& t, std::vector<KeyRow>& set) -> Status {
     SR_TRY(const std::int64_t now, t.NowMillis());
     return Swap(set, region, now);

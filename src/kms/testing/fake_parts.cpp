@@ -61,6 +61,23 @@ Task<Result<SecretBuffer>> FakeSealer::Open(std::string purpose, std::string nam
 
 Task<Result<bool>> FakeSealer::Renew(std::uint32_t newest) { co_return generation_.exchange(newest) != newest; }
 
+std::string FakeUniqueId(std::string_view arn) {
+  std::string id(arn);
+  std::ranges::replace(id, ':', '.');
+  return id;
+}
+
+Task<Result<ports::PrincipalIds>> FakePrincipals::Resolve(std::vector<std::string> arns) {
+  ports::PrincipalIds ids;
+  for (const std::string& arn : arns) {
+    if (arn.ends_with("/nobody")) co_return Error(Errc::kNotFound, arn);
+    const auto other = others_.find(arn);
+    if (arn.find(":user/") != std::string::npos || arn.find(":role/") != std::string::npos)
+      ids.emplace(arn, other == others_.end() ? FakeUniqueId(arn) : other->second);
+  }
+  co_return ids;
+}
+
 std::shared_ptr<const ports::Credential> FakeCredentials::Find(std::string_view access_key_id) const {
   auto found = std::make_shared<ports::Credential>();
   ports::Caller& caller = found->caller;
@@ -74,9 +91,18 @@ std::shared_ptr<const ports::Credential> FakeCredentials::Find(std::string_view 
     caller.kind = ports::PrincipalKind::kUser;
     caller.arn = "arn:aws:iam::" + caller.account + ":user/" + name;
     caller.user_name = name;
+    caller.principal_id = FakeUniqueId(caller.arn);
+  } else if (name[dot + 1] == '.') {
+    caller.kind = ports::PrincipalKind::kFederatedUser;
+    caller.role_arn = "arn:aws:iam::" + caller.account + ":user/" + name.substr(0, dot);
+    caller.behind_id = FakeUniqueId(caller.role_arn);
+    caller.principal_id = caller.account + ":" + name.substr(dot + 2);
+    caller.arn = "arn:aws:sts::" + caller.account + ":federated-user/" + name.substr(dot + 2);
   } else {
     caller.kind = ports::PrincipalKind::kAssumedRole;
     caller.role_arn = "arn:aws:iam::" + caller.account + ":role/" + name.substr(0, dot);
+    caller.behind_id = FakeUniqueId(caller.role_arn);
+    caller.principal_id = caller.behind_id + ":" + name.substr(dot + 1);
     caller.arn = "arn:aws:sts::" + caller.account + ":assumed-role/" + name.substr(0, dot) + "/" + name.substr(dot + 1);
   }
   found->caller.access_key_id = access_key_id;

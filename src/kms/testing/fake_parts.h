@@ -11,6 +11,7 @@
 #include "ports/authorizer.h"
 #include "ports/cluster_directory.h"
 #include "ports/credentials.h"
+#include "ports/principal_directory.h"
 #include "ports/sealer.h"
 
 namespace strongroom::kms::testing {
@@ -46,7 +47,7 @@ class FakeSealer final : public ports::Sealer {
 };
 
 /// Access keys of any principal, one secret for all: "AKIA" and an account's id for its root user, a user's with
-/// ".<name>" after it, a role's session's with ".<role>.<session>".
+/// ".<name>" after it, a role's session's with ".<role>.<session>", a federated user's with ".<user>..<name>".
 class FakeCredentials final : public ports::Credentials {
  public:
   static constexpr std::string_view kSecret = "fake/secret/access/key";
@@ -58,6 +59,21 @@ class FakeCredentials final : public ports::Credentials {
  private:
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<const ports::PrincipalPolicies>, std::less<>> policies_;
+};
+
+/// The unique id of the user or role with this ARN.
+std::string FakeUniqueId(std::string_view arn);
+
+/// Everybody exists but who is called "nobody".
+class FakePrincipals final : public ports::PrincipalDirectory {
+ public:
+  Task<Result<ports::PrincipalIds>> Resolve(std::vector<std::string> arns) override;
+  /// Who has this name until further notice is somebody else than FakeCredentials has.
+  void BeAnother(const std::string& arn, std::string unique_id) { others_[arn] = std::move(unique_id); }
+  void BeTheSame(const std::string& arn) { others_.erase(arn); }
+
+ private:
+  std::map<std::string, std::string> others_;
 };
 
 /// A customer's cluster with real (doubled) HSMs, each on port 2223 of an address of its own in 127.0.0.0/8.

@@ -162,6 +162,7 @@ void FakeService::StartProcess(bool start) {
   p.domain = hsm_client::ClusterClient::Create(loops, hsm_client::testing::TrustFor(pki_, true), std::move(options));
   p.kms = Must(Kms::Make({.database = *database_,
                           .authorizer = authorizer_ ? *authorizer_ : p.authorizer,
+                          .principals = principals_,
                           .clusters = directory_,
                           .sealer = sealer_,
                           .domain = p.domain,

@@ -50,6 +50,7 @@ class FakeService {
   FakeCluster& MakeCluster(std::size_t hsms = 2);
   FakeCluster& cluster() { return *cluster_; }
   FakeDirectory& directory() { return directory_; }
+  FakePrincipals& principals() { return principals_; }
   const channel::testing::TestPki& pki() const { return pki_; }
   hsm_client::testing::HsmDouble& domain_hsm() { return domain_hsm_; }
   /// A second HSM of the domain cluster, to which the service is connected when this returns.
@@ -109,6 +110,7 @@ class FakeService {
   hsm_client::testing::HsmDouble domain_hsm_;
   std::unique_ptr<hsm_client::testing::HsmDouble> second_domain_hsm_;
   FakeDirectory directory_;
+  FakePrincipals principals_;
   FakeSealer sealer_;
   FakeCredentials credentials_;
   std::unique_ptr<FakeCluster> cluster_;
