@@ -108,6 +108,26 @@ Task<Result<NewAccessKey>> AccessKeys::CreateRootKey(std::string account_id) {
   co_return co_await Create(std::move(account_id), std::nullopt);
 }
 
+Task<Result<NewAccessKey>> AccessKeys::ResetRootKey(std::string account_id) {
+  if (!IsAccountId(account_id)) co_return Error(Errc::kInvalidArgument, "An account id has 12 digits.");
+  std::string root = account_id;
+  SR_CO_TRY(Drawn drawn, co_await Draw(std::move(account_id), std::move(root)));
+  auto job = [key = std::move(drawn.kept)](Transaction& transaction) -> Status {
+    SR_TRY(const auto account,
+           transaction.QueryOne("SELECT 1 FROM accounts WHERE account_id = $1", {Text(key.account_id)}));
+    if (!account) return Error(Errc::kNotFound, "There is no such account.");
+    SR_TRY(const store::Rows old,
+           transaction.Query("SELECT access_key_id FROM access_keys WHERE account_id = $1 AND principal_id = $1",
+                             {Text(key.account_id)}));
+    SR_CHECK(transaction.Execute("DELETE FROM access_keys WHERE account_id = $1 AND principal_id = $1",
+                                 {Text(key.account_id)}));
+    for (const store::Row& row : old) SR_CHECK(transaction.Change(kAccessKeyChange, key.account_id, "", row.Text(0)));
+    return InsertAccessKey(transaction, key, RootArn(key.account_id));
+  };
+  SR_CO_CHECK(co_await database_.Run(std::move(job)));
+  co_return std::move(drawn.shown);
+}
+
 Task<Result<std::vector<AccessKeyInfo>>> AccessKeys::List(std::string account_id) {
   auto job = [account = std::move(account_id)](Transaction& transaction) -> Result<std::vector<AccessKeyInfo>> {
     SR_TRY(const store::Rows rows,

@@ -75,6 +75,8 @@ class AccessKeys {
   Task<Result<NewAccessKey>> CreateAccount(std::string name, std::optional<std::string> account_id = std::nullopt);
   /// A further root access key: to rotate, make the second, move over, switch off and delete the first.
   Task<Result<NewAccessKey>> CreateRootKey(std::string account_id);
+  /// A root access key in the place of all that there are, in one step.
+  Task<Result<NewAccessKey>> ResetRootKey(std::string account_id);
   /// By access key id.
   Task<Result<std::vector<AccessKeyInfo>>> List(std::string account_id);
   Task<Status> SetActive(std::string account_id, std::string access_key_id, bool active);

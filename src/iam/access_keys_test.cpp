@@ -129,6 +129,28 @@ TEST_F(AccessKeysTest, APrincipalHasAtMostTwoKeys) {
   EXPECT_EQ(RunToEnd(keys_->CreateRootKey("999988887777")).error().code(), Errc::kNotFound);
 }
 
+TEST_F(AccessKeysTest, AResetRootHasOneNewKeyAndUsersKeepTheirs) {
+  const NewAccessKey first = Account(), other = Account("444455556666");
+  ASSERT_TRUE(RunToEnd(keys_->CreateRootKey("111122223333")).ok());
+  auto drawn = RunToEnd(keys_->Draw("111122223333", "AIDA1"));
+  ASSERT_TRUE(drawn.ok());
+  auto insert = database_->Transact([&](store::Transaction& t) { return InsertAccessKey(t, drawn->kept, "arn"); });
+  ASSERT_TRUE(insert.ok()) << insert.error();
+  const auto fresh = RunToEnd(keys_->ResetRootKey("111122223333"));
+  ASSERT_TRUE(fresh.ok()) << fresh.error();
+  EXPECT_NE(fresh->access_key_id, first.access_key_id);
+  std::vector<std::string> left;
+  const auto keys = RunToEnd(keys_->List("111122223333"));
+  for (const AccessKeyInfo& key : *keys) left.push_back(key.access_key_id);
+  EXPECT_THAT(left, ::testing::UnorderedElementsAre(fresh->access_key_id, drawn->shown.access_key_id));
+  EXPECT_EQ(RunToEnd(keys_->List("444455556666"))->size(), 1U);
+  EXPECT_EQ(RunToEnd(keys_->ResetRootKey("999988887777")).error().code(), Errc::kNotFound);
+  EXPECT_EQ(RunToEnd(keys_->ResetRootKey("99998888777x")).error().code(), Errc::kInvalidArgument);
+  secrets_.away = true;
+  EXPECT_EQ(RunToEnd(keys_->ResetRootKey("444455556666")).error().code(), Errc::kUnavailable);
+  EXPECT_EQ(RunToEnd(keys_->List("444455556666"))->size(), 1U) << "the old one stays until there is a new one";
+}
+
 TEST_F(AccessKeysTest, KeysOfOthersAreOutOfReach) {
   const NewAccessKey made = Account();
   EXPECT_EQ(RunToEnd(keys_->Delete("444455556666", made.access_key_id)).error().code(), Errc::kNotFound);

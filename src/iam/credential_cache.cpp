@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "crypto/hash.h"
 #include "iam/access_keys.h"
 #include "iam/service.h"
 #include "iam/sessions/bounded_map.h"
@@ -130,10 +131,9 @@ class CredentialCache::Impl : public std::enable_shared_from_this<Impl> {
     const auto session = sessions_.Find(id);
     if (!session) return nullptr;
     if (session->principals == view->principals) return session->credential;
-    auto renewed = As(*view, *session);
-    if (!renewed) return nullptr;
-    sessions_.Put(std::string(id), *renewed);
-    return renewed->credential;
+    OpenSession renewed = As(*view, *session);
+    sessions_.Put(std::string(id), renewed);
+    return renewed.credential;
   }
 
   SigningKey FindKey(const ports::Credential& credential, const crypto::SigningScope& scope) {
@@ -183,6 +183,13 @@ class CredentialCache::Impl : public std::enable_shared_from_this<Impl> {
       if (const Status fetched = co_await Fetch(std::move(wanted)); !fetched.ok())
         LogError("iam: fetching tomorrow's signing keys", fetched.error());
     }
+  }
+
+  void ForgetExpired() {
+    const auto now = clock_.Now();
+    sessions_.EraseIf([now](const std::string&, const OpenSession& session) {
+      return session.credential->expires_at && *session.credential->expires_at <= now;
+    });
   }
 
   void Watch(store::ChangeFeed& feed) {
@@ -239,14 +246,13 @@ class CredentialCache::Impl : public std::enable_shared_from_this<Impl> {
     facts.caller.access_key_id = wanted.access_key_id;
     facts.expires_at = opened.expires_at;
     facts.version = VersionOf(wanted.session_token);
-    SR_CO_TRY(facts.session_token, SecretBuffer::CopyOf(AsBytes(wanted.session_token)));
+    facts.session_token_sha256 = crypto::Sha256(AsBytes(wanted.session_token));
     session.credential = std::make_shared<const ports::Credential>(std::move(facts));
-    auto ready = As(*view, session);
-    if (!ready) co_return Error(Errc::kResourceExhausted, "The pool of secrets is full.");
+    OpenSession ready = As(*view, session);
     std::string name =
-        KeyName(wanted.access_key_id, ready->credential->version, {wanted.date, wanted.region, wanted.service});
+        KeyName(wanted.access_key_id, ready.credential->version, {wanted.date, wanted.region, wanted.service});
     signing_keys_.Put(std::move(name), std::make_shared<const SecretBuffer>(std::move(opened.signing_key)));
-    sessions_.Put(wanted.access_key_id, *std::move(ready));
+    sessions_.Put(wanted.access_key_id, std::move(ready));
     co_return Status();
   }
 
@@ -259,13 +265,11 @@ class CredentialCache::Impl : public std::enable_shared_from_this<Impl> {
     return std::shared_ptr<const std::vector<ports::NamedPolicy>>(std::move(all));
   }
 
-  /// The session as things stand in `view`. None when the locked pool is full.
-  static std::optional<OpenSession> As(const View& view, const OpenSession& session) {
+  /// The session as things stand in `view`.
+  static OpenSession As(const View& view, const OpenSession& session) {
     const ports::Credential& old = *session.credential;
     auto fresh = SessionCredential(*view.principals, *session.claims, old.caller.access_key_id, *session.policies);
-    auto token = old.session_token.Clone();
-    if (!token.ok()) return std::nullopt;
-    fresh->session_token = *std::move(token);
+    fresh->session_token_sha256 = old.session_token_sha256;
     fresh->expires_at = old.expires_at;
     fresh->version = old.version;
     return OpenSession{session.claims, session.policies, std::move(fresh), view.principals};
@@ -273,6 +277,7 @@ class CredentialCache::Impl : public std::enable_shared_from_this<Impl> {
 
   static Task<Status> LookAgain(std::shared_ptr<Impl> self) {
     if (!self) co_return Status();
+    self->ForgetExpired();
     SR_CO_CHECK(co_await self->Reload());
     const auto now = self->clock_.Now();
     const auto midnight = std::chrono::floor<std::chrono::days>(now) + std::chrono::days(1);
@@ -310,6 +315,7 @@ ports::SigningKeySource::Token CredentialCache::Judge(std::string_view access_ke
 Task<Status> CredentialCache::Fetch(ports::WantedKey wanted) { return impl_->Fetch(std::move(wanted)); }
 Task<Status> CredentialCache::Reload() { return impl_->Reload(); }
 Task<void> CredentialCache::FetchAhead() { return impl_->FetchAhead(); }
+void CredentialCache::ForgetExpired() { impl_->ForgetExpired(); }
 void CredentialCache::Watch(store::ChangeFeed& feed) { impl_->Watch(feed); }
 void CredentialCache::Stop() { impl_->Stop(); }
 

@@ -21,10 +21,10 @@ namespace strongroom::iam {
 /// Promise   Find never waits. What is made, switched, changed or deleted anywhere is so here within a second of the
 ///           change feed's report; all is read again every `recheck` in any case. Deleting and switching off need no
 ///           HSM. A session's rights are those that its role or user has now; without that one it has none.
-/// Secrets   no secret access key. Signing keys of one day, Region and service each, in the locked pool: fetched from
-/// an
-///           HSM when first needed, those of permanent keys in use for the next day `ahead` of midnight (UTC). Of keys
-///           and sessions at most `most_keys` and `most_sessions` are held; those used longest ago go first.
+/// Secrets   no secret access key, and of a session token its hash only. Signing keys of one day, Region and service
+///           each, in the locked pool: fetched from an HSM when first needed, those of permanent keys in use for the
+///           next day `ahead` of midnight (UTC). Of keys and sessions at most `most_keys` and `most_sessions` are held;
+///           those used longest ago go first, and sessions that have expired.
 /// Threads   Find and Judge: any. Fetch and Reload: any loop. The rest: the one loop given.
 /// Lifetime  Stop() before the loop ends; what Parts refers to outlives the loop's last handler.
 class CredentialCache final : public ports::Credentials, public ports::SigningKeySource {
@@ -59,6 +59,8 @@ class CredentialCache final : public ports::Credentials, public ports::SigningKe
   /// Fetches tomorrow's signing keys for the scopes of today's, and forgets those of the day before yesterday and
   /// earlier. Runs by itself when it is time.
   Task<void> FetchAhead();
+  /// Drops sessions that have expired. Runs by itself with every re-reading.
+  void ForgetExpired();
   /// Subscribes to the feed, which must not have been started, and re-reads from time to time. Call before Reload().
   void Watch(store::ChangeFeed& feed);
   /// Ends the re-reading; from any thread.

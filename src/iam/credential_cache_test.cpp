@@ -7,6 +7,7 @@
 
 #include "aws/policy/engine.h"
 #include "base/testing/temporary_directory.h"
+#include "crypto/hash.h"
 #include "iam/access_keys.h"
 #include "iam/service.h"
 #include "iam/testing/fake_sealer.h"
@@ -94,6 +95,25 @@ class CredentialCacheTest : public ::testing::Test {
   bool May(const std::string& id, std::string_view action) {
     const auto credential = cache_->Find(id);
     return credential && credential->active && engine_.Decide({.caller = credential->caller, .action = action}).allowed;
+  }
+  /// May it decrypt with a key of whose policy these are the statements?
+  bool MayDecrypt(const std::string& id, std::string_view statements, const ports::PrincipalIds& ids = {}) {
+    auto policy = engine_.Compile(ports::PolicyKind::kKey,
+                                  R"({"Version":"2012-10-17","Statement":[)" + std::string(statements) + "]}", ids);
+    EXPECT_TRUE(policy.ok()) << policy.error();
+    const auto credential = cache_->Find(id);
+    return policy.ok() && credential && credential->active &&
+           engine_
+               .Decide({.caller = credential->caller,
+                        .action = "kms:Decrypt",
+                        .resource = "arn:aws:kms:eu-central-1:111122223333:key/1",
+                        .resource_account = kAccount,
+                        .policy = policy->get()})
+               .allowed;
+  }
+  static std::string Statement(std::string_view effect, std::string_view principal) {
+    return fmt::format(R"({{"Effect":"{}","Principal":{{"AWS":"{}"}},"Action":"kms:*","Resource":"*"}})", effect,
+                       principal);
   }
 
   TemporaryDirectory dir_;
@@ -249,7 +269,7 @@ TEST_F(CredentialCacheTest, ASessionIsWhatItsRoleIsNow) {
   ASSERT_TRUE(found);
   EXPECT_TRUE(found->active);
   EXPECT_TRUE(found->is_temporary());
-  EXPECT_TRUE(found->session_token.EqualsInConstantTime(AsBytes(minted.token)));
+  EXPECT_EQ(found->session_token_sha256, crypto::Sha256(AsBytes(minted.token)));
   EXPECT_EQ(found->expires_at, minted.expires_at);
   EXPECT_EQ(found->caller.arn, "arn:aws:sts::111122223333:assumed-role/deployer/s1");
   EXPECT_EQ(found->caller.principal_id, "AROA1:s1");
@@ -288,6 +308,124 @@ TEST_F(CredentialCacheTest, SessionPoliciesLimitAndMissingOnesAllowNothing) {
   const auto two = Mint(limited);
   ASSERT_TRUE(Fetch(two.access_key_id, two.token).ok());
   EXPECT_FALSE(May(two.access_key_id, "iam:ListUsers"));
+}
+
+constexpr std::string_view kRoleArn = "arn:aws:iam::111122223333:role/deployer",
+                           kUserArn = "arn:aws:iam::111122223333:user/anna", kRoot = "arn:aws:iam::111122223333:root";
+
+TEST_F(CredentialCacheTest, ADeletedSessionPolicyCannotBeMadeUpForByAKeysPolicy) {
+  Account();
+  MakeEntity("role", "deployer", "AROA1");
+  Execute(
+      "INSERT INTO iam_policies (account_id, name_key, name, path, policy_id, arn, description, default_version, "
+      "next_version, created_at, updated_at) VALUES ('111122223333', 'p', 'p', '/', 'ANPA1', "
+      "'arn:aws:iam::111122223333:policy/p', '', 1, 2, 0, 0)");
+  Execute(
+      "INSERT INTO iam_policy_versions (account_id, policy_id, version, document, created_at) VALUES ('111122223333', "
+      "'ANPA1', 1, '" +
+      std::string(kAllowAll) + "', 0)");
+  ASSERT_TRUE(Reload().ok());
+  proto::SessionClaims claims = RoleClaims();
+  claims.add_policy_arns("arn:aws:iam::111122223333:policy/p");
+  const auto minted = Mint(claims);
+  ASSERT_TRUE(Fetch(minted.access_key_id, minted.token).ok());
+  const std::string& id = minted.access_key_id;
+  EXPECT_TRUE(MayDecrypt(id, Statement("Allow", kRoleArn)));
+  Execute("DELETE FROM iam_policy_versions");
+  Execute("DELETE FROM iam_policies");
+  ASSERT_TRUE(Reload().ok());
+  for (const std::string_view principal :
+       {kRoleArn, kRoot, std::string_view("*"), std::string_view("arn:aws:sts::111122223333:assumed-role/deployer/s1")})
+    EXPECT_FALSE(MayDecrypt(id, Statement("Allow", principal))) << principal;
+}
+
+TEST_F(CredentialCacheTest, APolicyThatCannotBeReadDeniesWhatAKeysPolicyAllows) {
+  Account();
+  MakeEntity("role", "deployer", "AROA1");
+  ASSERT_TRUE(Reload().ok());
+  const auto minted = Mint(RoleClaims());
+  ASSERT_TRUE(Fetch(minted.access_key_id, minted.token).ok());
+  EXPECT_TRUE(MayDecrypt(minted.access_key_id, Statement("Allow", kRoleArn)));
+  PutPolicy("AROA1", "{");
+  ASSERT_TRUE(Reload().ok());
+  EXPECT_FALSE(MayDecrypt(minted.access_key_id, Statement("Allow", kRoleArn)));
+  Execute("DELETE FROM iam_inline_policies");
+  Execute("UPDATE iam_entities SET boundary_arn = 'arn:aws:iam::111122223333:policy/gone' WHERE entity_id = 'AROA1'");
+  ASSERT_TRUE(Reload().ok());
+  EXPECT_FALSE(MayDecrypt(minted.access_key_id, Statement("Allow", kRoleArn)));
+}
+
+TEST_F(CredentialCacheTest, AKeysPolicyReachesTheSessionsOfTheRolesAndUsersItNames) {
+  Account();
+  MakeEntity("user", "anna", "AIDA1");
+  PutPolicy("AIDA1", kAllowAll);
+  MakeEntity("role", "deployer", "AROA1");
+  PutPolicy("AROA1", kAllowAll);
+  ASSERT_TRUE(Reload().ok());
+  proto::SessionClaims federated;
+  federated.set_kind(proto::SESSION_OF_FEDERATED);
+  federated.set_principal_id("AIDA1");
+  federated.set_name("bob");
+  federated.add_policies(std::string(kAllowAll));
+  proto::SessionClaims of_user;
+  of_user.set_kind(proto::SESSION_OF_USER);
+  of_user.set_principal_id("AIDA1");
+  const struct {
+    std::string_view name;
+    proto::SessionClaims claims;
+    std::string_view arn, id;
+  } rows[] = {{"role", RoleClaims(), kRoleArn, "AROA1"},
+              {"federated", federated, kUserArn, "AIDA1"},
+              {"user", of_user, kUserArn, "AIDA1"}};
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.name);
+    const auto minted = Mint(row.claims);
+    ASSERT_TRUE(Fetch(minted.access_key_id, minted.token).ok());
+    const std::string& id = minted.access_key_id;
+    const std::string delegated = Statement("Allow", kRoot), named = Statement("Allow", row.arn);
+    const std::string denied = delegated + "," + Statement("Deny", row.arn);
+    const ports::PrincipalIds now{{std::string(row.arn), std::string(row.id)}};
+    const ports::PrincipalIds before{{std::string(row.arn), "AOLD1"}};
+    EXPECT_TRUE(MayDecrypt(id, delegated));
+    EXPECT_TRUE(MayDecrypt(id, named));
+    EXPECT_TRUE(MayDecrypt(id, named, now));
+    EXPECT_FALSE(MayDecrypt(id, named, before)) << "another one had the name when the policy was saved";
+    EXPECT_FALSE(MayDecrypt(id, denied));
+    EXPECT_FALSE(MayDecrypt(id, denied, now));
+    EXPECT_TRUE(MayDecrypt(id, denied, before));
+  }
+}
+
+TEST_F(CredentialCacheTest, LongTokensTakeNothingOfTheLockedPool) {
+  Account();
+  ASSERT_TRUE(Reload().ok());
+  proto::SessionClaims claims;
+  claims.set_kind(proto::SESSION_OF_ROOT);
+  claims.set_principal_id(std::string(kAccount));
+  claims.add_policies(std::string(kAllowAll) + std::string(2'000, ' '));
+  constexpr std::size_t kSessions = 64;
+  std::vector<SessionTokens::Minted> minted;
+  while (minted.size() < kSessions) minted.push_back(Mint(claims));
+  const std::size_t before = secret::CurrentPoolUsage().handed_out_bytes;
+  for (const auto& one : minted) ASSERT_TRUE(Fetch(one.access_key_id, one.token).ok());
+  EXPECT_LT(secret::CurrentPoolUsage().handed_out_bytes, before + kSessions * 1'024) << "their signing keys do";
+}
+
+TEST_F(CredentialCacheTest, SessionsGoWhenTheyHaveExpired) {
+  Account();
+  ASSERT_TRUE(Reload().ok());
+  proto::SessionClaims claims;
+  claims.set_kind(proto::SESSION_OF_ROOT);
+  claims.set_principal_id(std::string(kAccount));
+  const auto one = Mint(claims), two = Mint(claims, std::chrono::hours(2));
+  ASSERT_TRUE(Fetch(one.access_key_id, one.token).ok());
+  ASSERT_TRUE(Fetch(two.access_key_id, two.token).ok());
+  const auto held = [&](const SessionTokens::Minted& minted) { return cache_->Find(minted.access_key_id) != nullptr; };
+  EXPECT_TRUE(held(one));
+  clock_.now = one.expires_at;
+  cache_->ForgetExpired();
+  EXPECT_FALSE(held(one));
+  EXPECT_TRUE(held(two));
 }
 
 TEST_F(CredentialCacheTest, AFederatedUserHasItsUsersRightsWithinTheSessionPolicies) {

@@ -20,8 +20,8 @@ Result<Page> PageOf(const Work& work);
 /// A marker to go on after `key`.
 std::string MarkerAfter(std::string_view key);
 
-/// Sorts by `key_of` (unique texts of at most 200 bytes), drops what other pages have and adds IsTruncated and Marker
-/// to the answer. What is left is this page.
+/// Sorts by `key_of` (unique texts of at most 238 bytes, for markers of 320 characters), drops what other pages have
+/// and adds IsTruncated and Marker to the answer. What is left is this page.
 template <typename T, typename KeyOf>
 Status CutPage(const Work& work, std::vector<T>& all, KeyOf key_of, aws::Reply& reply) {
   SR_TRY(const Page page, PageOf(work));

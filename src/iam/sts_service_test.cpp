@@ -283,7 +283,10 @@ TEST_F(StsTest, SessionTokensOfUsersAndRoot) {
   ASSERT_TRUE(of_root.ok());
   EXPECT_EQ(Shown(*of_root, "Credentials/Expiration"), "3600 s");
   EXPECT_TRUE(Bearer(*of_root).is_root());
-  EXPECT_EQ(Call("GetSessionToken", Root(), R"({"DurationSeconds":3601})").error().code(), Errc::kInvalidArgument);
+  const std::string longer = R"({"Name":"bob","DurationSeconds":3601})";
+  for (const char* operation : {"GetSessionToken", "GetFederationToken"})
+    EXPECT_EQ(Shown(*Call(operation, Root(), longer), "Credentials/Expiration"), "3600 s") << operation;
+  EXPECT_EQ(Shown(*Call("GetSessionToken", Anna(), longer), "Credentials/Expiration"), "3601 s");
 
   // What such a session may ask of STS.
   EXPECT_TRUE(Assume(user).ok());

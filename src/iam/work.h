@@ -52,7 +52,7 @@ class Work {
   /// May the caller do this operation's action to the resource, which is in the caller's account? Errors:
   /// kAccessDenied.
   Status Authorize(std::string_view resource_arn) const;
-  /// The same for another action, such as iam:PassRole.
+  /// The same for another action than the operation's.
   Status Authorize(std::string_view action, std::string_view resource_arn) const;
   /// ARNs of the things that Authorize was asked about.
   const std::vector<std::string>& touched() const noexcept { return touched_; }

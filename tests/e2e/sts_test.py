@@ -210,6 +210,7 @@ class Sts(unittest.TestCase):
         self.assertEqual(good["SubjectFromWebIdentityToken"], subject)
         self.assertEqual(good["Audience"], "sts.amazonaws.com")
         self.assertEqual(good["Provider"], provider)
+        self.assertEqual(assume(self.issuer.token(iss=self.issuer.url + "/")).status, 0, "an issuer that ends with a slash")
         fetched = self.issuer.asked.count("/keys")
         now = int(time.time())
         parts = self.issuer.token().split(".")
@@ -230,6 +231,16 @@ class Sts(unittest.TestCase):
             self.assertEqual(answer.error, error, f"{what}: {answer.err}")
         self.assertEqual(self.issuer.asked.count("/keys"), fetched, "keys are kept")
         self.assertEqual(assume(self.issuer.token(), arn + "x").error, "AccessDenied", "a role that is not there")
+        # The trail has who proved to be who, and of tokens that are not believed nothing in the account that they name.
+        def recorded():
+            events = self.d.ok("cloudtrail", "lookup-events", "--lookup-attributes",
+                               "AttributeKey=EventName,AttributeValue=AssumeRoleWithWebIdentity")["Events"]
+            return [json.loads(event["CloudTrailEvent"]) for event in events]
+        records = wait_for("the records", lambda: (r := recorded()) and any("errorCode" in one for one in r) and r)
+        shown = [one["userIdentity"] for one in records if "errorCode" not in one]
+        self.assertEqual(shown[-1], {"type": "WebIdentityUser", "principalId": f"{provider}:{subject}", "userName": subject,
+                                     "identityProvider": provider})
+        self.assertEqual({one["errorCode"] for one in records if "errorCode" in one}, {"AccessDenied"})
         # A key that the issuer has come to use since.
         self.issuer.shown = ["rsa", "ec"]
         wait_for("the new key", lambda: assume(self.issuer.token("ec")).status == 0)
@@ -248,6 +259,13 @@ class Sts(unittest.TestCase):
         taken = self.d.run(BIN / "strongroom", "account", "create", "--data", self.d.data, "--name", "x", "--id",
                            "444455556666", "--key-file", self.d.root / "x.json")
         self.assertIn("exists", taken.err)
+        self.assertIn("444455556666", taken.err)
+        self.assertFalse((self.d.root / "x.json").exists(), "no file without a key")
+        (self.d.root / "link.json").symlink_to(self.d.root / "elsewhere.json")
+        linked = self.d.run(BIN / "strongroom", "account", "create", "--data", self.d.data, "--name", "x", "--key-file",
+                            self.d.root / "link.json")
+        self.assertNotEqual(linked.status, 0)
+        self.assertFalse((self.d.root / "elsewhere.json").exists(), "links are not followed")
         found = [line.split()[0] for line in listed.splitlines() if line[:12].isdigit()]
         self.assertEqual(sorted(found), sorted([self.account, "444455556666"]))
 
@@ -267,6 +285,13 @@ class Sts(unittest.TestCase):
         self.manual_as(new, 4, OLD_KEY_ID=second["AccessKeyId"])
         self.assertEqual(self.as_(second, "sts", "get-caller-identity").error, "InvalidClientTokenId")
         self.assertEqual(self.as_(new, "sts", "get-caller-identity").status, 0)
+        # Nobody has the second account's root key any more.
+        file.unlink()
+        MANUAL.run(self.d, HEADING, 6, DIR=self.d.data, ACCOUNT_ID="444455556666", KEY_FILE=file)
+        self.assertEqual(os.stat(file).st_mode & 0o777, 0o600)
+        fresh = self.settled(json.loads(file.read_text()))
+        self.assertEqual(self.as_(fresh, "sts", "get-caller-identity").json["Arn"], "arn:aws:iam::444455556666:root")
+        wait_for("gone", lambda: self.as_(new, "sts", "get-caller-identity").error == "InvalidClientTokenId")
 
     def test_zz_the_root_key_is_sealed_and_reset(self):
         MANUAL.run(self.d, HEADING, 2, DIR=self.d.data)

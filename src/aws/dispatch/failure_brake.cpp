@@ -36,6 +36,16 @@ FailureBrake::Verdict FailureBrake::Failed(std::string_view address, Time now) {
   return verdict;
 }
 
+bool FailureBrake::Exhausted(std::string_view address, Time now) const {
+  if (options_.hold.count() == 0) return false;
+  const std::string source = SourceOf(address);
+  const std::lock_guard lock(mutex_);
+  const auto found = sources_.find(source);
+  if (found == sources_.end()) return false;
+  const double forgiven = std::chrono::duration<double>(now - found->second.at).count();
+  return std::max(0.0, found->second.failures - forgiven) + 1 > options_.most;
+}
+
 std::size_t FailureBrake::sources() const {
   const std::lock_guard lock(mutex_);
   return sources_.size();

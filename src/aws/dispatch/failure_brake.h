@@ -12,10 +12,11 @@ namespace strongroom::aws {
 
 /// Slows down who guesses: how long the answer to a failed signature is held back, by the address that it came from.
 ///
-/// Promise   answers are held for the first time already, so that what the failure was about (an access key that does
-///           not exist, one whose signing key had to be fetched, a wrong secret) cannot be told by the time it took.
-///           Requests that succeed never wait. Addresses are counted by themselves (IPv6: by /64), at most
-///           kMostSources; an address forgets one failure each second.
+/// Promise   answers are held for the first time already, so that the time of an answer does not tell whether an HSM
+/// was
+///           asked. What the failure was about (an access key that does not exist, a wrong secret) the answer says in
+///           words, as AWS's does. Requests that succeed never wait. Addresses are counted by themselves (IPv6: by
+///           /64), at most kMostSources; an address forgets one failure each second.
 /// Threads   any.
 class FailureBrake {
  public:
@@ -36,6 +37,8 @@ class FailureBrake {
   };
   /// Counts one failure. `address` is an IP address's text; any other text is a source of its own.
   Verdict Failed(std::string_view address, Time now);
+  /// True when one failure more of this address would be too many.
+  bool Exhausted(std::string_view address, Time now) const;
   std::size_t sources() const;
 
  private:

@@ -32,7 +32,13 @@ TEST(FailureBrake, HoldsTheFirstFailureAndDoublesUpToTheLongest) {
 TEST(FailureBrake, TellsAnAddressThatItIsTooMuchAndForgivesBySeconds) {
   FailureBrake brake({});
   const FailureBrake::Time now{};
-  for (int i = 0; i < 300; ++i) EXPECT_FALSE(brake.Failed("a", now).too_many) << i;
+  for (int i = 0; i < 300; ++i) {
+    EXPECT_FALSE(brake.Exhausted("a", now)) << i;
+    EXPECT_FALSE(brake.Failed("a", now).too_many) << i;
+  }
+  EXPECT_TRUE(brake.Exhausted("a", now));
+  EXPECT_FALSE(brake.Exhausted("b", now));
+  EXPECT_FALSE(brake.Exhausted("a", now + seconds(1)));
   EXPECT_TRUE(brake.Failed("a", now).too_many);
   EXPECT_FALSE(brake.Failed("a", now + seconds(2)).too_many);
   EXPECT_EQ(brake.Failed("a", now + seconds(400)).hold, milliseconds(20));
@@ -52,6 +58,7 @@ TEST(FailureBrake, CanBeSwitchedOff) {
     EXPECT_EQ(verdict.hold, milliseconds(0));
     EXPECT_FALSE(verdict.too_many);
   }
+  EXPECT_FALSE(brake.Exhausted("a", {}));
 }
 
 }  // namespace

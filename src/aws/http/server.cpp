@@ -13,6 +13,7 @@
 #include <mutex>
 #include <thread>
 
+#include "aws/http/address.h"
 #include "aws/http/connection.h"
 #include "aws/http/tls_context.h"
 #include "base/log.h"
@@ -87,7 +88,7 @@ struct HttpServer::State : std::enable_shared_from_this<HttpServer::State> {
     boost::system::error_code ec;
     const auto peer = socket.remote_endpoint(ec);
     asio::post(target.loop, [self = shared_from_this(), &target, socket = std::move(socket),
-                             remote = ec ? std::string("unknown") : peer.address().to_string()]() mutable {
+                             remote = ec ? std::string("unknown") : AddressText(peer.address())]() mutable {
       target.connections->now = std::chrono::steady_clock::now();
       auto connection =
           std::make_shared<Connection>(std::move(socket), std::move(remote), self->shared, target.connections);

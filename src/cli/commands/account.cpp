@@ -2,12 +2,14 @@
 #include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <sodium.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 #include <cstdio>
 #include <memory>
+#include <utility>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -32,33 +34,108 @@ void WipeSecret(json::object& object) {
   secret::Wipe(value->get_string().data(), value->get_string().size());
 }
 
-Status CreateAccount(const AccountOptions& options) {
-  const DataDirectory data{options.data};
-  SR_TRY(const Settings settings, data.Load());
-  log::OnlyFrom(log::Level::kWarn);
-  // Before anything is made: a key that cannot be written down would be lost.
-  const std::filesystem::path file(options.key_file);
-  if (std::filesystem::exists(file))
-    return Error(Errc::kAlreadyExists, file.string() + " exists already and is not overwritten.");
-  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
-  if (::access(folder.c_str(), W_OK | X_OK) != 0) return FileError("write to", folder, errno);
+/// The key's file, made before there is a key: one that cannot be written down would be lost. Goes again unless it is
+/// filled.
+class KeyFile {
+ public:
+  static Result<KeyFile> Make(std::filesystem::path path) {
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0 && errno == EEXIST)
+      return Error(Errc::kAlreadyExists, path.string() + " exists already and is not overwritten.");
+    if (fd < 0) return FileError("make", path, errno);
+    KeyFile made(fd, std::move(path));
+    SR_CHECK(made.Write(std::string(kMostBytes, ' ')));
+    return made;
+  }
+  KeyFile(KeyFile&& from) noexcept : fd_(std::exchange(from.fd_, -1)), path_(std::move(from.path_)) {}
+  KeyFile& operator=(KeyFile&&) = delete;
+  ~KeyFile() {
+    if (fd_ < 0) return;
+    ::close(fd_);
+    if (!filled_) ::unlink(path_.c_str());
+  }
+
+  /// The space is there since Make. Errors: kInvalidArgument, the disk's.
+  Status Fill(std::string_view text) {
+    if (text.size() > kMostBytes) return Error(Errc::kInvalidArgument, "The service's answer is too long.");
+    filled_ = true;
+    SR_CHECK(Write(text));
+    if (::ftruncate(fd_, static_cast<off_t>(text.size())) != 0 || ::fsync(fd_) != 0)
+      return FileError("write", path_, errno);
+    return {};
+  }
+
+ private:
+  static constexpr std::size_t kMostBytes = 4096;
+  KeyFile(int fd, std::filesystem::path path) : fd_(fd), path_(std::move(path)) {}
+
+  Status Write(std::string_view text) {
+    for (std::size_t at = 0; at < text.size();) {
+      const ssize_t written = ::pwrite(fd_, text.data() + at, text.size() - at, static_cast<off_t>(at));
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) return FileError("write", path_, errno);
+      at += static_cast<std::size_t>(written);
+    }
+    const auto folder = path_.has_parent_path() ? path_.parent_path() : std::filesystem::path(".");
+    const int parent = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool synced = parent >= 0 && ::fsync(fd_) == 0 && ::fsync(parent) == 0;
+    const int why = errno;
+    if (parent >= 0) ::close(parent);
+    if (!synced) return FileError("write", path_, why);
+    return {};
+  }
+
+  int fd_;
+  bool filled_ = false;
+  std::filesystem::path path_;
+};
+
+/// The first digit is not 0, so that tools that take the id for a number do not shorten it.
+std::string DrawAccountId() {
+  std::string id(1, static_cast<char>('1' + randombytes_uniform(9)));
+  while (id.size() < 12) id += static_cast<char>('0' + randombytes_uniform(10));
+  return id;
+}
+
+Result<ApiClient> OpenApi(const DataDirectory& data, const Settings& settings) {
   auto opened = ApiClient::Open(data, settings);
   if (!opened.ok() && opened.error().code() == Errc::kNotFound) {
     return Error(Errc::kNotFound, "Accounts are made with the root access key of account " + settings.account_id +
                                       ", which is not in the data directory any more; `strongroom account reset-root` "
                                       "has the service make a new one.");
   }
-  SR_TRY(ApiClient api, std::move(opened));
-  json::object body{{"Name", options.name}};
-  if (!options.id.empty()) body["AccountId"] = options.id;
-  SR_TRY(json::object answer, api.Strongroom("CreateAccount", settings.region, body));
-  std::string text = json::serialize(answer) + "\n";
-  const Status written = WriteFileAtomically(file, text, 0600);
+  return opened;
+}
+
+/// Has the service make an account's root access key and writes it down. Whatever becomes of the answer, `id` is known.
+Status MakeRootKey(ApiClient& api, const Settings& settings, std::string_view operation, const json::object& body,
+                   const std::string& id, KeyFile& file) {
+  const auto unsure = [&id](const Error& error) {
+    return Error(error.code(), fmt::format("{} This was about account {}: should `strongroom account list` show it, "
+                                           "`strongroom account reset-root --id {}` makes its root access key anew.",
+                                           error.public_message(), id, id))
+        .WithDetail(error.detail());
+  };
+  auto answered = api.Strongroom(operation, settings.region, body);
+  if (!answered.ok()) return unsure(answered.error());
+  std::string text = json::serialize(*answered) + "\n";
+  const Status written = file.Fill(text);
   secret::Wipe(text.data(), text.size());
-  WipeSecret(answer);
-  SR_CHECK(written);
-  std::printf("Account %s is made; its root access key is in %s.\n", answer.at("AccountId").as_string().c_str(),
-              file.c_str());
+  WipeSecret(*answered);
+  if (!written.ok()) return unsure(written.error());
+  return {};
+}
+
+Status CreateAccount(const AccountOptions& options) {
+  const DataDirectory data{options.data};
+  SR_TRY(const Settings settings, data.Load());
+  log::OnlyFrom(log::Level::kWarn);
+  SR_TRY(ApiClient api, OpenApi(data, settings));
+  SR_TRY(KeyFile file, KeyFile::Make(options.key_file));
+  const std::string id = options.id.empty() ? DrawAccountId() : options.id;
+  const json::object body{{"Name", options.name}, {"AccountId", id}};
+  SR_CHECK(MakeRootKey(api, settings, "CreateAccount", body, id, file));
+  std::printf("Account %s is made; its root access key is in %s.\n", id.c_str(), options.key_file.c_str());
   return {};
 }
 
@@ -102,10 +179,28 @@ Status SealRoot(const AccountOptions& options) {
   return {};
 }
 
+/// Of an account whose root has no key any more: the service does it at once.
+Status ResetOther(const AccountOptions& options, const DataDirectory& data, const Settings& settings) {
+  if (options.key_file.empty())
+    return Error(Errc::kInvalidArgument, "The new root access key of account " + options.id + " needs a --key-file.");
+  SR_TRY(ApiClient api, OpenApi(data, settings));
+  SR_TRY(KeyFile file, KeyFile::Make(options.key_file));
+  const json::object body{{"AccountId", options.id}};
+  SR_CHECK(MakeRootKey(api, settings, "ResetRootKey", body, options.id, file));
+  std::printf("The root access keys of account %s are deleted; its new one is in %s.\n", options.id.c_str(),
+              options.key_file.c_str());
+  return {};
+}
+
 Status ResetRoot(const AccountOptions& options) {
   const DataDirectory data{options.data};
   SR_TRY(const Settings settings, data.Load());
   log::OnlyFrom(log::Level::kWarn);
+  if (!options.id.empty() && options.id != settings.account_id) return ResetOther(options, data, settings);
+  if (!options.key_file.empty()) {
+    return Error(Errc::kInvalidArgument, "The root access key of account " + settings.account_id + " goes to " +
+                                             data.root_access_key().string() + ", not to a --key-file.");
+  }
   SR_TRY(const auto database, store::Database::Open(data.StoreOf(settings)));
   auto forget = [&](store::Transaction& t) {
     return t.Execute("DELETE FROM deployment WHERE name = $1",
@@ -136,7 +231,11 @@ std::function<Status()> DeclareAccount(CLI::App& app) {
       ->required();
   add("list", "Show the deployment's accounts", &ListAccounts);
   add("seal-root", "Remove the root access key from the data directory", &SealRoot);
-  add("reset-root", "Have the next start make a new root access key of the deployment's own account", &ResetRoot);
+  CLI::App* reset =
+      add("reset-root", "Have a new root access key made in the place of all that an account's root has", &ResetRoot);
+  reset->add_option("--id", options->id,
+                    "The account, by the running service at once; when absent the deployment's own, by the next start");
+  reset->add_option("--key-file", options->key_file, "With --id: where the key is written, for its owner alone");
   return [action] { return (*action)(); };
 }
 

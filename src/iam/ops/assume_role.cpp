@@ -7,14 +7,6 @@ namespace strongroom::iam {
 namespace {
 Error RoleForbidden(std::string text) { return Error(Errc::kAccessDenied, std::move(text)); }
 
-/// Who may ask at all. Source: IAM User Guide, "Comparing AWS STS credentials".
-Status CheckMayAssume(const ports::Caller& caller) {
-  if (caller.is_root()) return RoleForbidden("Roles may not be assumed by root accounts.");
-  if (caller.kind == ports::PrincipalKind::kFederatedUser)
-    return RoleForbidden("Cannot call AssumeRole with federation session credentials");
-  return {};
-}
-
 Task<Result<aws::Reply>> AssumeRole(Sts& sts, aws::Call& call) {
   SR_CO_TRY(std::string arn, call.body.RequiredString("RoleArn"));
   SR_CO_TRY(const std::string session_name, call.body.RequiredString("RoleSessionName"));
@@ -23,7 +15,7 @@ Task<Result<aws::Reply>> AssumeRole(Sts& sts, aws::Call& call) {
   if (call.body.Has("ProvidedContexts"))
     co_return Error(Errc::kInvalidArgument, "ProvidedContexts are not taken: there are no context providers here.");
   call.AuditResource(arn);
-  SR_CO_CHECK(CheckMayAssume(call.caller));
+  if (call.caller.is_root()) co_return RoleForbidden("Roles may not be assumed by root accounts.");
   const ports::Session* parent = call.caller.session.get();
   SR_CO_TRY(SessionRequest request, ReadSessionRequest(sts, call, parent));
   if (parent != nullptr && !parent->source_identity.empty()) {

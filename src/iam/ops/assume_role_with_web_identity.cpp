@@ -13,7 +13,8 @@ Task<Result<OidcProvider>> FindIssuer(Sts& sts, const Jwt& token, std::string ac
   const Error none =
       InvalidIdentityToken("No OpenIDConnect provider found in your account for " + token.issuer.substr(0, 256));
   if (!token.issuer.starts_with(kIssuerScheme)) co_return none;
-  auto look = [account = std::move(account), url = token.issuer.substr(kIssuerScheme.size())](store::Transaction& t) {
+  auto look = [account = std::move(account),
+               url = std::string(WithoutSlashes(token.issuer.substr(kIssuerScheme.size())))](store::Transaction& t) {
     return FindOidcProvider(t, account, url);
   };
   SR_CO_TRY(auto found, co_await sts.database().RunRead(std::move(look)));
@@ -33,6 +34,7 @@ ports::Caller WebBearerOf(const Jwt& token, const OidcProvider& provider, const 
   caller.account = provider.account;
   caller.arn = provider.Arn();
   caller.principal_id = provider.Arn() + ":" + token.subject;
+  caller.user_name = token.subject;
   caller.session = std::move(session);
   return caller;
 }
@@ -43,7 +45,6 @@ Task<Result<aws::Reply>> AssumeRoleWithWebIdentity(Sts& sts, aws::Call& call) {
   SR_CO_TRY(const std::string_view text, call.body.RequiredView("WebIdentityToken"));
   if (call.body.Has("ProviderId"))
     co_return StsValidation("ProviderId is for OAuth 2.0 access tokens, which are not taken here.");
-  call.AuditResource(arn);
   SR_CO_TRY(const Jwt token, ParseJwt(text));
   SR_CO_TRY(SessionRequest request, ReadSessionRequest(sts, call, nullptr));
   SR_CO_CHECK(AddTags(request, token.tags, token.transitive));
@@ -53,7 +54,10 @@ Task<Result<aws::Reply>> AssumeRoleWithWebIdentity(Sts& sts, aws::Call& call) {
   const TrustedIssuer issuer{provider.url, provider.client_ids};
   SR_CO_TRY(const std::string audience, co_await sts.web_identity().Verify(token, issuer, call.time));
 
-  const ports::Caller bearer = WebBearerOf(token, provider, audience);
+  call.proven = WebBearerOf(token, provider, audience);
+  const ports::Caller& bearer = *call.proven;
+  // Only now: until then anybody could fill the trail of an account that they name.
+  call.AuditResource(role.arn);
   NoteConditions(call, request);
   NoteCondition(call, "sts:RoleSessionName", session_name);
   if (!token.source_identity.empty()) NoteCondition(call, "sts:SourceIdentity", token.source_identity);

@@ -5,10 +5,11 @@
 
 namespace strongroom::iam {
 namespace {
-/// "https://issuer.example.com/path" without its scheme. A host, then a path of letters, digits and -._~/ as in an ARN.
+/// "https://issuer.example.com/path" without its scheme. A host without a port, as tokens are verified on 443 only,
+/// then a path of letters, digits and -._~/ as in an ARN.
 Result<std::string> UrlOf(const Work& work) {
   constexpr std::string_view kScheme = "https://";
-  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/:";
+  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
   SR_TRY(const std::string given, work.in.RequiredString("Url"));
   std::string_view url = given;
   const bool secure = url.starts_with(kScheme);

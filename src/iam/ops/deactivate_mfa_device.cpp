@@ -8,7 +8,7 @@ Result<aws::Reply> DeactivateMfaDevice(Work& work) {
   SR_TRY(UsersDevice found, NeedUsersDevice(work));
   found.device.user_id.clear();
   found.device.enabled_at.reset();
-  SR_CHECK(SaveMfaDevice(work, found.device));
+  SR_CHECK(SaveMfaOwner(work, found.device));
   return Done();
 }
 }  // namespace

@@ -33,9 +33,8 @@ Task<Result<aws::Reply>> EnableMfaDevice(Iam& iam, aws::Call& call) {
     if (now.user.id != id) return NoSuchEntity(Kind::kUser, now.user.name);
     now.device.user_id = id;
     SR_TRY(now.device.enabled_at, work.t.NowMillis());
-    now.device.last_step = clock.last_step;
-    now.device.drift = clock.drift;
-    SR_CHECK(SaveMfaDevice(work, now.device));
+    SR_CHECK(SaveMfaOwner(work, now.device));
+    SR_CHECK(SetMfaClock(work, now.device, clock));
     return Done();
   };
   co_return co_await RunFor<aws::Reply>(iam, actor, store::Access::kWrite, std::move(write));

@@ -21,10 +21,7 @@ Task<Result<aws::Reply>> GetFederationToken(Sts& sts, aws::Call& call) {
     question.action = "sts:TagSession";
     SR_CO_CHECK(sts.authorizer().Authorize(question));
   }
-  const bool root = call.caller.is_root();
-  SR_CO_TRY(const std::chrono::seconds duration,
-            DurationOf(call, root ? kMostRootSession : kUsualUserSession, root ? kMostRootSession : kMostUserSession,
-                       "The requested DurationSeconds exceeds the 1 hour session limit for the root user."));
+  SR_CO_TRY(const std::chrono::seconds duration, UserDurationOf(call));
   std::string account = call.caller.account;
   std::vector<std::string> arns = request.policy_arns;
   SR_CO_CHECK(co_await CheckPolicyArns(sts, std::move(account), std::move(arns)));

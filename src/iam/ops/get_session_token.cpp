@@ -9,9 +9,7 @@ Task<Result<aws::Reply>> GetSessionToken(Sts& sts, aws::Call& call) {
   // No permission is asked for, as at AWS; only permanent credentials may call it.
   if (call.caller.session) co_return Error(Errc::kAccessDenied, "Cannot call GetSessionToken with session credentials");
   const bool root = call.caller.is_root();
-  SR_CO_TRY(const std::chrono::seconds duration,
-            DurationOf(call, root ? kMostRootSession : kUsualUserSession, root ? kMostRootSession : kMostUserSession,
-                       "The requested DurationSeconds exceeds the 1 hour session limit for the root user."));
+  SR_CO_TRY(const std::chrono::seconds duration, UserDurationOf(call));
   SR_CO_TRY(const std::optional<ports::WallTime> mfa_at, co_await MfaOfRequest(sts, call));
   proto::SessionClaims claims;
   claims.set_kind(root ? proto::SESSION_OF_ROOT : proto::SESSION_OF_USER);

@@ -1,7 +1,6 @@
 // Source: IAM API Reference, "ListMFADevices".
 #include "iam/data/mfa.h"
 #include "iam/ops/all.h"
-#include "iam/page.h"
 
 namespace strongroom::iam {
 namespace {
@@ -16,8 +15,7 @@ Result<aws::Reply> ListMfaDevices(Work& work) {
     SR_TRY(devices, ListMfaOfUser(work.t, work.account(), user.id));
     user_name = user.name;
   }
-  SR_CHECK(CutPage(
-      work, devices, [](const MfaDevice& one) { return one.serial_number; }, reply));
+  SR_CHECK(CutMfaPage(work, devices, reply));
   std::vector<aws::Reply> shown;
   for (const MfaDevice& one : devices) {
     aws::Reply entry;

@@ -1,7 +1,6 @@
 // Source: IAM API Reference, "ListVirtualMFADevices".
 #include "iam/data/mfa.h"
 #include "iam/ops/all.h"
-#include "iam/page.h"
 
 namespace strongroom::iam {
 namespace {
@@ -13,8 +12,7 @@ Result<aws::Reply> ListVirtualMfaDevices(Work& work) {
     return status != "Any" && one.user_id.empty() != (status == "Unassigned");
   });
   aws::Reply reply;
-  SR_CHECK(CutPage(
-      work, devices, [](const MfaDevice& one) { return one.serial_number; }, reply));
+  SR_CHECK(CutMfaPage(work, devices, reply));
   std::vector<aws::Reply> shown;
   for (const MfaDevice& one : devices) {
     aws::Reply entry;

@@ -42,18 +42,21 @@ std::shared_ptr<const std::vector<ports::Tag>> Overlaid(const std::shared_ptr<co
   return all;
 }
 
-/// Session policies: those in the token and the managed ones it names. `whole` becomes false when one is gone: it might
-/// have denied something, so nothing is allowed without it.
-std::vector<ports::NamedPolicy> SessionPolicies(const PrincipalSet& principals, const proto::SessionClaims& claims,
-                                                const std::vector<ports::NamedPolicy>& inline_policies, bool& whole) {
-  std::vector<ports::NamedPolicy> all = inline_policies;
+/// Those of the principal behind the session (null: the account's root), limited by the session's own: the ones in the
+/// token and the managed ones it names.
+std::shared_ptr<const ports::PrincipalPolicies> Limited(const Principal* behind, const PrincipalSet& principals,
+                                                        const proto::SessionClaims& claims,
+                                                        const std::vector<ports::NamedPolicy>& inline_policies) {
+  auto limited = behind == nullptr ? std::make_shared<ports::PrincipalPolicies>()
+                                   : std::make_shared<ports::PrincipalPolicies>(*behind->policies);
+  if (behind == nullptr) limited->identity_allows_all = true;
+  limited->session = inline_policies;
   for (const std::string& arn : claims.policy_arns()) {
-    if (auto policy = principals.Managed(arn))
-      all.push_back({arn, std::move(policy)});
-    else
-      whole = false;
+    auto policy = principals.Managed(arn);
+    limited->unreadable = limited->unreadable || policy == nullptr;
+    limited->session->push_back({arn, std::move(policy)});
   }
-  return all;
+  return limited;
 }
 
 void BecomeUser(const Principal& user, ports::Caller& caller) {
@@ -104,7 +107,6 @@ std::shared_ptr<ports::Credential> SessionCredential(const PrincipalSet& princip
     credential->active = false;
     return credential;
   }
-  bool whole = true;
   switch (claims.kind()) {
     case proto::SESSION_OF_ROOT: BecomeRoot(caller); break;
     case proto::SESSION_OF_USER:
@@ -116,31 +118,23 @@ std::shared_ptr<ports::Credential> SessionCredential(const PrincipalSet& princip
       caller.arn = StsArn(caller.account, "assumed-role/" + principal->name + "/" + claims.name());
       caller.principal_id = principal->id + ":" + claims.name();
       caller.role_arn = principal->arn;
+      caller.behind_id = principal->id;
       caller.tags = Overlaid(principal->tags, caller.session->tags);
-      if (principal->policies && (claims.policies_size() > 0 || claims.policy_arns_size() > 0)) {
-        auto limited = std::make_shared<ports::PrincipalPolicies>(*principal->policies);
-        limited->session = SessionPolicies(principals, claims, inline_policies, whole);
-        if (whole) caller.policies = std::move(limited);
-      } else {
-        caller.policies = principal->policies;
-      }
+      caller.policies = claims.policies_size() > 0 || claims.policy_arns_size() > 0
+                            ? Limited(principal.get(), principals, claims, inline_policies)
+                            : principal->policies;
       break;
-    case proto::SESSION_OF_FEDERATED: {
+    case proto::SESSION_OF_FEDERATED:
       caller.kind = ports::PrincipalKind::kFederatedUser;
       caller.arn = StsArn(caller.account, "federated-user/" + claims.name());
       caller.principal_id = caller.account + ":" + claims.name();
-      caller.tags = Overlaid(nullptr, caller.session->tags);
-      std::shared_ptr<ports::PrincipalPolicies> limited;
-      if (of_root) {
-        limited = std::make_shared<ports::PrincipalPolicies>();
-        limited->identity_allows_all = true;
-      } else if (principal->policies) {
-        limited = std::make_shared<ports::PrincipalPolicies>(*principal->policies);
+      if (principal) {
+        caller.role_arn = principal->arn;
+        caller.behind_id = principal->id;
       }
-      if (limited) limited->session = SessionPolicies(principals, claims, inline_policies, whole);
-      if (whole) caller.policies = std::move(limited);
+      caller.tags = Overlaid(nullptr, caller.session->tags);
+      caller.policies = Limited(principal.get(), principals, claims, inline_policies);
       break;
-    }
     default: credential->active = false;
   }
   return credential;

@@ -139,6 +139,12 @@ Result<std::chrono::seconds> DurationOf(const aws::Call& call, std::chrono::seco
   return std::chrono::seconds(*asked);
 }
 
+Result<std::chrono::seconds> UserDurationOf(const aws::Call& call) {
+  SR_TRY(const std::chrono::seconds duration,
+         DurationOf(call, kUsualUserSession, kMostUserSession, "The requested DurationSeconds exceeds 36 hours."));
+  return call.caller.is_root() ? std::min(duration, kMostRootSession) : duration;
+}
+
 Task<Result<std::optional<ports::WallTime>>> MfaOfRequest(Sts& sts, aws::Call& call) {
   std::optional<ports::WallTime> none;
   SR_CO_TRY(auto serial, call.body.OptionalString("SerialNumber"));

@@ -46,6 +46,10 @@ void NoteCondition(aws::Call& call, std::string_view key, const std::optional<st
 Result<std::chrono::seconds> DurationOf(const aws::Call& call, std::chrono::seconds usual, std::chrono::seconds most,
                                         std::string_view too_long);
 
+/// DurationSeconds of the sessions that a user or root has made of its own: of a root's, one hour when it asks for
+/// more.
+Result<std::chrono::seconds> UserDurationOf(const aws::Call& call);
+
 /// The second factor of a request: when it was shown; none when it has none. Errors: kAccessDenied.
 Task<Result<std::optional<ports::WallTime>>> MfaOfRequest(Sts& sts, aws::Call& call);
 

@@ -2,22 +2,19 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
-#include <map>
-#include <mutex>
 
-#include "base/log.h"
 #include "iam/sts/errors.h"
+#include "iam/web_identity/issuer_keys.h"
 #include "xks_client/https_pool.h"
 
 namespace strongroom::iam {
 namespace {
 
-constexpr std::size_t kMostIssuers = 1'000;
 constexpr std::chrono::minutes kSkew{5};
 constexpr std::string_view kHttps = "https://";
 
-using Keys = std::shared_ptr<const std::vector<Jwk>>;
-using Clock = std::chrono::steady_clock;
+using Keys = IssuerKeys::Keys;
+using Clock = IssuerKeys::Clock;
 
 struct Url {
   std::string host, path;
@@ -81,21 +78,28 @@ const Jwk* FindJwk(const std::vector<Jwk>& keys, const Jwt& token) {
 
 }  // namespace
 
+std::string_view WithoutSlashes(std::string_view issuer) noexcept {
+  while (issuer.ends_with('/')) issuer.remove_suffix(1);
+  return issuer;
+}
+
 class WebIdentityVerifier::Impl {
  public:
   Impl(std::shared_ptr<const xks::Network> network, Options options)
-      : network_(std::move(network)), options_(options) {}
+      : network_(std::move(network)),
+        options_(options),
+        keys_([this](std::string issuer) { return Fetch(std::move(issuer)); },
+              {.pause = options.pause, .stale = options.stale}) {}
 
   Task<Result<std::string>> Verify(const Jwt& token, const TrustedIssuer& issuer, ports::WallTime now) {
-    if (token.issuer != std::string(kHttps) + issuer.url)
-      co_return InvalidIdentityToken("The token is of another issuer.");
+    const std::string url = std::string(kHttps) + issuer.url;
+    if (WithoutSlashes(token.issuer) != url) co_return InvalidIdentityToken("The token is of another issuer.");
     SR_CO_TRY(std::string audience, AudienceFor(token, issuer));
     SR_CO_CHECK(CheckTimes(token, now));
-    std::string url = token.issuer;
-    SR_CO_TRY(Keys keys, co_await KeysOf(url, Clock::now() - options_.keep));
+    SR_CO_TRY(Keys keys, co_await keys_.Get(url, Clock::now() - options_.keep));
     const Jwk* key = FindJwk(*keys, token);
     if (key == nullptr) {
-      SR_CO_TRY(keys, co_await KeysOf(std::move(url), Clock::now() - options_.pause));
+      SR_CO_TRY(keys, co_await keys_.Get(url, Clock::now() - options_.pause));
       key = FindJwk(*keys, token);
     }
     if (key == nullptr) co_return NoKey();
@@ -104,46 +108,8 @@ class WebIdentityVerifier::Impl {
   }
 
  private:
-  struct Known {
-    Keys keys;
-    Clock::time_point fetched{}, tried{};
-    bool ever = false;
-  };
-
-  /// The issuer's keys, fetched anew when they are from before `oldest`.
-  Task<Result<Keys>> KeysOf(std::string issuer, Clock::time_point oldest) {
-    Known known;
-    {
-      const std::lock_guard lock(mutex_);
-      const auto now = Clock::now();
-      if (known_.size() >= kMostIssuers && !known_.contains(issuer)) known_.clear();
-      Known& kept = known_[issuer];
-      if (kept.keys && kept.fetched >= oldest) co_return kept.keys;
-      if (kept.ever && now - kept.tried < options_.pause) {
-        if (kept.keys && now - kept.fetched < options_.stale) co_return kept.keys;
-        co_return NoKey();
-      }
-      kept.ever = true;
-      kept.tried = now;
-      known = kept;
-    }
-    auto fetched = co_await Fetch(issuer);
-    if (!fetched.ok()) {
-      LogError("sts: the keys of " + issuer + " cannot be fetched", fetched.error());
-      if (known.keys && Clock::now() - known.fetched < options_.stale) co_return known.keys;
-      co_return std::move(fetched).error();
-    }
-    const std::lock_guard lock(mutex_);
-    Known& kept = known_[issuer];
-    kept.keys = *fetched;
-    kept.fetched = Clock::now();
-    co_return std::move(*fetched);
-  }
-
   Task<Result<Keys>> Fetch(std::string issuer) {
-    std::string discovery = issuer;
-    while (discovery.ends_with('/')) discovery.pop_back();
-    SR_CO_TRY(const std::string document, co_await Get(discovery + "/.well-known/openid-configuration"));
+    SR_CO_TRY(const std::string document, co_await Get(issuer + "/.well-known/openid-configuration"));
     boost::system::error_code failed;
     const boost::json::value read = boost::json::parse(document, failed);
     const auto text = [&](std::string_view name) -> std::string {
@@ -152,7 +118,8 @@ class WebIdentityVerifier::Impl {
       return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
     };
     // Discovery 4.3: a document that names another issuer is not this one's.
-    if (text("issuer") != issuer) co_return NoKey().WithDetail("the discovery document names another issuer");
+    if (WithoutSlashes(text("issuer")) != issuer)
+      co_return NoKey().WithDetail("the discovery document names another issuer");
     SR_CO_TRY(const std::string set, co_await Get(text("jwks_uri")));
     auto keys = ParseJwks(set);
     if (!keys.ok()) co_return NoKey().WithDetail("its JWK set cannot be read");
@@ -180,8 +147,7 @@ class WebIdentityVerifier::Impl {
 
   const std::shared_ptr<const xks::Network> network_;
   const Options options_;
-  std::mutex mutex_;
-  std::map<std::string, Known, std::less<>> known_;  // by issuer
+  IssuerKeys keys_;
 };
 
 WebIdentityVerifier::WebIdentityVerifier(std::shared_ptr<const xks::Network> network, Options options)

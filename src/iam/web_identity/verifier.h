@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -12,6 +13,9 @@
 
 namespace strongroom::iam {
 
+/// An issuer's name as it is compared and kept: "https://issuer.example/" and "https://issuer.example" are one.
+std::string_view WithoutSlashes(std::string_view issuer) noexcept;
+
 /// A provider of identities as an account has registered it.
 struct TrustedIssuer {
   std::string url;  // without scheme: "oidc.example.com/id/1"
@@ -20,9 +24,10 @@ struct TrustedIssuer {
 
 /// Tokens of OpenID Connect providers, verified under the keys that they publish.
 ///
-/// Promise   nobody but the issuer named is asked, over HTTPS with a certificate for its name, at an address that the
-///           network's rules allow; keys are kept for `keep`, asked for again when a token names one that is not known,
-///           at most every `pause`, and used for `stale` while the provider is away.
+/// Promise   nobody is asked but the issuer named and the host that its discovery document names for its keys, over
+///           HTTPS with a certificate for its name, on port 443 where the network's options do not say another, at an
+///           address that its rules allow; keys are kept for `keep`, asked for again when a token names one that is not
+///           known, at most every `pause`, and used for `stale` while the provider is away.
 /// Errors    kBadSignature (InvalidIdentityToken), kExpiredImportToken (ExpiredTokenException), kTimeout
 ///           (IDPCommunicationError)
 /// Threads   any loop.
