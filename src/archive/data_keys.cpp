@@ -1,6 +1,8 @@
 #include "archive/data_keys.h"
 
+#include "archive/expecting_cmm.h"
 #include "archive/snapshot.h"
+#include "crypto/hash.h"
 #include "encryption_sdk/decryptor.h"
 #include "encryption_sdk/encryptor.h"
 #include "encryption_sdk/errors.h"
@@ -51,10 +53,11 @@ Result<esdk::GivenDataKeys> Decode(ByteView bytes) {
 Result<esdk::GivenDataKeys> ReadDataKeys(const Access& access, const std::string& snapshot,
                                          const esdk::KeyringPtr& keyring) {
   SR_TRY(const Bytes message, aws_client::GetAll(*access.store, KeysOf(snapshot), kLargestKeys));
-  const esdk::CmmPtr cmm = esdk::MakeDefaultCmm(keyring);
-  esdk::DecryptOptions options;
-  options.reproduced = {{std::string(kContextLocation), access.location.id}, {std::string(kContextSnapshot), snapshot}};
-  SR_TRY(const esdk::DecryptedMessage opened, esdk::DecryptMessage(*cmm, message, options));
+  const esdk::CmmPtr inner = esdk::MakeDefaultCmm(keyring);
+  ExpectingCmm cmm(*inner, {.context = {{std::string(kContextLocation), access.location.id},
+                                        {std::string(kContextSnapshot), snapshot},
+                                        {std::string(kContextKind), std::string(kKindKeys)}}});
+  SR_TRY(const esdk::DecryptedMessage opened, esdk::DecryptMessage(cmm, message));
   if (opened.facts.header.suite != esdk::SuiteId::k256CommitP384)
     return Error(Errc::kCorrupted, "The kept data keys are not signed.");
   return Decode(opened.plaintext);
@@ -74,12 +77,20 @@ Result<esdk::KeyringPtr> WithKeptDataKeys(const Access& access, const std::strin
 }
 
 Status WriteDataKeys(const Access& access, const std::string& snapshot, const esdk::GivenDataKeys& keys,
-                     const esdk::KeyringPtr& wrapping, esdk::EncryptionContext context) {
+                     const esdk::KeyringPtr& wrapping, esdk::EncryptionContext context,
+                     const esdk::KeyringPtr& checking) {
   SR_TRY(const SecretBytes plain, Encode(keys));
   const esdk::CmmPtr cmm = esdk::MakeDefaultCmm(wrapping);
   esdk::EncryptOptions options;
   options.suite = esdk::SuiteId::k256CommitP384;
-  SR_TRY(const esdk::EncryptedMessage sealed, esdk::EncryptMessage(*cmm, context, plain, options));
+  SR_TRY(const esdk::EncryptedMessage sealed,
+         esdk::EncryptMessage(*cmm, WithKind(std::move(context), kKindKeys), plain, options));
+  if (checking) {
+    const esdk::CmmPtr reader = esdk::MakeDefaultCmm(checking);
+    SR_TRY(const esdk::DecryptedMessage opened, esdk::DecryptMessage(*reader, sealed.message));
+    if (!crypto::ConstantTimeEqual(opened.plaintext, plain))
+      return Error(Errc::kInternal, "The kept data keys do not come back as they were.");
+  }
   const auto put = access.store->Put(KeysOf(snapshot), sealed.message, aws_client::PutIf::kAny);
   if (!put.ok()) return put.error();
   return {};

@@ -21,7 +21,10 @@ Result<encryption_sdk::KeyringPtr> WithKeptDataKeys(const Access& access, const 
 /// Errors: kNotFound without `keys`.
 Result<encryption_sdk::GivenDataKeys> ReadDataKeys(const Access& access, const std::string& snapshot,
                                                    const encryption_sdk::KeyringPtr& keyring);
+/// Replaces the snapshot's `keys`, which may be all that opens it: not before `checking`, unless it is null, has opened
+/// the new ones.
 Status WriteDataKeys(const Access& access, const std::string& snapshot, const encryption_sdk::GivenDataKeys& keys,
-                     const encryption_sdk::KeyringPtr& wrapping, encryption_sdk::EncryptionContext context);
+                     const encryption_sdk::KeyringPtr& wrapping, encryption_sdk::EncryptionContext context,
+                     const encryption_sdk::KeyringPtr& checking = nullptr);
 
 }  // namespace strongroom::archive

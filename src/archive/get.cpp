@@ -67,7 +67,7 @@ class Output {
 
 }  // namespace
 
-Result<std::uint64_t> Get(const Access& access, const GetOptions& options, const Reporter& reporter) {
+Result<GetOutcome> Get(const Access& access, const GetOptions& options, const Reporter& reporter) {
   SR_TRY(const Snapshot snapshot, OpenSnapshot(access, options.snapshot));
   SR_TRY(const pb::Entry entry, Find(snapshot.manifest, options));
   const std::vector<Piece> pieces = PiecesOf(entry);
@@ -97,8 +97,14 @@ Result<std::uint64_t> Get(const Access& access, const GetOptions& options, const
     return Error(done.error().code(),
                  done.error().public_message() + " What was written so far is not the whole: throw it away.");
   }
+  if (entry.incomplete()) {
+    const std::string line = fmt::format("{}: The file had more than these {} bytes; `put` could not read the rest.",
+                                         Printable(entry.path()), entry.size());
+    progress.Note(line);
+    reporter.problem(line);
+  }
   progress.Done();
-  return output.at();
+  return GetOutcome{output.at(), entry.incomplete()};
 }
 
 }  // namespace strongroom::archive

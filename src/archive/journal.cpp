@@ -110,6 +110,7 @@ Status Journal::Load() {
     RunReader reader(path);
     pb::JournalRecord record;
     if (!reader.Next(record) || !record.has_head() || record.head().format() != 1) continue;
+    if (!runs_.empty() && record.head().SerializeAsString() != earlier_.SerializeAsString()) Forget();
     earlier_ = record.head();
     while (reader.Next(record)) {
       if (record.has_start()) started_.insert(Hex(AsBytes(record.start().object())));
@@ -120,6 +121,11 @@ Status Journal::Load() {
     runs_.push_back(std::make_unique<Run>(path));
   }
   return {};
+}
+
+void Journal::Forget() {
+  stored_.clear();
+  runs_.clear();
 }
 
 Result<std::vector<pb::JournalPiece>> Journal::PiecesOf(const std::string& path, const struct stat& facts) {

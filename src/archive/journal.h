@@ -15,11 +15,11 @@ namespace strongroom::archive {
 
 /// What `put` notes on its own disk while it sends a snapshot: which objects are stored, and which part of which file
 /// is in them. One file per run; each record has its length and a check value before it, and reading stops at the first
-/// that does not fit, so a torn end costs what it had.
+/// that does not fit, so a torn end costs what it had. Runs whose head is not that of the latest one count for nothing:
+/// what they stored is another source's, or under another context or other keys.
 ///
 /// Memory  the objects, and one record per earlier run: a run notes its files in the order of the walk, so what is
-/// known
-///         about a path is found by going through all runs in step with the next walk.
+///         known about a path is found by going through all runs in step with the next walk.
 class Journal {
  public:
   /// The snapshot's directory, locked. Errors: kConflict when another process sends this snapshot from here.
@@ -36,6 +36,9 @@ class Journal {
   const std::map<std::string, ObjectFacts>& stored() const noexcept { return stored_; }
   /// Names that earlier runs took, stored or not.
   const std::set<std::string>& started() const noexcept { return started_; }
+  /// What earlier runs stored is not used again: all of it, or one object. `started` still has the names.
+  void Forget();
+  void Forget(const std::string& object) { stored_.erase(object); }
   /// The pieces of a file that earlier runs have stored, if it has not changed since. Paths must be asked in order.
   Result<std::vector<pb::JournalPiece>> PiecesOf(const std::string& path, const struct stat& facts);
 

@@ -88,6 +88,35 @@ TEST_F(JournalTest, SeveralRunsAreReadSideBySide) {
   EXPECT_EQ(journal->PiecesOf("f", Facts(1))->size(), 2u);
 }
 
+TEST_F(JournalTest, RunsBeforeAnotherHeadCountForNothing) {
+  const auto run = [](pb::JournalHead head, char object) {
+    const auto journal = Open();
+    ASSERT_TRUE(journal->Begin(head).ok());
+    ASSERT_TRUE(journal->Started(Name(object)).ok());
+    ASSERT_TRUE(journal->Piece("f", Facts(1), Name(object), 0, 0, 5).ok());
+    ASSERT_TRUE(journal->Stored(Object(object)).ok());
+  };
+  pb::JournalHead other = Head();
+  other.add_context("purpose");
+  other.add_context("another");
+  run(Head(), 'a');
+  run(other, 'b');
+  {
+    const auto journal = Open();
+    EXPECT_EQ(journal->stored().count(Name('a')), 0u);
+    EXPECT_EQ(journal->stored().count(Name('b')), 1u);
+    EXPECT_EQ(journal->started().size(), 2u);  // both are to be deleted one day
+    EXPECT_EQ(journal->PiecesOf("f", Facts(1))->size(), 1u);
+  }
+  // Nor when the first head comes again: its objects may be gone by then.
+  run(Head(), 'c');
+  const auto journal = Open();
+  EXPECT_EQ(journal->stored().size(), 1u);
+  EXPECT_EQ(journal->started().size(), 3u);
+  journal->Forget(Name('c'));
+  EXPECT_EQ(journal->PiecesOf("f", Facts(1))->size(), 0u);
+}
+
 TEST_F(JournalTest, ATornOrAlteredEndCostsWhatItHad) {
   {
     const auto journal = Open();

@@ -112,6 +112,7 @@ Status EntryChecker::CheckContent(const pb::Entry& entry) const {
   for (const pb::Xattr& attribute : entry.xattrs())
     if (attribute.name().empty() || attribute.name().find('\0') != std::string::npos) return wrong("attribute");
   if (entry.type() != pb::TYPE_FILE && (entry.size() != 0 || entry.extents_size() != 0)) return wrong("content");
+  if (entry.type() != pb::TYPE_FILE && entry.incomplete()) return wrong("content");
   if (entry.size() > static_cast<std::uint64_t>(INT64_MAX)) return wrong("size");
   std::uint64_t end = 0;
   for (const pb::Extent& extent : entry.extents()) {

@@ -194,6 +194,8 @@ INSTANTIATE_TEST_SUITE_P(
                    "overlapping"},
         HostileRow{"HugeSize", [](Records& r) { r.Add("a", pb::TYPE_FILE).set_size(UINT64_MAX); }, "size"},
         HostileRow{"DirectoryWithContent", [](Records& r) { r.Add("a", pb::TYPE_DIRECTORY).set_size(1); }, "content"},
+        HostileRow{"IncompleteDirectory", [](Records& r) { r.Add("a", pb::TYPE_DIRECTORY).set_incomplete(true); },
+                   "content"},
         HostileRow{"AttributeWithoutName", [](Records& r) { r.Add("a", pb::TYPE_FIFO).add_xattrs(); }, "attribute"},
         HostileRow{"ShortMessageId", [](Records& r) { r.AddObject(1).set_message_id("x"); }, "wrong length"},
         HostileRow{"TotalsDiffer", [](Records& r) { r.entries_too_many = 1; }, "totals"},

@@ -6,6 +6,7 @@
 #include <optional>
 #include <thread>
 
+#include "archive/expecting_cmm.h"
 #include "archive/packer.h"
 #include "encryption_sdk/errors.h"
 
@@ -27,15 +28,15 @@ Status ObjectReader::Fetch(std::uint64_t object, PlainBuffer& into) const {
   const ObjectFacts& facts = objects_[static_cast<std::size_t>(object)];
   const std::string name = NameOf(object);
   const auto damaged = [&](std::string_view what) {
+    if (what.ends_with('.')) what.remove_suffix(1);
     return Error(Errc::kCorrupted, fmt::format("The object {} {}.", name, what));
   };
   if (facts.plaintext_bytes > kLargestObject)
     return Error(Errc::kUnsupported, fmt::format("The object {} is larger than this program reads.", name));
   const std::span<std::uint8_t> room = into.Resize(static_cast<std::size_t>(facts.plaintext_bytes));
   std::size_t used = 0;
-  encryption_sdk::DecryptOptions options;
-  options.reproduced = expected_;
-  SR_TRY(auto decryptor, encryption_sdk::Decryptor::Start(cmm_, std::move(options), [&](ByteView plain) -> Status {
+  ExpectingCmm cmm(cmm_, {.context = expected_, .nothing_else = true, .data_keys = facts.data_key});
+  SR_TRY(auto decryptor, encryption_sdk::Decryptor::Start(cmm, {}, [&](ByteView plain) -> Status {
            if (plain.size() > room.size() - used) return damaged("has more in it than the manifest says");
            std::copy(plain.begin(), plain.end(), room.begin() + static_cast<std::ptrdiff_t>(used));
            used += plain.size();

@@ -39,7 +39,8 @@ class ObjectReader {
                encryption_sdk::EncryptionContext expected, const std::vector<ObjectFacts>& objects)
       : store_(store), prefix_(std::move(prefix)), cmm_(cmm), expected_(std::move(expected)), objects_(objects) {}
 
-  /// The whole plaintext, once the message has proved to be the one that the manifest names.
+  /// The whole plaintext, once the message has proved to be the one that the manifest names. KMS is asked only for
+  /// data keys that the manifest names.
   /// Errors: kCorrupted when it is missing, altered or another one, which names the object; others as of store and KMS.
   Status Fetch(std::uint64_t object, PlainBuffer& into) const;
   std::string NameOf(std::uint64_t object) const { return prefix_ + objects_[static_cast<std::size_t>(object)].name; }

@@ -37,6 +37,8 @@ struct PutOptions {
   std::uint64_t key_messages = 1 << 16;
   std::uint64_t key_bytes = std::uint64_t{1} << 40;
   std::chrono::milliseconds key_age = std::chrono::hours(1);
+  /// The location as its file has it now; asked before the manifest is written, since a `rekey` may have come between.
+  std::function<Result<Location>()> location_now{};
 };
 struct PutOutcome {
   std::uint64_t entries = 0, file_bytes = 0;  // of the snapshot
@@ -46,7 +48,8 @@ struct PutOutcome {
   Problems problems;  // files that changed, vanished or could not be read
 };
 /// Errors: kAlreadyExists (the snapshot is there); kConflict (an unfinished one of another source, or another process
-/// works on it); kNotFound (the source); of KMS and store. The snapshot exists when this succeeds, and not otherwise.
+/// works on it, or the location's keys have changed meanwhile); kNotFound (the source); kCorrupted (the store has lost
+/// what it took); of KMS and store. The snapshot exists when this succeeds, and not otherwise.
 Result<PutOutcome> Put(const Access& access, const PutOptions& options, const Reporter& reporter);
 
 struct RestoreOptions {
@@ -71,13 +74,18 @@ struct GetOptions {
   std::string snapshot, path;  // "-": the stream
   int output = 1;
 };
-Result<std::uint64_t> Get(const Access& access, const GetOptions& options, const Reporter& reporter);
+struct GetOutcome {
+  std::uint64_t bytes = 0;
+  bool incomplete = false;  // `put` could read the file up to here only
+};
+Result<GetOutcome> Get(const Access& access, const GetOptions& options, const Reporter& reporter);
 
 struct VerifyOutcome {
   std::uint64_t objects = 0, entries = 0, bytes = 0;
   double seconds = 0;
   std::vector<std::string> unknown;  // objects that the manifest does not name
   Problems problems;                 // missing, altered, exchanged
+  std::uint64_t incomplete = 0;      // files of which `put` could read a part only; reported as problems are
 };
 /// `quick`: presence and size only.
 Result<VerifyOutcome> Verify(const Access& access, const std::string& snapshot, bool quick, const Reporter& reporter);
@@ -90,6 +98,8 @@ struct RekeyOutcome {
 };
 /// Puts the data keys of every snapshot under `keys` and makes them the location's. Data and manifests stay as they
 /// are. May be repeated after an interruption; until it is through, what is there opens with old and new keys.
+/// Errors: kConflict (one to other keys is not through); kInvalidArgument (related multi-Region keys); of the new keys'
+/// trial, before anything is changed.
 Result<RekeyOutcome> Rekey(Access& access, const WrappingKeys& keys, const LocationFile& file,
                            const Reporter& reporter);
 
@@ -101,6 +111,8 @@ struct Check {
 };
 /// Everything that put, restore and delete need. Leaves nothing behind.
 std::vector<Check> TestLocation(const Access& access);
+/// The same for KMS keys that are to become the location's.
+std::vector<Check> TestKeys(const Access& access, const WrappingKeys& keys);
 /// Key ids, aliases and ARNs to key ARNs that can encrypt. Errors: explained ones of KMS; kInvalidArgument for a key of
 /// the wrong kind.
 Result<std::vector<std::string>> ResolveKeys(const Access& access, const std::vector<std::string>& given,

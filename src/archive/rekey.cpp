@@ -1,7 +1,10 @@
+#include <fmt/ranges.h>
+
 #include <set>
 
 #include "archive/data_keys.h"
 #include "archive/operations.h"
+#include "archive/paths.h"
 #include "archive/snapshot.h"
 #include "encryption_sdk/decryptor.h"
 #include "encryption_sdk/errors.h"
@@ -16,10 +19,16 @@ constexpr std::uint64_t kHeaderBytes = 64 << 10;
 
 class Rekeyer {
  public:
-  Rekeyer(const Access& access, esdk::KeyringPtr reading, esdk::KeyringPtr writing, std::set<std::string> wanted)
-      : access_(access), reading_(std::move(reading)), writing_(std::move(writing)), wanted_(std::move(wanted)) {}
+  /// `checking` opens with the new keys alone; null where only keys in a safe could.
+  Rekeyer(const Access& access, esdk::KeyringPtr reading, esdk::KeyringPtr writing, esdk::KeyringPtr checking,
+          std::set<std::string> wanted)
+      : access_(access),
+        reading_(std::move(reading)),
+        writing_(std::move(writing)),
+        checking_(std::move(checking)),
+        wanted_(std::move(wanted)) {}
 
-  /// Whether the snapshot's `keys` are under exactly the new wrapping keys already.
+  /// Whether the snapshot's `keys` are under exactly the new wrapping keys already, and are all that it needs.
   Result<bool> IsDone(const std::string& snapshot) const {
     SR_TRY(const Bytes head, Head(KeysOf(snapshot)));
     const auto header = esdk::PeekHeader(head);
@@ -27,9 +36,11 @@ class Rekeyer {
     std::set<std::string> there;
     for (const esdk::EncryptedDataKey& key : header->encrypted_data_keys) there.emplace(AsText(key.provider_info));
     if (there != wanted_) return false;
-    const auto kept = ReadDataKeys(access_, snapshot, reading_);
+    const auto kept = ReadDataKeys(access_, snapshot, checking_ ? checking_ : reading_);
     if (!kept.ok() && !esdk::CodeOf(kept.error())) return kept.error();
-    return kept.ok();
+    if (!kept.ok()) return false;
+    SR_TRY(const Snapshot opened, OpenSnapshot(access_, snapshot));
+    return Needs(opened, *kept).ok();
   }
 
   Result<std::size_t> One(const std::string& name) const {
@@ -41,11 +52,29 @@ class Rekeyer {
     SR_CHECK(Take(*cmm, ManifestOf(name), keys));
     for (const ObjectFacts& object : snapshot.manifest.objects())
       if (!keys.contains(object.data_key)) SR_CHECK(Take(*cmm, DataPrefixOf(name) + object.name, keys));
-    SR_CHECK(WriteDataKeys(access_, name, keys, writing_, snapshot.expected));
+    SR_CHECK(Needs(snapshot, keys));
+    SR_CHECK(WriteDataKeys(access_, name, keys, writing_, snapshot.expected, checking_));
+    if (!checking_) return keys.size();
+    // What the new keys do not open must not be all that there is, once the old ones are gone.
+    SR_TRY(const esdk::GivenDataKeys back, ReadDataKeys(access_, name, checking_));
+    SR_CHECK(Needs(snapshot, back));
     return keys.size();
   }
 
  private:
+  /// That `keys` has the manifest's data key and those of all its objects.
+  Status Needs(const Snapshot& snapshot, const esdk::GivenDataKeys& keys) const {
+    SR_TRY(const crypto::Sha256Digest own, esdk::DigestOf(snapshot.header.encrypted_data_keys));
+    if (!keys.contains(own))
+      return Error(Errc::kCorrupted,
+                   "The manifest was exchanged as it was read: its data key is not among those kept.");
+    for (const ObjectFacts& object : snapshot.manifest.objects())
+      if (!keys.contains(object.data_key))
+        return Error(Errc::kCorrupted, fmt::format("The object {} is not under the data key that the manifest names.",
+                                                   Printable(DataPrefixOf(snapshot.name) + object.name)));
+    return {};
+  }
+
   /// The data key of one object, out of its header.
   Status Take(esdk::Cmm& cmm, const std::string& object, esdk::GivenDataKeys& keys) const {
     SR_TRY(const Bytes head, Head(object));
@@ -69,7 +98,7 @@ class Rekeyer {
   }
 
   const Access& access_;
-  const esdk::KeyringPtr reading_, writing_;
+  const esdk::KeyringPtr reading_, writing_, checking_;
   const std::set<std::string> wanted_;  // names of the new wrapping keys, as headers have them
 };
 
@@ -79,45 +108,77 @@ std::set<std::string> NamesOf(const WrappingKeys& keys) {
   return names;
 }
 
-}  // namespace
-
-Result<RekeyOutcome> Rekey(Access& access, const WrappingKeys& keys, const LocationFile& file,
-                           const Reporter& reporter) {
+/// Every finished snapshot that is not in `seen` yet.
+Status RekeyNew(const Access& access, const Rekeyer& rekeyer, const Reporter& reporter, std::set<std::string>& seen,
+                RekeyOutcome& outcome) {
   SR_TRY(const auto snapshots, ListSnapshots(*access.store));
-  for (const SnapshotState& snapshot : snapshots)
-    if (!snapshot.finished)
-      reporter.note(fmt::format("The snapshot '{}' is unfinished and is left as it is.", snapshot.name));
-  // From here on what is there may be under old or new keys.
-  access.location.next_keys = keys;
-  SR_CHECK(file.Replace(access.location));
-  SR_TRY(auto reading, access.ReadingKeyring());
-  SR_TRY(auto writing, access.WritingKeyring(keys));
-  const Rekeyer rekeyer(access, std::move(reading), std::move(writing), NamesOf(keys));
-  RekeyOutcome outcome;
   for (const SnapshotState& snapshot : snapshots) {
-    if (!snapshot.finished) continue;
-    ++outcome.snapshots;
+    if (!snapshot.finished || !seen.insert(snapshot.name).second) continue;
     bool done = false;
     if (snapshot.rekeyed) {
       SR_TRY(done, rekeyer.IsDone(snapshot.name));
     }
+    ++outcome.snapshots;
     if (done) {
       ++outcome.done_before;
       continue;
     }
     const auto taken = rekeyer.One(snapshot.name);
-    if (!taken.ok()) {
+    if (!taken.ok())
       return Error(taken.error().code(),
-                   fmt::format("Snapshot '{}': {} The location still has its old keys; say the same "
-                               "again to go on.",
+                   fmt::format("Snapshot '{}': {} The rekey is not through, and the old keys are still needed; say the "
+                               "same again to go on.",
                                snapshot.name, taken.error().public_message()));
-    }
     outcome.data_keys += *taken;
     reporter.note(fmt::format("{}: {} data keys.", snapshot.name, *taken));
   }
-  access.location.keys = keys;
-  access.location.next_keys.reset();
-  SR_CHECK(file.Replace(access.location));
+  return {};
+}
+
+}  // namespace
+
+Result<RekeyOutcome> Rekey(Access& access, const WrappingKeys& keys, const LocationFile& file,
+                           const Reporter& reporter) {
+  Location& location = access.location;
+  const bool goes_on = location.next_keys.has_value();
+  if (goes_on && *location.next_keys != keys && location.keys != keys)
+    return Error(
+        Errc::kConflict,
+        fmt::format("A rekey of location '{}' to other keys is not through: some snapshots may open with those "
+                    "alone. Finish it first, with the same keys as then ({}).",
+                    location.name, fmt::join(NamesOf(*location.next_keys), ", ")));
+  // All that can be wrong with the new keys themselves comes before anything is changed.
+  SR_TRY(auto writing, access.WritingKeyring(keys));
+  esdk::KeyringPtr checking;
+  if (!keys.kms_keys.empty()) {
+    SR_TRY(checking, access.KmsKeyring(keys.kms_keys));
+  }
+  if (!goes_on) location.next_keys = keys;
+  SR_TRY(auto reading, access.ReadingKeyring());
+  for (const Check& check : TestKeys(access, keys))
+    if (!check.error.empty())
+      return Error(check.code, fmt::format("Nothing is changed, since {} does not work: {}", check.what, check.error));
+  SR_TRY(const auto snapshots, ListSnapshots(*access.store));
+  for (const SnapshotState& snapshot : snapshots)
+    if (!snapshot.finished)
+      reporter.note(fmt::format("The snapshot '{}' is unfinished and is left as it is.", snapshot.name));
+  // From here on what is there may be under old or new keys.
+  if (!goes_on) SR_CHECK(file.Replace(location));
+  const Rekeyer rekeyer(access, std::move(reading), std::move(writing), std::move(checking), NamesOf(keys));
+  RekeyOutcome outcome;
+  std::set<std::string> seen;
+  for (std::optional<std::size_t> had; had != seen.size();) {
+    had = seen.size();
+    SR_CHECK(RekeyNew(access, rekeyer, reporter, seen, outcome));
+  }
+  Location switched = location;
+  if (switched.keys != keys) std::swap(switched.keys, *switched.next_keys);
+  SR_CHECK(file.Replace(switched));
+  // A `put` which finishes from here on sees that the keys are others. What came in between is taken along.
+  SR_CHECK(RekeyNew(access, rekeyer, reporter, seen, outcome));
+  switched.next_keys.reset();
+  SR_CHECK(file.Replace(switched));
+  location = std::move(switched);
   return outcome;
 }
 

@@ -79,6 +79,8 @@ Status Restorer::Settle(const pb::Entry& entry, const Status& status) {
 
 Status Restorer::Plan(const pb::Entry& entry, std::uint64_t offset) {
   const bool wanted = Wanted(entry.path());
+  if (wanted && entry.incomplete())
+    Note(entry.path(), "The file had more than what is restored; `put` could not read the rest.");
   if (entry.type() == pb::TYPE_DIRECTORY && (wanted || OnTheWay(entry.path()))) {
     SR_CHECK(Settle(entry, writer_->MakeDirectory(entry)));
     ++outcome_.entries;

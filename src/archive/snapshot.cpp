@@ -1,6 +1,7 @@
 #include "archive/snapshot.h"
 
 #include "archive/data_keys.h"
+#include "archive/expecting_cmm.h"
 #include "archive/paths.h"
 #include "encryption_sdk/errors.h"
 
@@ -12,6 +13,11 @@ std::string PrefixOf(std::string_view snapshot) { return fmt::format("{}{}/", kS
 std::string DataPrefixOf(std::string_view snapshot) { return PrefixOf(snapshot) + "data/"; }
 std::string ManifestOf(std::string_view snapshot) { return PrefixOf(snapshot) + "manifest"; }
 std::string KeysOf(std::string_view snapshot) { return PrefixOf(snapshot) + "keys"; }
+
+esdk::EncryptionContext WithKind(esdk::EncryptionContext context, std::string_view kind) {
+  context.insert_or_assign(std::string(kContextKind), std::string(kind));
+  return context;
+}
 
 Result<esdk::CmmPtr> ReadingCmm(esdk::KeyringPtr keyring) {
   esdk::CacheLimits limits;
@@ -27,9 +33,10 @@ Result<Snapshot> OpenSnapshot(const Access& access, const std::string& name) {
   SR_TRY(esdk::CmmPtr cmm, ReadingCmm(std::move(keyring)));
 
   SR_TRY(Spool spool, Spool::Make());
-  esdk::DecryptOptions options;
-  options.reproduced = {{std::string(kContextLocation), access.location.id}, {std::string(kContextSnapshot), name}};
-  SR_TRY(auto decryptor, esdk::Decryptor::Start(*cmm, options, [&](ByteView plain) -> Status {
+  ExpectingCmm expecting(*cmm, {.context = {{std::string(kContextLocation), access.location.id},
+                                            {std::string(kContextSnapshot), name},
+                                            {std::string(kContextKind), std::string(kKindManifest)}}});
+  SR_TRY(auto decryptor, esdk::Decryptor::Start(expecting, {}, [&](ByteView plain) -> Status {
            const auto appended = spool.Append(plain);
            if (!appended.ok()) return appended.error();
            return {};
@@ -64,7 +71,7 @@ Result<Snapshot> OpenSnapshot(const Access& access, const std::string& name) {
   SR_TRY(Manifest manifest, Manifest::Open(std::move(spool)));
   if (manifest.header().location_id() != access.location.id || manifest.header().snapshot() != name)
     return Error(Errc::kCorrupted, fmt::format("The manifest of snapshot '{}' is another snapshot's.", name));
-  esdk::EncryptionContext expected = message->header.context;
+  esdk::EncryptionContext expected = WithKind(message->header.context, kKindData);
   expected.erase(std::string(esdk::kPublicKeyName));
   return Snapshot{.name = name,
                   .manifest = std::move(manifest),
@@ -72,6 +79,18 @@ Result<Snapshot> OpenSnapshot(const Access& access, const std::string& name) {
                   .expected = std::move(expected),
                   .header = std::move(message->header)};
 }
+
+namespace {
+
+/// The object's size; nothing where there is none.
+Result<std::optional<std::uint64_t>> SizeOf(aws_client::ObjectStore& store, const std::string& name) {
+  const auto there = store.Head(name);
+  if (there.ok()) return std::optional(there->size);
+  if (there.error().code() == Errc::kNotFound) return std::optional<std::uint64_t>();
+  return there.error();
+}
+
+}  // namespace
 
 Result<std::vector<SnapshotState>> ListSnapshots(aws_client::ObjectStore& store) {
   std::vector<SnapshotState> found;
@@ -88,17 +107,16 @@ Result<std::vector<SnapshotState>> ListSnapshots(aws_client::ObjectStore& store)
     }
     SnapshotState state;
     state.name = rest.substr(0, slash);
-    const std::string prefix = PrefixOf(state.name);
-    // Past all data: "keys" and "manifest" come after "data/".
-    SR_TRY(const aws_client::ObjectPage others, store.List(prefix, prefix + "data/~", 10));
-    for (const aws_client::ObjectInfo& object : others.objects) {
-      if (object.name == KeysOf(state.name)) state.rekeyed = true;
-      if (object.name != ManifestOf(state.name)) continue;
-      state.finished = true;
-      state.manifest_bytes = object.size;
-    }
-    if (CheckName("snapshot", state.name).ok()) found.push_back(std::move(state));
-    after = prefix + "~";
+    // Behind everything that begins with "NAME/", whatever lies there: '0' is the byte after '/'.
+    after = fmt::format("{}{}{}", kSnapshots, state.name, static_cast<char>('/' + 1));
+    if (!CheckName("snapshot", state.name).ok()) continue;
+    // Asked by name: somebody else's objects beside them may fill any page.
+    SR_TRY(const auto manifest, SizeOf(store, ManifestOf(state.name)));
+    SR_TRY(const auto keys, SizeOf(store, KeysOf(state.name)));
+    state.finished = manifest.has_value();
+    state.manifest_bytes = manifest.value_or(0);
+    state.rekeyed = keys.has_value();
+    found.push_back(std::move(state));
   }
 }
 

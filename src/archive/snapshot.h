@@ -20,13 +20,19 @@ std::string KeysOf(std::string_view snapshot);
 inline constexpr std::string_view kContextLocation = "strongroom:location";
 inline constexpr std::string_view kContextSnapshot = "strongroom:snapshot";
 inline constexpr std::string_view kContextPath = "strongroom:path";
+inline constexpr std::string_view kContextKind = "strongroom:kind";
+/// The kinds: no message of a snapshot passes for one of another kind.
+inline constexpr std::string_view kKindData = "data";
+inline constexpr std::string_view kKindManifest = "manifest";
+inline constexpr std::string_view kKindKeys = "keys";
+encryption_sdk::EncryptionContext WithKind(encryption_sdk::EncryptionContext context, std::string_view kind);
 
 /// A snapshot whose manifest has been verified.
 struct Snapshot {
   std::string name;
   Manifest manifest;
   encryption_sdk::CmmPtr cmm;                  // opens its objects
-  encryption_sdk::EncryptionContext expected;  // of each of them
+  encryption_sdk::EncryptionContext expected;  // of each of them, whole but for the public key
   encryption_sdk::Header header;               // of the manifest's message
 
   ObjectReader Reader(aws_client::ObjectStore& store) const {

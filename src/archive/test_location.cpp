@@ -12,8 +12,12 @@ class Tester {
  public:
   explicit Tester(const Access& access) : access_(access) {}
 
+  std::vector<Check> RunKeys(const WrappingKeys& keys) {
+    Keys(keys);
+    return std::move(checks_);
+  }
   std::vector<Check> Run() {
-    Keys();
+    Keys(access_.location.keys);
     Store();
     return std::move(checks_);
   }
@@ -37,13 +41,14 @@ class Tester {
     return std::move(result).value();
   }
 
-  void Keys() {
+  void Keys(const WrappingKeys& keys) {
     const esdk::EncryptionContext context{{std::string(kContextLocation), access_.location.id},
                                           {std::string(kContextSnapshot), "test"},
+                                          {std::string(kContextKind), std::string(kKindData)},
                                           {std::string(kContextPath), "-"}};
     std::optional<esdk::KmsDataKey> data_key;
     bool first = true;
-    for (const std::string& key : access_.location.keys.kms_keys) {
+    for (const std::string& key : keys.kms_keys) {
       const auto arn = esdk::ParseKmsArn(key);
       if (!arn) {
         Add("key " + key, Error(Errc::kInvalidArgument, "This is no key ARN."));
@@ -96,7 +101,32 @@ class Tester {
                   Error(again.ok() ? Errc::kUnsupported : again.error().code(),
                         "A second object of one name was not refused, so two writers of one snapshot would not notice "
                         "each other.")));
-    Add(name("s3:DeleteObject", "deleting"), store.Delete(std::span(&probe, 1)));
+    const std::string parts = probe + "-parts";
+    Add(name("s3:PutObject in parts", "writing in parts"), InParts(store, parts, content));
+    Add(name("s3:AbortMultipartUpload", "giving up what is in parts"), GivenUp(store, parts));
+    // None is as old as that: it is only about being allowed to ask.
+    const auto dropped = store.DropUnfinishedUploads(parts, std::chrono::hours(24 * 365 * 10));
+    Add(name("s3:ListBucketMultipartUploads", "listing what was given up"),
+        dropped.ok() ? Status() : Status(dropped.error()));
+    const std::array names{probe, parts};
+    Add(name("s3:DeleteObject", "deleting"), store.Delete(names));
+  }
+
+  static Status InParts(aws_client::ObjectStore& store, const std::string& name, ByteView content) {
+    SR_TRY(const auto upload, store.StartUpload(name, aws_client::kSmallestPartBytes));
+    Status sent = upload->Part(1, content);
+    if (sent.ok()) {
+      const auto completed = upload->Complete(aws_client::PutIf::kAny);
+      if (completed.ok()) return {};
+      sent = completed.error();
+    }
+    (void)upload->Abort().ok();
+    return sent;
+  }
+
+  static Status GivenUp(aws_client::ObjectStore& store, const std::string& name) {
+    SR_TRY(const auto upload, store.StartUpload(name, aws_client::kSmallestPartBytes));
+    return upload->Abort();
   }
 
   const Access& access_;
@@ -106,6 +136,7 @@ class Tester {
 }  // namespace
 
 std::vector<Check> TestLocation(const Access& access) { return Tester(access).Run(); }
+std::vector<Check> TestKeys(const Access& access, const WrappingKeys& keys) { return Tester(access).RunKeys(keys); }
 
 Result<std::vector<std::string>> ResolveKeys(const Access& access, const std::vector<std::string>& given,
                                              const std::string& region) {

@@ -17,6 +17,7 @@
 namespace strongroom::archive {
 namespace {
 
+constexpr std::string_view kCapability = "security.capability";
 constexpr std::size_t kPathPiece = 3072;  // openat2 takes less than PATH_MAX at once
 
 Error Failed(std::string_view path, int error_number) {
@@ -44,6 +45,7 @@ mode_t KindOf(pb::Type type) {
     case pb::TYPE_FIFO: return S_IFIFO;
     case pb::TYPE_CHARACTER_DEVICE: return S_IFCHR;
     case pb::TYPE_BLOCK_DEVICE: return S_IFBLK;
+    case pb::TYPE_SYMLINK: return S_IFLNK;
     default: return S_IFSOCK;
   }
 }
@@ -122,15 +124,30 @@ Status TreeWriter::MakeDirectory(const pb::Entry& entry) {
 
 Status TreeWriter::FinishDirectory(const pb::Entry& entry) {
   SR_TRY(const Fd directory, OpenBeneath(entry.path(), O_RDONLY | O_DIRECTORY));
-  Attributes(entry, directory.get(), -1, "");
+  Attributes(entry, directory.get());
   return {};
 }
 
 Result<Fd> TreeWriter::OpenFile(const pb::Entry& entry, std::uint64_t id) {
   SR_TRY(const auto parent, ParentFd(entry.path()));
   const std::string temp = TempName(id);
-  Fd file(::openat(parent->get(), temp.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!file) return Failed(entry.path(), errno);
+  constexpr int kNew = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  if (entry.extents_size() < 2) {
+    Fd file(::openat(parent->get(), temp.c_str(), kNew, 0600));
+    if (!file) return Failed(entry.path(), errno);
+    return file;
+  }
+  struct stat facts {};
+  const std::lock_guard lock(mutex_);
+  const auto begun = begun_.find(id);
+  Fd file(::openat(parent->get(), temp.c_str(),
+                   begun == begun_.end() ? kNew : O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
+  if (!file || ::fstat(file.get(), &facts) != 0) return Failed(entry.path(), errno);
+  const auto identity = std::make_pair(facts.st_dev, facts.st_ino);
+  if (begun == begun_.end())
+    begun_.emplace(id, identity);
+  else if (begun->second != identity)
+    return Failed(entry.path(), EEXIST);
   return file;
 }
 
@@ -141,7 +158,11 @@ Status TreeWriter::FinishFile(const pb::Entry& entry, std::uint64_t id, const Fd
   if (static_cast<std::uint64_t>(now.st_size) != entry.size() &&
       ::ftruncate(file.get(), static_cast<off_t>(entry.size())) != 0)
     return Failed(entry.path(), errno);
-  Attributes(entry, file.get(), -1, "");
+  Attributes(entry, file.get());
+  if (entry.extents_size() > 1) {
+    const std::lock_guard lock(mutex_);
+    begun_.erase(id);
+  }
   return GiveName(*parent, TempName(id), entry.path());
 }
 
@@ -158,7 +179,13 @@ Status TreeWriter::MakeSpecial(const pb::Entry& entry, std::uint64_t id) {
                                    makedev(static_cast<unsigned>(entry.device() >> 32),
                                            static_cast<unsigned>(entry.device() & 0xffffffff)));
   if (made != 0) return Failed(entry.path(), errno);
-  Attributes(entry, -1, parent->get(), temp);
+  // Who may write to the directory may have put something else there meanwhile, whose mode is not ours to change.
+  const Fd mine(::openat(parent->get(), temp.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct stat facts {};
+  if (!mine || ::fstat(mine.get(), &facts) != 0) return Failed(entry.path(), errno);
+  if ((facts.st_mode & S_IFMT) != KindOf(entry.type()) || facts.st_uid != ::geteuid() || facts.st_nlink != 1)
+    return Failed(entry.path(), EEXIST);
+  Attributes(entry, mine.get());
   return GiveName(*parent, temp, entry.path());
 }
 
@@ -200,45 +227,43 @@ gid_t TreeWriter::GroupOf(const pb::Entry& entry) {
   return there ? row.gr_gid : entry.gid();
 }
 
-void TreeWriter::SetXattrs(const pb::Entry& entry, int file, const std::string& by_path) {
+void TreeWriter::SetXattrs(const pb::Entry& entry, const std::string& by_path, bool owned) {
   for (const pb::Xattr& attribute : entry.xattrs()) {
-    const char* name = attribute.name().c_str();
-    const int set = file >= 0
-                        ? ::fsetxattr(file, name, attribute.value().data(), attribute.value().size(), 0)
-                        : ::lsetxattr(by_path.c_str(), name, attribute.value().data(), attribute.value().size(), 0);
-    if (set != 0)
+    // A capability is a right of the file's owner to give, as set-user-id is.
+    if (attribute.name() == kCapability && !owned) {
+      problem_(entry.path(), "Its attribute security.capability is not restored, since its owner is not.");
+      continue;
+    }
+    if (::setxattr(by_path.c_str(), attribute.name().c_str(), attribute.value().data(), attribute.value().size(), 0) !=
+        0)
       problem_(entry.path(),
                ErrnoError("Its attribute " + Printable(attribute.name()) + " is not restored", errno).public_message());
   }
 }
 
-void TreeWriter::Attributes(const pb::Entry& entry, int file, int parent, const std::string& name) {
+void TreeWriter::Attributes(const pb::Entry& entry, int file) {
+  // A link of /proc leads to what is open, whatever its name has become; descriptors of O_PATH have no other way.
+  const std::string by_path = fmt::format("/proc/self/fd/{}", file);
   bool owned = true;
   if (rules_.owners) {
-    const uid_t uid = OwnerOf(entry);
-    const gid_t gid = GroupOf(entry);
-    const int set =
-        file >= 0 ? ::fchown(file, uid, gid) : ::fchownat(parent, name.c_str(), uid, gid, AT_SYMLINK_NOFOLLOW);
-    if (set != 0) {
+    if (::fchownat(file, "", OwnerOf(entry), GroupOf(entry), AT_EMPTY_PATH) != 0) {
       owned = false;
       problem_(entry.path(), ErrnoError("Its owner is not restored", errno).public_message());
     }
   } else {
     owned = entry.uid() == ::geteuid() && entry.gid() == ::getegid();
   }
+  // Before the mode: one without the right to write takes no attributes.
+  if (rules_.xattrs && entry.xattrs_size() > 0) SetXattrs(entry, by_path, owned && rules_.owners);
   // Set-user-id for somebody who was not the owner would give away the restorer's rights.
   const mode_t mode =
       static_cast<mode_t>(owned || entry.type() == pb::TYPE_DIRECTORY ? entry.mode() : entry.mode() & 01777);
-  if (entry.type() != pb::TYPE_SYMLINK) {
-    const int set = file >= 0 ? ::fchmod(file, mode) : ::fchmodat(parent, name.c_str(), mode, 0);
-    if (set != 0) problem_(entry.path(), ErrnoError("Its mode is not restored", errno).public_message());
-  }
-  if (rules_.xattrs && entry.xattrs_size() > 0)
-    SetXattrs(entry, file, file >= 0 ? std::string() : fmt::format("/proc/self/fd/{}/{}", parent, name));
+  if (entry.type() != pb::TYPE_SYMLINK && ::chmod(by_path.c_str(), mode) != 0)
+    problem_(entry.path(), ErrnoError("Its mode is not restored", errno).public_message());
   const timespec time{static_cast<time_t>(entry.mtime_seconds()), static_cast<long>(entry.mtime_nanoseconds())};
   const timespec times[2] = {time, time};
-  const int set = file >= 0 ? ::futimens(file, times) : ::utimensat(parent, name.c_str(), times, AT_SYMLINK_NOFOLLOW);
-  if (set != 0) problem_(entry.path(), ErrnoError("Its time is not restored", errno).public_message());
+  if (::utimensat(AT_FDCWD, by_path.c_str(), times, 0) != 0)
+    problem_(entry.path(), ErrnoError("Its time is not restored", errno).public_message());
 }
 
 Status TreeWriter::Sync() {

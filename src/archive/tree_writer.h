@@ -35,7 +35,8 @@ class TreeWriter {
   Status MakeDirectory(const pb::Entry& entry);
   /// Modes, times and so on; once everything within is done.
   Status FinishDirectory(const pb::Entry& entry);
-  /// The temporary file of an entry, new or opened again. `id` is the entry's own number.
+  /// The temporary file of an entry: new at the first call, which finds nothing of its name, else that very file again,
+  /// for entries with several extents. `id` is the entry's own number.
   Result<Fd> OpenFile(const pb::Entry& entry, std::uint64_t id);
   /// Size, attributes, name.
   Status FinishFile(const pb::Entry& entry, std::uint64_t id, const Fd& file);
@@ -55,9 +56,9 @@ class TreeWriter {
   Result<Fd> OpenBeneath(std::string_view path, int flags) const;
   std::string TempName(std::uint64_t id) const;
   Status GiveName(const Fd& parent, const std::string& temp, std::string_view path);
-  /// `file` for what is open, else by `name` within `parent`.
-  void Attributes(const pb::Entry& entry, int file, int parent, const std::string& name);
-  void SetXattrs(const pb::Entry& entry, int file, const std::string& by_path);
+  /// `file` is open for what has content or entries, and O_PATH for everything else.
+  void Attributes(const pb::Entry& entry, int file);
+  void SetXattrs(const pb::Entry& entry, const std::string& by_path, bool owned);
   uid_t OwnerOf(const pb::Entry& entry);
   gid_t GroupOf(const pb::Entry& entry);
 
@@ -69,6 +70,8 @@ class TreeWriter {
   std::string parent_path_;
   std::shared_ptr<Fd> parent_;
   std::unordered_map<std::string, unsigned> users_, groups_;
+  /// Temporary files that are opened more than once: device and inode.
+  std::unordered_map<std::uint64_t, std::pair<dev_t, ino_t>> begun_;
 };
 
 }  // namespace strongroom::archive

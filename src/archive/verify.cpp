@@ -1,6 +1,7 @@
 #include <set>
 
 #include "archive/operations.h"
+#include "archive/paths.h"
 #include "archive/snapshot.h"
 
 namespace strongroom::archive {
@@ -14,6 +15,17 @@ class Verifier {
   Result<VerifyOutcome> Run(bool quick) {
     outcome_.objects = snapshot_.manifest.objects().size();
     outcome_.entries = snapshot_.manifest.totals().entries();
+    SR_CHECK(snapshot_.manifest.ForEach([this](const pb::Entry& entry, std::uint64_t) -> Status {
+      if (!entry.incomplete()) return {};
+      ++outcome_.incomplete;
+      const std::string line = fmt::format(
+          "{}: The file had more than the {} bytes in the snapshot; `put` could not "
+          "read the rest.",
+          Printable(entry.path()), entry.size());
+      progress_.Note(line);
+      reporter_.problem(line);
+      return {};
+    }));
     SR_CHECK(ListObjects(quick));
     if (!quick) SR_CHECK(ReadObjects());
     outcome_.seconds = progress_.seconds();
@@ -40,11 +52,11 @@ class Verifier {
       for (const aws_client::ObjectInfo& object : page.objects) {
         const auto found = expected.find(std::string_view(object.name).substr(prefix.size()));
         if (found == expected.end()) {
-          if (outcome_.unknown.size() < 1000) outcome_.unknown.push_back(object.name);
+          if (outcome_.unknown.size() < 1000) outcome_.unknown.push_back(Printable(object.name));
           continue;
         }
         if (quick && object.size != found->second->stored_bytes)
-          Note(fmt::format("The object {} has {} bytes in place of {}.", object.name, object.size,
+          Note(fmt::format("The object {} has {} bytes in place of {}.", Printable(object.name), object.size,
                            found->second->stored_bytes));
         expected.erase(found);
       }

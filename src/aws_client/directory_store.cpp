@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -80,10 +81,17 @@ Result<ObjectInfo> Name(const Root& root, const std::string& from, std::string_v
 class Temporary {
  public:
   static Result<Temporary> Make(const Root& root) {
-    SR_TRY(std::string name, RandomName());
-    Fd fd(::openat(root.uploads.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!fd) return StoreError("write in", root.path / kUploads, errno);
-    return Temporary(&root, std::move(name), std::move(fd));
+    for (;;) {
+      SR_TRY(std::string name, RandomName());
+      Fd fd(::openat(root.uploads.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+      if (!fd) return StoreError("write in", root.path / kUploads, errno);
+      // Held as long as the file is written: nobody drops what somebody works on.
+      while (::flock(fd.get(), LOCK_EX) != 0 && errno == EINTR) continue;
+      struct stat made {};
+      if (::fstat(fd.get(), &made) != 0) return StoreError("write in", root.path / kUploads, errno);
+      if (made.st_nlink > 0) return Temporary(&root, std::move(name), std::move(fd));
+      // Somebody has dropped it before it was locked.
+    }
   }
   Temporary(Temporary&& from) noexcept
       : root_(std::exchange(from.root_, nullptr)), name_(std::move(from.name_)), fd_(std::move(from.fd_)) {}
@@ -251,16 +259,18 @@ class DirectoryStore final : public ObjectStore {
   }
 
   Result<std::size_t> DropUnfinishedUploads(std::string_view, std::chrono::seconds age) override {
-    // Their names are not known here, and prefixes are no secrets of one another in one directory: age alone decides.
+    // Their names are not known here: whatever nobody has locked, of that age, is one that nobody will end.
     const Fd again(::openat(root_->uploads.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!again) return StoreError("list", root_->path / kUploads, errno);
     SR_TRY(const auto entries, ReadEntries(again, root_->path / kUploads));
     const auto now = std::chrono::system_clock::now();
     std::size_t dropped = 0;
     for (const Entry& entry : entries) {
+      const Fd file(::openat(root_->uploads.get(), entry.name.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
       struct stat found {};
-      if (::fstatat(root_->uploads.get(), entry.name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) continue;
+      if (!file || ::fstat(file.get(), &found) != 0) continue;
       if (now - std::chrono::system_clock::from_time_t(found.st_mtime) < age) continue;
+      if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) continue;
       if (::unlinkat(root_->uploads.get(), entry.name.c_str(), 0) == 0) ++dropped;
     }
     return dropped;

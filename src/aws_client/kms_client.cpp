@@ -208,7 +208,7 @@ Result<KmsKeyDescription> KmsClient::DescribeKey(std::string_view key_id, const 
   const json::value* const metadata = answer.object().if_contains("KeyMetadata");
   if (metadata == nullptr || !metadata->is_object()) return Incomplete("DescribeKey");
   const json::object& key = metadata->get_object();
-  const auto text = [&](std::string_view name) { return std::string(WipedJson::TextIn(key, name)); };
+  const auto text = [&](std::string_view name) { return PrintableText(WipedJson::TextIn(key, name)); };
   const json::value* const multi_region = key.if_contains("MultiRegion");
   KmsKeyDescription description{
       .arn = text("Arn"),

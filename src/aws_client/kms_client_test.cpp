@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "aws_client/kms_errors.h"
+#include "aws_client/service_call.h"
 #include "aws_client/testing/fake_server.h"
 #include "aws_client/testing/made_aws.h"
 
@@ -131,6 +132,39 @@ TEST_F(Kms, TriesAgainWhatMayPass) {
   EXPECT_EQ(kms().DescribeKey("k", {}).error().code(), Errc::kInvalidArgument);
   EXPECT_EQ(operations_.size(), 1u);
 }
+
+TEST_F(Kms, AServersWordsAreFitForATerminal) {
+  replies_["DescribeKey"] = {
+      .status = 400,
+      .body = R"({"__type":"Odd\u001b[2JException","message":"\u001b]0;x\u0007)" + std::string(5000, 'm') + R"("})"};
+  const std::string text = kms().DescribeKey("k", {}).error().public_message();
+  EXPECT_EQ(text.find_first_of("\x1b\x07"), std::string::npos) << text;
+  EXPECT_NE(text.find("Odd?[2JException: ?]0;x?mmm"), std::string::npos) << text;
+  EXPECT_NE(text.find("mmm..."), std::string::npos);
+  EXPECT_LT(text.size(), 600u);
+  replies_["DescribeKey"] = {.body = R"({"KeyMetadata":{"Arn":"arn:\u001b","KeyState":"Enabled"}})"};
+  EXPECT_EQ(kms().DescribeKey("k", {})->arn, "arn:?");
+}
+
+struct WordsCase {
+  std::string name, given;
+  std::size_t most;
+  std::string shown;
+};
+class Words : public ::testing::TestWithParam<WordsCase> {};
+TEST_P(Words, AreMadePrintable) { EXPECT_EQ(PrintableText(GetParam().given, GetParam().most), GetParam().shown); }
+INSTANTIATE_TEST_SUITE_P(KmsClient, Words,
+                         ::testing::Values(WordsCase{"Plain", "Access ~denied~", 300, "Access ~denied~"},
+                                           WordsCase{"Empty", "", 300, ""},
+                                           WordsCase{"Controls", "a\n\r\t\x1b\x7f", 300, "a?????"},
+                                           WordsCase{"ZeroByte", std::string("a\0b", 3), 300, "a?b"},
+                                           WordsCase{"SecondControlSet",
+                                                     "\xc2\x9b"
+                                                     "31m",
+                                                     300, "??31m"},
+                                           WordsCase{"JustFits", "1234", 4, "1234"},
+                                           WordsCase{"Cut", "12345", 4, "1234..."}),
+                         [](const auto& tested) { return tested.param.name; });
 
 TEST_F(Kms, OneClientForEachRegion) {
   KmsClients clients(testing_kit::MadeAws());

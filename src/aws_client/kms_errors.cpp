@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "aws_client/service_call.h"
 #include "aws_client/wiping_json.h"
 
 namespace strongroom::aws_client {
@@ -50,7 +51,8 @@ bool IsOwnersDecision(Errc errc) noexcept {
 
 std::string OwnersDecision(const boost::json::object& metadata) {
   const auto text = [&](std::string_view name) { return WipedJson::TextIn(metadata, name); };
-  const std::string_view state = text("KeyState"), store = text("CustomKeyStoreId");
+  const std::string_view state = text("KeyState");
+  const std::string store = PrintableText(text("CustomKeyStoreId"), kLongestCode);
   if (state == "Disabled") {
     return "The key's owner has disabled it, and decides when it is to be used again (EnableKey).";
   }

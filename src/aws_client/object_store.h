@@ -100,7 +100,7 @@ class ObjectStore {
   virtual Status Delete(std::span<const std::string> names) = 0;
   /// Drops uploads to names that begin with `prefix` which were started at least `age` ago and never ended; returns
   /// their number. An upload that somebody still works on fails then. A directory keeps no names of unfinished uploads:
-  /// there, age alone decides.
+  /// there all of that age go, but for those that a process works on.
   virtual Result<std::size_t> DropUnfinishedUploads(std::string_view prefix, std::chrono::seconds age) = 0;
 };
 

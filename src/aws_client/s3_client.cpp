@@ -183,7 +183,8 @@ Error S3Client::Refusal(const S3Request& request, const ServiceAnswer& answer) c
   const Errc errc = S3Errc(answer.error, answer.response.status);
   const std::string what =
       fmt::format("{}{}{}", answer.error.code, answer.error.message.empty() ? "" : ": ", answer.error.message);
-  const std::string id = fmt::format("S3 request {}", answer.response.Header("x-amz-request-id"));
+  const std::string id =
+      fmt::format("S3 request {}", PrintableText(answer.response.Header("x-amz-request-id"), kLongestCode));
   const std::string object = NameInMessages(request.name);
   std::string text;
   switch (errc) {

@@ -179,6 +179,42 @@ TEST_F(S3Faults, ARefusalBehind200IsAnError) {
   EXPECT_EQ(done.error().code(), Errc::kAccessDenied);
 }
 
+struct HostileWords {
+  std::string name;
+  FakeReply reply;
+};
+class ServersWords : public S3Faults, public ::testing::WithParamInterface<HostileWords> {};
+
+TEST_P(ServersWords, DoNotReachTheTerminalAsTheyAre) {
+  ASSERT_TRUE(store().Put("x", AsBytes("content"), PutIf::kAny).ok());
+  s3_.fault = [&](const FakeRequest&) { return std::optional(GetParam().reply); };
+  const auto put = store().Put("x", AsBytes("content"), PutIf::kAny);
+  const std::string name = "x";
+  const Status deleted = store().Delete(std::span(&name, 1));
+  int refused = 0;
+  for (const Status& status : {put.ok() ? Status() : Status(put.error()), deleted}) {
+    if (status.ok()) continue;
+    ++refused;
+    const std::string text = status.error().public_message() + status.error().ForLog();
+    EXPECT_EQ(text.find_first_of("\n\x1b\x9b"), std::string::npos) << text;
+    EXPECT_LT(status.error().public_message().size(), 700u);
+  }
+  EXPECT_GT(refused, 0);
+}
+INSTANTIATE_TEST_SUITE_P(
+    Places, ServersWords,
+    ::testing::Values(
+        HostileWords{
+            "Message",
+            {.status = 400,
+             .body = "<Error><Code>Odd</Code><Message>a\n&#x9b;31m" + std::string(9000, 'm') + "</Message></Error>"}},
+        HostileWords{"Code",
+                     {.status = 400, .body = "<Error><Code>O\n&#x9b;" + std::string(9000, 'c') + "</Code></Error>"}},
+        HostileWords{"OfOneObject",
+                     {.body = "<DeleteResult><Error><Key>p/x\n&#x9b;</Key><Code>Odd\n</Code><Message>&#x9b;" +
+                              std::string(9000, 'm') + "</Message></Error></DeleteResult>"}}),
+    [](const auto& tested) { return tested.param.name; });
+
 TEST_F(S3Faults, TheMissingPermissionIsNamed) {
   struct Row {
     std::string method, action;

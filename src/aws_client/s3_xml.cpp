@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "aws_client/credential_sources.h"
+#include "aws_client/service_call.h"
 #include "aws_client/xml.h"
 #include "sigv4/canonical.h"
 
@@ -100,8 +101,8 @@ Result<std::string> ParseUploadId(std::string_view text) {
 
 Result<Completed> ParseCompleted(std::string_view text) {
   if (const auto error = XmlAnswer::Parse(text, "Error"); error.ok()) {
-    return Completed{.error_code = std::string(ChildText(error->root(), "Code")),
-                     .error_message = std::string(ChildText(error->root(), "Message"))};
+    return Completed{.error_code = PrintableText(ChildText(error->root(), "Code"), kLongestCode),
+                     .error_message = PrintableText(ChildText(error->root(), "Message"))};
   }
   SR_TRY(const auto answer, XmlAnswer::Parse(text, "CompleteMultipartUploadResult"));
   return Completed{.etag = std::string(ChildText(answer.root(), "ETag"))};
@@ -111,9 +112,9 @@ Result<DeleteError> ParseDeleted(std::string_view text) {
   SR_TRY(const auto answer, XmlAnswer::Parse(text, "DeleteResult"));
   const pugi::xml_node error = answer.root().child("Error");
   if (!error) return DeleteError();
-  return DeleteError{.code = std::string(ChildText(error, "Code")),
-                     .message = std::string(ChildText(error, "Message")),
-                     .key = std::string(ChildText(error, "Key"))};
+  return DeleteError{.code = PrintableText(ChildText(error, "Code"), kLongestCode),
+                     .message = PrintableText(ChildText(error, "Message")),
+                     .key = PrintableText(ChildText(error, "Key"), 1024)};
 }
 
 }  // namespace strongroom::aws_client

@@ -103,6 +103,19 @@ Errc CommonErrc(std::string_view code, int status) {
   return Errc::kInternal;
 }
 
+std::string PrintableText(std::string_view text, std::size_t most) {
+  std::string out(text.substr(0, most));
+  for (char& c : out) {
+    if (c < 0x20 || c > 0x7e) c = '?';
+  }
+  if (text.size() > most) out += "...";
+  return out;
+}
+
+ServiceError ForPeople(const ServiceError& error) {
+  return {.code = PrintableText(error.code, kLongestCode), .message = PrintableText(error.message, kLongestMessage)};
+}
+
 Result<HttpResponse> ServiceCaller::Attempt(const ServiceRequest& request, HttpResponse& partial) {
   const Endpoint& endpoint = *request.endpoint;
   HttpRequest http;
@@ -172,7 +185,7 @@ Result<ServiceAnswer> ServiceCaller::Call(const ServiceRequest& request, HttpRes
         policy_.Succeeded(attempts);
         return answer;
       }
-      answer.error = request.read_error(answer.response);
+      answer.error = ForPeople(request.read_error(answer.response));
       if (answer.error.code.empty()) answer.error.code = fmt::format("HTTP{}", answer.response.status);
       if (!clock_corrected && CorrectClock(answer)) {
         clock_corrected = true;

@@ -16,6 +16,12 @@ namespace strongroom::aws_client {
 struct ServiceError {
   std::string code{}, message{};
 };
+inline constexpr std::size_t kLongestCode = 100, kLongestMessage = 300;  // in bytes, as shown
+/// A server's words for a terminal: at most `most` bytes of printable ASCII ("..." says that there was more), with '?'
+/// for every other byte.
+std::string PrintableText(std::string_view text, std::size_t most = kLongestMessage);
+/// Both texts so. A server chooses them, and they end in error messages.
+ServiceError ForPeople(const ServiceError& error);
 using ErrorReader = ServiceError (*)(const HttpResponse& response);
 
 /// One request to an AWS service. Views outlive the call.
@@ -37,7 +43,7 @@ struct ServiceRequest {
 
 struct ServiceAnswer {
   HttpResponse response{};
-  ServiceError error{};  // of an answer that is no 2xx
+  ServiceError error{};  // of an answer that is no 2xx; ForPeople
   bool ok() const noexcept { return error.code.empty(); }
 };
 

@@ -112,9 +112,9 @@ Result<CallerIdentity> StsClient::GetCallerIdentity() {
   SR_TRY(const auto answer, Call(Form("GetCallerIdentity").text(), "GetCallerIdentity"));
   SR_TRY(const auto parsed, XmlAnswer::Parse(answer.Text(), "GetCallerIdentityResponse"));
   const pugi::xml_node result = parsed.root().child("GetCallerIdentityResult");
-  return CallerIdentity{.account = std::string(ChildText(result, "Account")),
-                        .arn = std::string(ChildText(result, "Arn")),
-                        .user_id = std::string(ChildText(result, "UserId"))};
+  return CallerIdentity{.account = PrintableText(ChildText(result, "Account")),
+                        .arn = PrintableText(ChildText(result, "Arn")),
+                        .user_id = PrintableText(ChildText(result, "UserId"))};
 }
 
 }  // namespace strongroom::aws_client

@@ -353,6 +353,122 @@ class ArchiveTest(unittest.TestCase):
             self.ok("delete", location, "never")
         self.assertNotIn(b"never  unfinished", self.ok("list", location))
 
+    def begun(self, tree, location, name, least, *more, state=None, after=signal.SIGKILL):
+        """A put that is killed or stopped once it has sent some objects of 1 MiB."""
+        environment = {**self.d.environment, **({"XDG_STATE_HOME": str(state)} if state else {})}
+        process = subprocess.Popen([BIN / "strongroom", "archive", "put", location, tree, "--name", name, "--object-size", "1",
+                                    *more], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        data = self.place / "store" / "snapshots" / name / "data"
+        while not data.exists() or len(list(data.iterdir())) < least:
+            self.assertIsNone(process.poll(), "it was quicker than the test")
+            time.sleep(0.002)
+        process.send_signal(after)
+        if after == signal.SIGKILL:
+            process.wait()
+            process.stderr.close()
+        return process
+
+    def large_tree(self):
+        tree = self.place / "large"
+        tree.mkdir()
+        for i in range(12):
+            (tree / f"f{i:02}").write_bytes(blob(8 * MIB, i))
+        return tree
+
+    def test_a_put_goes_on_with_what_is_there_and_fits(self):
+        location = self.location()
+        tree = self.large_tree()
+        words = ["put", location, tree, "--name", "one", "--object-size", "1", "--json"]
+        self.begun(tree, location, "one", 12)
+        first, second, *_ = self.objects("one")
+        first.unlink()
+        second.write_bytes(second.read_bytes()[:-1])
+        report = json.loads(self.ok(*words))
+        self.assertGreater(report["reused_bytes"], 0)
+        self.assertEqual(report["sent_bytes"] + report["reused_bytes"], 96 * MIB)
+        self.assertEqual(json.loads(self.ok("verify", location, "one", "--json"))["unknown"], [])
+        # Another context is bound to other messages.
+        self.begun(tree, location, "two", 6, "--context", "purpose=a")
+        report = json.loads(self.ok(*words[:4], "two", *words[5:], "--context", "purpose=b"))
+        self.assertEqual((report["sent_bytes"], report["reused_bytes"]), (96 * MIB, 0))
+        self.assertEqual(json.loads(self.ok("verify", location, "two", "--json"))["unknown"], [])
+        # What goes while it is sent makes no snapshot.
+        running = self.begun(tree, location, "three", 6, after=signal.SIGSTOP)
+        for path in sorted(self.objects("three"), key=lambda path: path.stat().st_mtime_ns)[:2]:
+            path.unlink()
+        running.send_signal(signal.SIGCONT)
+        self.assertEqual(running.wait(120), 1)
+        self.assertIn(b"is missing", running.stderr.read())
+        running.stderr.close()
+        self.fails(1, "verify", location, "three", words=["unfinished"])
+        report = json.loads(self.ok(*words[:4], "three", *words[5:]))
+        self.assertGreater(report["reused_bytes"], 0)
+        self.ok("verify", location, "three")
+
+    def test_two_machines_with_one_journal(self):
+        location = self.location()
+        tree = self.large_tree()
+        self.begun(tree, location, "one", 12)
+        other = self.place / "other"
+        shutil.copytree(self.root / "state", other)
+        had = len(self.objects("one"))
+        slow = self.begun(tree, location, "one", had + 3, after=signal.SIGSTOP)
+        report = json.loads(self.ok("put", location, tree, "--name", "one", "--object-size", "1", "--json",
+                                    environment={"XDG_STATE_HOME": str(other)}))
+        self.assertGreater(report["reused_bytes"], 0)
+        slow.send_signal(signal.SIGCONT)
+        self.assertEqual(slow.wait(120), 1)
+        self.assertIn(b"Somebody else has finished", slow.stderr.read())
+        slow.stderr.close()
+        verified = json.loads(self.ok("verify", location, "one", "--json"))
+        self.assertEqual((verified["ok"], verified["unknown"]), (True, []))
+
+    def test_two_puts_into_one_directory_leave_each_others_files_alone(self):
+        location = self.location()
+        tree = self.large_tree()
+        # Eight MiB and more to an object: sent in parts, so there are files in .uploads.
+        words = [BIN / "strongroom", "archive", "put", location, tree, "--name", "one", "--object-size", "32"]
+        slow = subprocess.Popen(words, env=self.d.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        uploads = self.place / "store" / ".uploads"
+        while not any(path.stat().st_size > 0 for path in uploads.iterdir()):
+            self.assertIsNone(slow.poll())
+            time.sleep(0.002)
+        slow.send_signal(signal.SIGSTOP)
+        self.ok("put", location, "-", "--name", "two", stdin=b"x")
+        self.ok("delete", location, "two")
+        slow.send_signal(signal.SIGCONT)
+        self.assertEqual(slow.wait(120), 0, slow.stderr.read())
+        slow.stderr.close()
+        self.ok("verify", location, "one")
+
+    def test_a_file_that_can_be_read_in_part(self):
+        location = self.location()
+        tree = self.place / "tree"
+        tree.mkdir()
+        (tree / "fine").write_text("fine")
+        (tree / "sick").write_bytes(blob(5 * MIB + 123, 3))
+        # A disk with a bad sector.
+        (self.place / "bad.c").write_text(
+            "#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <errno.h>\n#include <sys/stat.h>\n#include <unistd.h>\n"
+            "ssize_t pread64(int fd, void *to, size_t size, off_t at) {\n"
+            "  struct stat facts;\n"
+            "  if (fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_size == 5 * 1048576 + 123 && at >= 2097152) {\n"
+            "    errno = EIO;\n    return -1;\n  }\n"
+            "  return ((ssize_t(*)(int, void *, size_t, off_t))dlsym(RTLD_NEXT, \"pread64\"))(fd, to, size, at);\n}\n"
+            "ssize_t pread(int fd, void *to, size_t size, off_t at) { return pread64(fd, to, size, at); }\n")
+        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "bad.c", "-o", "bad.so", "-ldl"], cwd=self.place, check=True)
+        self.fails(5, "put", location, tree, "--name", "one", words=["sick", "first 2097152 bytes"],
+                   environment={"LD_PRELOAD": str(self.place / "bad.so")})
+        listed = {entry["path"]: entry for entry in map(json.loads, self.ok("list", location, "one", "--json").splitlines())}
+        self.assertEqual((listed["sick"]["incomplete"], listed["sick"]["size"]), (True, 2 * MIB))
+        self.assertNotIn("incomplete", listed["fine"])
+        self.fails(5, "verify", location, "one", words=["sick", "unaltered"])
+        got = self.fails(5, "get", location, "one", "sick", words=["could not read the rest"])
+        self.assertEqual(got.stdout, (tree / "sick").read_bytes()[:2 * MIB])
+        self.fails(5, "restore", location, "one", self.place / "back", words=["sick"])
+        self.assertEqual((self.place / "back" / "sick").read_bytes(), (tree / "sick").read_bytes()[:2 * MIB])
+        self.ok("get", location, "one", "fine")
+
     def test_offline_key_and_disaster_recovery(self):
         self.d.shell("openssl genrsa -aes256 -passout pass:in-the-safe -out safe.pem 3072 2>/dev/null && "
                      "openssl pkey -in safe.pem -passin pass:in-the-safe -pubout -out public.pem && echo in-the-safe > pass")
@@ -364,6 +480,8 @@ class ArchiveTest(unittest.TestCase):
         offline = ["--offline-key", self.root / "safe.pem", "--offline-key-password-file", self.root / "pass"]
         nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_KMS": "http://127.0.0.1:1"}
         self.assertEqual(self.ok("get", location, "one", "-", *offline, environment=nowhere), b"precious")
+        self.assertIn(b"nothing tells who wrote", self.archive("verify", location, "one", *offline, environment=nowhere).stderr)
+        self.assertNotIn(b"nothing tells who wrote", self.archive("verify", location, "one").stderr)
         self.ok("verify", location, "one", *offline, environment=nowhere)
         # A machine that knows nothing but where it is and which key opens it.
         bare = {"XDG_CONFIG_HOME": f"{self.place}/fresh", "XDG_STATE_HOME": f"{self.place}/fresh"}
@@ -425,6 +543,50 @@ class ArchiveTest(unittest.TestCase):
         self.d.ok("kms", "enable-key", "--key-id", third)
         self.assertEqual(self.ok("get", location, "two", "-"), b"stream")
 
+    def test_rekey_that_cannot_be_or_meets_a_put(self):
+        old, new, third, disabled = (self.d.ok("kms", "create-key")["KeyMetadata"]["Arn"] for _ in range(4))
+        self.d.ok("kms", "disable-key", "--key-id", disabled)
+        location = self.location(key=old)
+        config = self.root / "config" / "strongroom" / "archive.json"
+        self.ok("put", location, "-", "--name", "one", stdin=b"one")
+        before = config.read_bytes()
+        done = self.archive("rekey", location, "--kms-key-id", disabled)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(b"Nothing is changed", done.stderr)
+        self.assertEqual(config.read_bytes(), before)
+        # A stream that begins under the old keys and ends after the new ones came.
+        stream = subprocess.Popen([BIN / "strongroom", "archive", "put", location, "-", "--name", "two", "--quiet"],
+                                  stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=self.d.environment)
+        stream.stdin.write(blob(40 * MIB, 6))
+        stream.stdin.flush()
+        while not (self.place / "store" / "snapshots" / "two").exists():
+            time.sleep(0.02)
+        self.ok("rekey", location, "--kms-key-id", new)
+        stream.stdin.close()
+        self.assertNotEqual(stream.wait(60), 0)
+        self.assertIn(b"keys have changed", stream.stderr.read())
+        stream.stderr.close()
+        self.d.ok("kms", "disable-key", "--key-id", old)
+        self.ok("put", location, "-", "--name", "two", stdin=b"two")
+        self.assertEqual(json.loads(self.ok("verify", location, "two", "--json"))["unknown"], [])
+        # One that was interrupted is finished before another begins.
+        known = json.loads(config.read_text())
+        known["locations"][location]["next_keys"] = {"kms": [third], "offline": []}
+        config.write_text(json.dumps(known))
+        done = self.archive("rekey", location, "--kms-key-id", self.key)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(b"is not through", done.stderr)
+        self.assertIn(third.encode(), done.stderr)
+        self.ok("rekey", location, "--kms-key-id", third)
+        self.d.ok("kms", "disable-key", "--key-id", new)
+        for name in ("one", "two"):
+            self.assertEqual(self.ok("get", location, name, "-"), name.encode())
+        self.assertNotIn("next_keys", json.loads(config.read_text())["locations"][location])
+        # Kept keys that lack one are no kept keys.
+        kept = self.place / "store" / "snapshots" / "one" / "keys"
+        kept.write_bytes((self.place / "store" / "snapshots" / "two" / "keys").read_bytes())
+        self.assertNotEqual(self.archive("rekey", location, "--kms-key-id", self.key).returncode, 0)
+
     def test_a_location_is_tried_before_it_is_added(self):
         disabled = self.d.ok("kms", "create-key")["KeyMetadata"]["Arn"]
         self.d.ok("kms", "disable-key", "--key-id", disabled)
@@ -445,9 +607,36 @@ class ArchiveTest(unittest.TestCase):
         self.assertTrue(json.loads(self.ok("location", "test", location, "--json"))["ok"])
         self.assertEqual(os.stat(self.root / "config" / "strongroom" / "archive.json").st_mode & 0o777, 0o600)
         self.assertEqual(list((self.place / "store").glob("strongroom-probe*")), [])
-        # A user who may use the key for nothing but one thing is told what is missing.
         self.ok("location", "remove", location)
         self.fails(1, "location", "show", location, words=["no location"])
+
+    def test_the_permission_that_is_missing_is_named(self):
+        location = self.location()
+        self.ok("put", location, "-", "--name", "one", stdin=b"x")
+        used = ["kms:GenerateDataKey", "kms:Decrypt"]  # of a location with one key
+        for missing in used:
+            user = "without-" + missing.split(":")[1]
+            self.d.ok("iam", "create-user", "--user-name", user)
+            allowed = ["kms:DescribeKey", *(action for action in used if action != missing)]
+            self.d.ok("iam", "put-user-policy", "--user-name", user, "--policy-name", "p", "--policy-document", json.dumps(
+                {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": allowed, "Resource": self.key}]}))
+            made = self.d.ok("iam", "create-access-key", "--user-name", user)["AccessKey"]
+            environment = {"AWS_ACCESS_KEY_ID": made["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": made["SecretAccessKey"]}
+            tested = self.archive("location", "test", location, "--json", environment=environment)
+            self.assertNotEqual(tested.returncode, 0)
+            report = json.loads(tested.stdout)
+            self.assertFalse(report["ok"])
+            bad = [check for check in report["checks"] if not check["ok"]]
+            self.assertEqual([check["check"] for check in bad], [f"{missing} on {self.key}"])
+            self.assertIn("policy", bad[0]["error"])
+            added = self.archive("location", "add", user, self.place / "other", "--kms-key-id", self.key, environment=environment)
+            self.assertNotEqual(added.returncode, 0)
+            self.assertIn(missing, added.stderr.decode())
+            if missing == "kms:Decrypt":
+                self.assertNotEqual(self.archive("verify", location, "one", environment=environment).returncode, 0)
+            else:
+                self.ok("verify", location, "one", environment=environment)
+        self.assertNotIn(b"without-", self.ok("location", "list"))
 
     def test_objects_are_messages_for_the_official_client(self):
         node_clients.install()
@@ -479,7 +668,7 @@ class ArchiveTest(unittest.TestCase):
         home = self.place / "home"
         (home / "documents").mkdir(parents=True)
         (home / "documents" / "letter").write_text("Dear owner")
-        commands = commands.replace("/var/backups/home", str(self.place / "store"))
+        commands = commands.replace("/var/backups/home", str(self.place / "store")).replace("build/bin/strongroom", "strongroom")
         self.d.shell(f"cd {home} && set -e\n{commands}")
         self.assertEqual((home / "restored" / "letter").read_text(), "Dear owner")
 
@@ -547,6 +736,15 @@ class S3Test(unittest.TestCase):
         self.archive(0, "restore", "s3", "one", self.root / "back", *offline)
         self.assertEqual(described(self.root / "back"), described(tree))
         self.assertEqual(proxy.bad_signatures, [])
+        # What the server said it took, but has not.
+        proxy.fault("PUT", "/two/manifest", "swallow")
+        done = subprocess.run([BIN / "strongroom", "archive", "put", "s3", tree, "--name", "two"], capture_output=True,
+                              env=self.environment, cwd=self.root, timeout=300)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(b"two  unfinished", self.archive(0, "list", "s3").stdout)
+        self.archive(0, "put", "s3", tree, "--name", "two")
+        self.archive(0, "verify", "s3", "two", *offline)
+        self.archive(0, "delete", "s3", "two")
         # The store loses an object; then everything is deleted.
         names = [line.split()[-1] for line in self.s3("ls", "--recursive", "s3://backup/deep/down/snapshots/one/data/").splitlines()]
         self.assertEqual(len(names), 2)

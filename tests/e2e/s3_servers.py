@@ -137,6 +137,9 @@ class FaultProxy:
             code = {500: "InternalError", 503: "SlowDown"}[kind]
             self.answer(request, kind, [], f"<Error><Code>{code}</Code><Message>later</Message></Error>".encode(), None)
             return
+        if kind == "swallow":  # taken, it says
+            self.answer(request, 200, [("ETag", f'"{hashlib.md5(body).hexdigest()}"')], b"", None)
+            return
         upstream = http.client.HTTPConnection(self.target.hostname, self.target.port, timeout=60)
         upstream.request(request.command, request.path, body, dict(request.headers))
         reply = upstream.getresponse()

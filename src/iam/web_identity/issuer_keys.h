@@ -40,7 +40,7 @@ class IssuerKeys {
   struct Known {
     Keys keys;
     Clock::time_point fetched{}, tried{};
-    std::optional<Error> failure;  // of the last fetch
+    std::optional<Error> failure;         // of the last fetch
     bool ever = false, fetching = false;  // ever: there are keys or a failure, or soon
   };
   class Turn;

@@ -19,6 +19,15 @@ void DeclareCommon(CLI::App& app, CommonOptions& options) {
   app.add_flag("--quiet", options.quiet, "No progress on standard error");
 }
 
+void Endpoints::PutInto(archive::Location& location) const {
+  location.kms_endpoint = kms;
+  if (location.is_s3()) {
+    location.s3_endpoint = store;
+  } else if (kms.empty()) {
+    location.kms_endpoint = store;
+  }
+}
+
 void DeclareReading(CLI::App& app, ReadingOptions& options, const std::string& words, std::size_t least,
                     std::size_t most) {
   DeclareCommon(app, options.common);
@@ -33,13 +42,17 @@ void DeclareReading(CLI::App& app, ReadingOptions& options, const std::string& w
                  "s3://BUCKET/PREFIX or a directory, in place of LOCATION: for a machine that knows no location");
   app.add_option("--kms-key-id", options.kms_keys, "With --location-url: ARN of a key that opens it; may be repeated")
       ->allow_extra_args(false);
-  app.add_option("--endpoint", options.endpoint, "With --location-url: as for `location add`");
-  app.add_option("--s3-endpoint", options.s3_endpoint, "With --location-url: S3's alone");
-  app.add_option("--kms-endpoint", options.kms_endpoint, "With --location-url: KMS's alone");
+  app.add_option("--endpoint", options.endpoints.store, "With --location-url: as for `location add`");
+  app.add_option("--kms-endpoint", options.endpoints.kms, "With --location-url: as for `location add`");
   app.add_option("--region", options.region, "With --location-url: the bucket's Region");
 }
 
 Result<Opened> OpenForReading(const ReadingOptions& options, std::size_t least) {
+  if (!options.offline.key_file.empty())
+    MakeReporter(options.common)
+        .note(
+            "With --offline-key nothing tells who wrote the snapshot: whoever has the key's public half can make one "
+            "that looks genuine. Opening it with KMS does tell.");
   if (options.url.empty()) {
     if (!options.kms_keys.empty())
       return Error(Errc::kInvalidArgument, "--kms-key-id goes with --location-url; a location has its keys already.");
@@ -55,8 +68,7 @@ Result<Opened> OpenForReading(const ReadingOptions& options, std::size_t least) 
   archive::Location location;
   location.name = "-";
   SR_TRY(location.url, archive::NormalUrl(options.url));
-  location.s3_endpoint = options.s3_endpoint.empty() ? options.endpoint : options.s3_endpoint;
-  location.kms_endpoint = options.kms_endpoint.empty() ? options.endpoint : options.kms_endpoint;
+  options.endpoints.PutInto(location);
   location.region = options.region;
   SR_TRY(auto access, archive::OpenAccess(location, options.offline));
   SR_TRY(access.location.id, archive::ReadLocationId(*access.store));

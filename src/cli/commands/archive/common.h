@@ -25,11 +25,20 @@ struct CommonOptions {
 };
 void DeclareCommon(CLI::App& app, CommonOptions& options);
 
+/// Addresses in place of those that environment and profile say: `store` is S3's for s3:// and, since a directory has
+/// none, KMS's for a directory.
+struct Endpoints {
+  std::string store, kms;
+  void PutInto(archive::Location& location) const;
+};
+
 /// What commands that read take besides: keys from the safe, and a location that no file knows.
 struct ReadingOptions {
   CommonOptions common;
   archive::OfflineAccess offline;
-  std::string url, endpoint, s3_endpoint, kms_endpoint, region;
+  std::string url;
+  Endpoints endpoints;
+  std::string region;
   std::vector<std::string> kms_keys;
   std::vector<std::string> words;  // the positional arguments
 };

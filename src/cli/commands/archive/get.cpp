@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "cli/commands/archive/common.h"
+#include "crypto/random.h"
 
 namespace strongroom::cli::archiving {
 namespace {
@@ -13,17 +14,22 @@ struct Options : ReadingOptions {
   std::string output;
 };
 
+constexpr std::string_view kPartOnly = "The snapshot has only a part of this file.";
+
 Status Get(const Options& options) {
   SR_TRY(const Opened opened, OpenForReading(options, 3));
   archive::GetOptions get{.snapshot = opened.words[0], .path = opened.words[1]};
   if (options.output.empty()) {
     const auto written = archive::Get(opened.access, get, MakeReporter(options.common));
     if (!written.ok()) return written.error();
+    if (written->incomplete) ExitIncomplete(kPartOnly);
     return {};
   }
   // Whole or not at all: under another name until it is.
-  const std::string temporary = options.output + ".strongroom-part";
-  const archive::Fd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+  std::array<std::uint8_t, 8> random{};
+  SR_CHECK(crypto::Random(random));
+  const std::string temporary = fmt::format("{}.strongroom-{}", options.output, Hex(random));
+  const archive::Fd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file) return archive::ErrnoError("'" + temporary + "'", errno);
   get.output = file.get();
   const auto written = archive::Get(opened.access, get, MakeReporter(options.common));
@@ -34,7 +40,9 @@ Status Get(const Options& options) {
     ::unlink(temporary.c_str());
     return done;
   }
-  if (options.common.json) return PrintJson({{"output", options.output}, {"bytes", *written}});
+  if (options.common.json)
+    SR_CHECK(PrintJson({{"output", options.output}, {"bytes", written->bytes}, {"incomplete", written->incomplete}}));
+  if (written->incomplete) ExitIncomplete(kPartOnly);
   return {};
 }
 

@@ -52,6 +52,7 @@ Status PrintEntry(const pb::Entry& entry, bool as_json) {
                        {"size", entry.size()}};
     if (!entry.link_target().empty()) shown["target"] = archive::PercentText(entry.link_target());
     if (!entry.hard_link().empty()) shown["hard_link"] = archive::PercentText(entry.hard_link());
+    if (entry.incomplete()) shown["incomplete"] = true;
     return PrintJson(shown);
   }
   const auto who = [](const std::string& name, std::uint32_t id) {
@@ -62,6 +63,7 @@ Status PrintEntry(const pb::Entry& entry, bool as_json) {
                                  entry.path().empty() ? "." : archive::Printable(entry.path()));
   if (!entry.link_target().empty()) line += " -> " + archive::Printable(entry.link_target());
   if (!entry.hard_link().empty()) line += " link to " + archive::Printable(entry.hard_link());
+  if (entry.incomplete()) line += " (incomplete)";
   return PrintLine(line);
 }
 

@@ -9,7 +9,8 @@ namespace {
 
 struct Options {
   CommonOptions common;
-  std::string name, url, endpoint, s3_endpoint, kms_endpoint, region;
+  std::string name, url, region;
+  Endpoints endpoints;
   std::vector<std::string> kms_keys, offline_keys;
 };
 
@@ -35,8 +36,7 @@ Status Add(const Options& options) {
   archive::Location location;
   location.name = options.name;
   SR_TRY(location.url, archive::NormalUrl(options.url));
-  location.s3_endpoint = options.s3_endpoint.empty() && location.is_s3() ? options.endpoint : options.s3_endpoint;
-  location.kms_endpoint = options.kms_endpoint.empty() ? options.endpoint : options.kms_endpoint;
+  options.endpoints.PutInto(location);
   location.region = options.region;
   for (const std::string& pem : options.offline_keys) {
     SR_TRY(auto key, archive::ReadOfflinePublicKey(pem));
@@ -44,6 +44,7 @@ Status Add(const Options& options) {
   }
   SR_TRY(auto access, archive::OpenAccess(location, {}, true));
   SR_TRY(access.location.keys.kms_keys, archive::ResolveKeys(access, options.kms_keys, options.region));
+  if (const auto keyring = access.WritingKeyring(access.location.keys); !keyring.ok()) return keyring.error();
   bool adopted = false;
   SR_TRY(access.location.id, AdoptOrMake(access, adopted));
   std::string missing;
@@ -75,9 +76,10 @@ Run DeclareLocationAdd(CLI::App& app) {
   app.add_option("--offline-public-key", options->offline_keys,
                  "PEM file of an RSA public key whose private half lies in a safe; may be repeated")
       ->allow_extra_args(false);
-  app.add_option("--endpoint", options->endpoint, "Address of KMS and S3 in place of AWS's own (https://host:port)");
-  app.add_option("--s3-endpoint", options->s3_endpoint, "S3's alone");
-  app.add_option("--kms-endpoint", options->kms_endpoint, "KMS's alone");
+  app.add_option("--endpoint", options->endpoints.store,
+                 "Address of S3 (https://host:port); for a directory, of KMS. Otherwise as AWS_ENDPOINT_URL_S3, "
+                 "AWS_ENDPOINT_URL_KMS, AWS_ENDPOINT_URL and the profile say, or AWS's own");
+  app.add_option("--kms-endpoint", options->endpoints.kms, "Address of KMS, where --endpoint is S3's");
   app.add_option("--region", options->region, "The bucket's Region, and that of keys that are no ARN");
   DeclareCommon(app, options->common);
   app.footer("Adding a location that another machine made takes over its id, so that its snapshots can be read.");

@@ -31,6 +31,8 @@ Status Put(Options& options) {
   options.put.pack.object_bytes = options.object_mib << 20;
   options.put.key_age = std::chrono::seconds(options.key_seconds);
   options.put.walk.xattrs = !options.no_xattrs;
+  SR_TRY(const auto file, archive::LocationFile::At(options.common.config));
+  options.put.location_now = [&] { return file.Find(options.location); };
   SR_TRY(const auto outcome, archive::Put(access, options.put, MakeReporter(options.common)));
   const double rate = outcome.seconds > 0 ? static_cast<double>(outcome.sent_bytes) / outcome.seconds : 0;
   if (options.common.json) {

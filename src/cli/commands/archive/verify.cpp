@@ -24,6 +24,7 @@ Run DeclareVerify(CLI::App& app) {
                           {"entries", outcome.entries},
                           {"bytes", outcome.bytes},
                           {"seconds", outcome.seconds},
+                          {"incomplete", outcome.incomplete},
                           {"unknown", std::move(unknown)},
                           {"problems", ProblemLines(outcome.problems)}}));
     } else {
@@ -33,6 +34,8 @@ Run DeclareVerify(CLI::App& app) {
         SR_CHECK(PrintLine(fmt::format("{} objects, {} entries: {}.", outcome.objects, outcome.entries,
                                        options->quick ? "all there, with their sizes" : "all there and unaltered")));
     }
+    if (outcome.problems.count == 0 && outcome.incomplete > 0)
+      ExitIncomplete(fmt::format("The snapshot is unaltered, but has only a part of {} files.", outcome.incomplete));
     if (outcome.problems.count == 0) return {};
     return Error(Errc::kCorrupted, fmt::format("The snapshot is damaged: {} problems.", outcome.problems.count));
   };
