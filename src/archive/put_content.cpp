@@ -182,6 +182,16 @@ Status Putter::FileContent(Found& found) {
   entry.set_size(size);
   SR_TRY(const std::vector<pb::JournalPiece> stored, journal_->PiecesOf(entry.path(), found.facts));
   SR_TRY(const std::vector<Region> regions, DataRegions(found.file.get(), found.facts));
+  std::uint64_t extents = regions.size() + stored.size();
+  for (const Region& region : regions) extents += (region.end - region.begin) / options_.pack.object_bytes;
+  if (extents >= kMostExtents) {
+    Note(entry.path(), fmt::format("It would be in more than {} pieces of objects of {}; a larger --object-size makes "
+                                   "them fewer. The snapshot has nothing of it.",
+                                   kMostExtents, BytesText(options_.pack.object_bytes)));
+    entry.set_size(0);
+    entry.set_incomplete(true);
+    return {};
+  }
   bool changed = false;
   for (const Step& step : PlanReading(regions, stored)) {
     if (step.piece == nullptr) {

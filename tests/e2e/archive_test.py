@@ -469,6 +469,19 @@ class ArchiveTest(unittest.TestCase):
         self.assertEqual((self.place / "back" / "sick").read_bytes(), (tree / "sick").read_bytes()[:2 * MIB])
         self.ok("get", location, "one", "fine")
 
+    def test_a_file_in_too_many_pieces_costs_only_itself(self):
+        location = self.location()
+        tree = self.place / "tree"
+        tree.mkdir()
+        (tree / "fine").write_text("fine")
+        with open(tree / "moths", "wb") as file:  # every other block is a hole
+            for i in range(65536):
+                os.pwrite(file.fileno(), b"x", i * 8192)
+        self.fails(5, "put", location, tree, "--name", "one", words=["moths", "more than 65536 pieces"])
+        listed = {entry["path"]: entry for entry in map(json.loads, self.ok("list", location, "one", "--json").splitlines())}
+        self.assertEqual((listed["moths"]["incomplete"], listed["moths"]["size"]), (True, 0))
+        self.assertEqual(self.ok("get", location, "one", "fine"), b"fine")
+
     def test_offline_key_and_disaster_recovery(self):
         self.d.shell("openssl genrsa -aes256 -passout pass:in-the-safe -out safe.pem 3072 2>/dev/null && "
                      "openssl pkey -in safe.pem -passin pass:in-the-safe -pubout -out public.pem && echo in-the-safe > pass")

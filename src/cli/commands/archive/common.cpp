@@ -97,6 +97,10 @@ archive::Reporter MakeReporter(const CommonOptions& common) {
   return reporter;
 }
 
+std::string Counted(std::uint64_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
 Status PrintLine(const std::string& line) {
   if (std::fwrite(line.data(), 1, line.size(), stdout) == line.size() && std::fputc('\n', stdout) != EOF &&
       std::fflush(stdout) == 0)

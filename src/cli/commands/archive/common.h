@@ -61,6 +61,8 @@ archive::Reporter MakeReporter(const CommonOptions& common);
 /// One JSON object on a line of its own.
 Status PrintJson(const boost::json::object& object);
 Status PrintLine(const std::string& line);
+/// "1 object", "2 objects".
+std::string Counted(std::uint64_t count, std::string_view what);
 boost::json::array ProblemLines(const archive::Problems& problems);
 
 /// Ends the process with the exit status for "done, but not with everything" (exit_code.h), after what was printed.

@@ -20,8 +20,12 @@ struct Options {
 
 Status Put(Options& options) {
   SR_TRY(const auto access, OpenNamed(options.common, options.location));
-  if (options.put.snapshot.empty())
+  const archive::Reporter reporter = MakeReporter(options.common);
+  if (options.put.snapshot.empty()) {
     options.put.snapshot = "s" + fmt::format("{:%Y%m%d-%H%M%S}", fmt::gmtime(std::time(nullptr)));
+    reporter.note(fmt::format("The snapshot is {0}; if this is interrupted, `--name {0}` goes on with it.",
+                              options.put.snapshot));
+  }
   for (const std::string& pair : options.context) {
     const std::size_t equals = pair.find('=');
     if (equals == std::string::npos || equals == 0) return Error(Errc::kInvalidArgument, "--context takes NAME=VALUE.");
@@ -33,7 +37,7 @@ Status Put(Options& options) {
   options.put.walk.xattrs = !options.no_xattrs;
   SR_TRY(const auto file, archive::LocationFile::At(options.common.config));
   options.put.location_now = [&] { return file.Find(options.location); };
-  SR_TRY(const auto outcome, archive::Put(access, options.put, MakeReporter(options.common)));
+  SR_TRY(const auto outcome, archive::Put(access, options.put, reporter));
   const double rate = outcome.seconds > 0 ? static_cast<double>(outcome.sent_bytes) / outcome.seconds : 0;
   if (options.common.json) {
     SR_CHECK(PrintJson({{"snapshot", options.put.snapshot},
@@ -48,8 +52,8 @@ Status Put(Options& options) {
                         {"problem_lines", ProblemLines(outcome.problems)}}));
   } else {
     SR_CHECK(PrintLine(fmt::format(
-        "snapshot {}: {} entries, {}, in {} objects{}", options.put.snapshot, outcome.entries,
-        archive::BytesText(outcome.file_bytes), outcome.objects,
+        "snapshot {}: {} entries, {}, in {}{}", options.put.snapshot, outcome.entries,
+        archive::BytesText(outcome.file_bytes), Counted(outcome.objects, "object"),
         outcome.reused_bytes == 0 ? std::string()
                                   : fmt::format(", {} of it sent before", archive::BytesText(outcome.reused_bytes)))));
   }

@@ -31,7 +31,7 @@ Run DeclareVerify(CLI::App& app) {
       for (const std::string& name : outcome.unknown)
         SR_CHECK(PrintLine("note: the manifest does not name the object " + name + "."));
       if (outcome.problems.count == 0)
-        SR_CHECK(PrintLine(fmt::format("{} objects, {} entries: {}.", outcome.objects, outcome.entries,
+        SR_CHECK(PrintLine(fmt::format("{}, {} entries: {}.", Counted(outcome.objects, "object"), outcome.entries,
                                        options->quick ? "all there, with their sizes" : "all there and unaltered")));
     }
     if (outcome.problems.count == 0 && outcome.incomplete > 0)
