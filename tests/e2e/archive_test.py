@@ -20,6 +20,7 @@ from deployment import BIN, Deployment
 from postgres_test import PostgreSql
 
 MIB = 1 << 20
+HOLES, SMALLEST_HOLE = 50000, 64 << 10  # as src/archive/file_regions.h has them
 
 
 def blob(size, seed):
@@ -474,10 +475,11 @@ class ArchiveTest(unittest.TestCase):
         tree = self.place / "tree"
         tree.mkdir()
         (tree / "fine").write_text("fine")
-        with open(tree / "moths", "wb") as file:  # every other block is a hole
-            for i in range(65536):
-                os.pwrite(file.fileno(), b"x", i * 8192)
-        self.fails(5, "put", location, tree, "--name", "one", words=["moths", "more than 65536 pieces"])
+        with open(tree / "moths", "wb") as file:  # more holes than are kept as such, so the rest counts as data
+            for i in range(HOLES + 2):
+                os.pwrite(file.fileno(), b"x", i * 2 * SMALLEST_HOLE)
+            file.truncate(65 << 30)
+        self.fails(5, "put", location, tree, "--name", "one", "--object-size", "1", words=["moths", "more than 65536 pieces"])
         listed = {entry["path"]: entry for entry in map(json.loads, self.ok("list", location, "one", "--json").splitlines())}
         self.assertEqual((listed["moths"]["incomplete"], listed["moths"]["size"]), (True, 0))
         self.assertEqual(self.ok("get", location, "one", "fine"), b"fine")
