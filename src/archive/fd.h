@@ -1,40 +1,16 @@
 #pragma once
 
-#include <unistd.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <utility>
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "base/unique_fd.h"
 
 namespace strongroom::archive {
 
-/// Owns one file descriptor.
-class Fd {
- public:
-  Fd() noexcept = default;
-  explicit Fd(int fd) noexcept : fd_(fd) {}
-  Fd(Fd&& from) noexcept : fd_(from.Release()) {}
-  Fd& operator=(Fd&& from) noexcept {
-    if (this != &from) Reset(from.Release());
-    return *this;
-  }
-  ~Fd() { Reset(); }
-
-  int get() const noexcept { return fd_; }
-  explicit operator bool() const noexcept { return fd_ >= 0; }
-  int Release() noexcept { return std::exchange(fd_, -1); }
-  void Reset(int fd = -1) noexcept {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = fd;
-  }
-
- private:
-  int fd_ = -1;
-};
+using Fd = UniqueFd;
 
 /// All of `bytes`, whatever signals and short writes there are. Errors: errno's, with `doing` before them; a broken
 /// pipe is kCancelled.

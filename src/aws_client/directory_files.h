@@ -1,39 +1,19 @@
 #pragma once
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <map>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "aws_client/object_store.h"
+#include "base/unique_fd.h"
 
 // What DirectoryStore does with directories, one segment at a time and never through a symbolic link.
 
 namespace strongroom::aws_client {
 
-/// Owns a file descriptor.
-class Fd {
- public:
-  Fd() noexcept = default;
-  explicit Fd(int fd) noexcept : fd_(fd) {}
-  Fd(Fd&& from) noexcept : fd_(std::exchange(from.fd_, -1)) {}
-  Fd& operator=(Fd&& from) noexcept {
-    std::swap(fd_, from.fd_);
-    return *this;
-  }
-  ~Fd() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const noexcept { return fd_; }
-  explicit operator bool() const noexcept { return fd_ >= 0; }
-
- private:
-  int fd_ = -1;
-};
+using Fd = UniqueFd;
 
 /// FileError in an object store's codes: kAccessDenied, and kNotFound where something on the way is no directory.
 Error StoreError(std::string_view doing, const std::filesystem::path& file, int error_number);

@@ -313,6 +313,8 @@ Result<std::unique_ptr<ObjectStore>> OpenDirectoryStore(const fs::path& director
   auto root = std::make_shared<Root>();
   root->path = path;
   root->root = Fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!root->root && errno == ENOTDIR)
+    return Error(Errc::kInvalidArgument, fmt::format("{} is a file; an object store is a directory.", path.string()));
   if (!root->root) return StoreError("open", path, errno);
   if (::mkdirat(root->root.get(), kUploads, 0700) != 0 && errno != EEXIST) {
     return StoreError("write in", path, errno);

@@ -280,6 +280,13 @@ TEST(DirectoryStoreTest, NeitherFollowsNorListsLinks) {
   ASSERT_TRUE(store->Delete(std::vector<std::string>{"a/b/c"}).ok());
   EXPECT_FALSE(std::filesystem::exists(directory.path() / "store" / "a"));
   EXPECT_EQ(OpenDirectoryStore(directory.path() / "none", DirectoryUse::kMustExist).error().code(), Errc::kNotFound);
+  const auto file = directory.path() / "file";
+  std::ofstream(file) << "x";
+  for (const DirectoryUse use : {DirectoryUse::kMustExist, DirectoryUse::kCreate}) {
+    const auto opened = OpenDirectoryStore(file, use);
+    ASSERT_FALSE(opened.ok());
+    EXPECT_EQ(opened.error().public_message(), file.string() + " is a file; an object store is a directory.");
+  }
 }
 
 }  // namespace

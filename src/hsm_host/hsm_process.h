@@ -8,7 +8,7 @@
 #include "base/result.h"
 #include "hsm_host/host_options.h"
 #include "hsm_host/hsm_list.h"
-#include "hsm_host/unique_fd.h"
+#include "base/unique_fd.h"
 
 namespace strongroom::hsm_host {
 

@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "base/result.h"
-#include "hsm_host/unique_fd.h"
+#include "base/unique_fd.h"
 #include "secret/secret_buffer.h"
 
 namespace strongroom::hsm_host {

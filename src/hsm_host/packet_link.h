@@ -9,7 +9,7 @@
 #include "base/result.h"
 #include "base/task.h"
 #include "host.pb.h"
-#include "hsm_host/unique_fd.h"
+#include "base/unique_fd.h"
 
 namespace strongroom::hsm_host {
 

@@ -44,11 +44,11 @@ class Ending {
   pid_t pid_;
 };
 
-Result<hsm_host::UniqueFd> NoKey() {
+Result<UniqueFd> NoKey() {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return Error(Errc::kResourceExhausted, "No pipe could be made.");
   ::close(ends[1]);
-  return hsm_host::UniqueFd(ends[0]);
+  return UniqueFd(ends[0]);
 }
 
 Task<void> Ask(std::shared_ptr<control::Link> link, proto::Control question, std::optional<Result<proto::Control>>& out,
@@ -67,8 +67,8 @@ Result<proto::Control> AskInMaintenance(const MaintainedHsm& hsm, store::Databas
   const hsm_host::HostDirectory files{hsm.host_directory};
   for (const auto& directory : {hsm.hsm_directory, files.run()})
     if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return FileError("make", directory, errno);
-  SR_TRY(const hsm_host::UniqueFd program, hsm_host::OpenProgram(hsm.program));
-  const hsm_host::UniqueFd run(::open(files.run().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+  SR_TRY(const UniqueFd program, hsm_host::OpenProgram(hsm.program));
+  const UniqueFd run(::open(files.run().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
   if (!run) return FileError("open", files.run(), errno);
   hsm_host::HsmLauncher launcher;
   launcher.options = &options;
@@ -76,7 +76,7 @@ Result<proto::Control> AskInMaintenance(const MaintainedHsm& hsm, store::Databas
   launcher.program = program.get();
   launcher.run_directory = run.get();
   launcher.as_root = ::geteuid() == 0;
-  hsm_host::UniqueFd key;
+  UniqueFd key;
   if (recovery_key) {
     SR_TRY(const SecretBuffer pkcs8, recovery_key->ToPkcs8());
     SR_TRY(key, hsm_host::KeyFile::Pipe(pkcs8));

@@ -17,7 +17,7 @@
 #include "channel/tls_context.h"
 #include "control/host_link.h"
 #include "hsm_host/host_directory.h"
-#include "hsm_host/unique_fd.h"
+#include "base/unique_fd.h"
 
 namespace strongroom::hsm_host::testing {
 

@@ -37,7 +37,8 @@ Run DeclareVerify(CLI::App& app) {
     if (outcome.problems.count == 0 && outcome.incomplete > 0)
       ExitIncomplete(fmt::format("The snapshot is unaltered, but has only a part of {} files.", outcome.incomplete));
     if (outcome.problems.count == 0) return {};
-    return Error(Errc::kCorrupted, fmt::format("The snapshot is damaged: {} problems.", outcome.problems.count));
+    return Error(Errc::kCorrupted,
+                 fmt::format("The snapshot is damaged: {}.", Counted(outcome.problems.count, "problem")));
   };
 }
 

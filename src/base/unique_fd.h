@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace strongroom::hsm_host {
+namespace strongroom {
 
 /// Owns one file descriptor.
 class UniqueFd {
@@ -30,4 +30,4 @@ class UniqueFd {
   int fd_ = -1;
 };
 
-}  // namespace strongroom::hsm_host
+}  // namespace strongroom
