@@ -6,9 +6,9 @@
 #include <string>
 
 #include "base/result.h"
+#include "base/unique_fd.h"
 #include "hsm_host/host_options.h"
 #include "hsm_host/hsm_list.h"
-#include "base/unique_fd.h"
 
 namespace strongroom::hsm_host {
 

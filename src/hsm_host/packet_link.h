@@ -8,8 +8,8 @@
 
 #include "base/result.h"
 #include "base/task.h"
-#include "host.pb.h"
 #include "base/unique_fd.h"
+#include "host.pb.h"
 
 namespace strongroom::hsm_host {
 

@@ -14,10 +14,10 @@
 #include <vector>
 
 #include "base/testing/temporary_directory.h"
+#include "base/unique_fd.h"
 #include "channel/tls_context.h"
 #include "control/host_link.h"
 #include "hsm_host/host_directory.h"
-#include "base/unique_fd.h"
 
 namespace strongroom::hsm_host::testing {
 
