@@ -3,9 +3,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <vector>
 
-#include "archive/spool.h"
+#include "archive/record_sorter.h"
 
 namespace strongroom::archive {
 
@@ -16,7 +15,7 @@ struct ExtentRow {
 };
 
 /// All extents that are to be restored, on disk, in the order of objects and offsets within them.
-/// Memory  40 MiB while they are sorted; nothing much where they come in order, as they do unless `put` was resumed.
+/// Memory  what RecordSorter takes while they are sorted.
 class ExtentRows {
  public:
   static Result<ExtentRows> Make();
@@ -27,19 +26,17 @@ class ExtentRows {
   struct Group {
     std::uint64_t object = 0, begin = 0, end = 0;  // rows
   };
-  const std::vector<Group>& groups() const noexcept { return groups_; }
+  std::uint64_t groups() const noexcept { return groups_; }
+  Result<Group> GroupAt(std::uint64_t number) const;
   /// Calls `visit` for each row of a group in order; any number of threads at once.
   Status ForEach(const Group& group, const std::function<Status(const ExtentRow&)>& visit) const;
 
  private:
-  Status SortRuns();
-  Status MergeRuns();
+  Status Keep(const Group& group);
 
-  std::unique_ptr<Spool> rows_;
-  std::uint64_t count_ = 0;
-  std::optional<ExtentRow> last_;
-  bool in_order_ = true;
-  std::vector<Group> groups_;
+  std::optional<RecordSorter> sorter_;
+  std::unique_ptr<Spool> rows_, group_rows_;
+  std::uint64_t groups_ = 0;
 };
 
 }  // namespace strongroom::archive

@@ -8,13 +8,16 @@
 
 #include "archive/location.h"
 #include "archive/paths.h"
+#include "base/file.h"
 #include "crypto/hash.h"
+#include "crypto/random.h"
 
 namespace strongroom::archive {
 namespace {
 
 constexpr std::size_t kCheckBytes = 8;
 constexpr std::string_view kRunPrefix = "run-";
+constexpr const char* kClaim = "claim";
 
 /// One run's records in order.
 class RunReader {
@@ -113,10 +116,10 @@ Status Journal::Load() {
     if (!runs_.empty() && record.head().SerializeAsString() != earlier_.SerializeAsString()) Forget();
     earlier_ = record.head();
     while (reader.Next(record)) {
-      if (record.has_start()) started_.insert(Hex(AsBytes(record.start().object())));
+      if (record.has_start()) SR_CHECK(started_.Put(AsBytes(record.start().object()), {}));
       if (!record.has_object()) continue;
       SR_TRY(const ObjectFacts facts, FactsOf(record.object()));
-      stored_.insert_or_assign(facts.name, facts);
+      SR_CHECK(stored_.Put(AsBytes(record.object().name()), Pack(facts)));
     }
     runs_.push_back(std::make_unique<Run>(path));
   }
@@ -124,17 +127,41 @@ Status Journal::Load() {
 }
 
 void Journal::Forget() {
-  stored_.clear();
+  looked_up_.reset();
+  stored_.Clear();
   runs_.clear();
+}
+
+Status Journal::Forget(const std::string& object) {
+  looked_up_.reset();
+  SR_TRY(const Bytes name, FromHex(object));
+  return stored_.Erase(name);
+}
+
+Result<std::optional<ObjectFacts>> Journal::StoredFacts(const std::string& name) const {
+  if (looked_up_ && looked_up_->name == name) return looked_up_;
+  SR_TRY(const Bytes raw, FromHex(name));
+  SR_TRY(const auto packed, stored_.Find(raw));
+  if (!packed) return std::optional<ObjectFacts>();
+  looked_up_ = Unpack(std::span<const std::uint8_t, kPackedFacts>(*packed));
+  return looked_up_;
+}
+
+Status Journal::ForEachStored(const std::function<Status(const ObjectFacts&)>& visit) const {
+  return stored_.ForEach([&](ByteView, ByteView packed) {
+    return visit(Unpack(std::span<const std::uint8_t, kPackedFacts>(packed.data(), kPackedFacts)));
+  });
 }
 
 Result<std::vector<pb::JournalPiece>> Journal::PiecesOf(const std::string& path, const struct stat& facts) {
   std::vector<pb::JournalPiece> pieces;
   for (const auto& run : runs_) {
     while (run->has_piece && ComparePaths(run->piece.path(), path) == std::strong_ordering::less) run->Advance();
-    for (; run->has_piece && run->piece.path() == path; run->Advance())
-      if (SameFile(run->piece, facts) && stored_.contains(Hex(AsBytes(run->piece.object()))))
-        pieces.push_back(run->piece);
+    for (; run->has_piece && run->piece.path() == path; run->Advance()) {
+      if (!SameFile(run->piece, facts)) continue;
+      SR_TRY(const auto stored, StoredFacts(Hex(AsBytes(run->piece.object()))));
+      if (stored) pieces.push_back(run->piece);
+    }
   }
   std::sort(pieces.begin(), pieces.end(),
             [](const auto& a, const auto& b) { return a.file_offset() < b.file_offset(); });
@@ -197,11 +224,23 @@ Status Journal::Piece(const std::string& path, const struct stat& facts, const s
   return Write(record, false);
 }
 
+Result<std::string> Journal::ClaimName() const {
+  const std::filesystem::path file = directory_ / kClaim;
+  const auto there = ReadFile(file, 64);
+  if (there.ok() && there->size() == 32 && FromHex(*there).ok()) return *there;
+  std::array<std::uint8_t, 16> random{};
+  SR_CHECK(crypto::Random(random));
+  std::string name = Hex(random);
+  SR_CHECK(WriteFileAtomically(file, name, 0600));
+  return name;
+}
+
 Status Journal::Remove() {
   runs_.clear();
   file_.Reset();
   for (const auto& path : RunFiles(directory_))
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) return ErrnoError("'" + path.string() + "'", errno);
+  ::unlink((directory_ / kClaim).c_str());
   ::unlink((directory_ / "lock").c_str());
   ::rmdir(directory_.c_str());
   return {};

@@ -3,13 +3,14 @@
 #include <sys/stat.h>
 
 #include <filesystem>
-#include <map>
 #include <memory>
-#include <set>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "archive/manifest.h"
+#include "archive/temp_table.h"
 
 namespace strongroom::archive {
 
@@ -18,7 +19,8 @@ namespace strongroom::archive {
 /// that does not fit, so a torn end costs what it had. Runs whose head is not that of the latest one count for nothing:
 /// what they stored is another source's, or under another context or other keys.
 ///
-/// Memory  the objects, and one record per earlier run: a run notes its files in the order of the walk, so what is
+/// Memory  two TempTables of objects, and one record per earlier run: a run notes its files in the order of the walk,
+/// so what is
 ///         known about a path is found by going through all runs in step with the next walk.
 class Journal {
  public:
@@ -32,15 +34,20 @@ class Journal {
   /// Whether there are earlier runs, and of what.
   bool resumes() const noexcept { return !runs_.empty(); }
   const pb::JournalHead& earlier() const noexcept { return earlier_; }
-  /// Objects of earlier runs that are stored whole, by name.
-  const std::map<std::string, ObjectFacts>& stored() const noexcept { return stored_; }
-  /// Names that earlier runs took, stored or not.
-  const std::set<std::string>& started() const noexcept { return started_; }
+  /// Objects of earlier runs that are stored whole.
+  std::uint64_t stored() const noexcept { return stored_.size(); }
+  Result<std::optional<ObjectFacts>> StoredFacts(const std::string& name) const;
+  Status ForEachStored(const std::function<Status(const ObjectFacts& facts)>& visit) const;
+  /// Names that earlier runs took (16 bytes), stored or not.
+  const TempTable& started() const noexcept { return started_; }
   /// What earlier runs stored is not used again: all of it, or one object. `started` still has the names.
   void Forget();
-  void Forget(const std::string& object) { stored_.erase(object); }
+  Status Forget(const std::string& object);
   /// The pieces of a file that earlier runs have stored, if it has not changed since. Paths must be asked in order.
   Result<std::vector<pb::JournalPiece>> PiecesOf(const std::string& path, const struct stat& facts);
+
+  /// 32 hex digits that stand for this journal, the same for all of its runs (publish_claim.h).
+  Result<std::string> ClaimName() const;
 
   /// Begins this run's file.
   Status Begin(const pb::JournalHead& head);
@@ -62,8 +69,8 @@ class Journal {
   std::mutex mutex_;
   unsigned next_run_ = 1;
   pb::JournalHead earlier_;
-  std::map<std::string, ObjectFacts> stored_;
-  std::set<std::string> started_;
+  TempTable stored_, started_;                    // by the 16 bytes of the names
+  mutable std::optional<ObjectFacts> looked_up_;  // the last one: a file's pieces ask for the same object
   std::vector<std::unique_ptr<Run>> runs_;
 };
 

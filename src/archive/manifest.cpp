@@ -3,12 +3,38 @@
 #include <google/protobuf/io/coded_stream.h>
 
 #include "archive/paths.h"
+#include "crypto/hash.h"
 
 namespace strongroom::archive {
 namespace {
 
 Error Wrong(std::string_view what) {
   return Error(Errc::kCorrupted, fmt::format("The manifest is not sound: {}.", what));
+}
+
+/// A path as bytes whose order is ComparePaths', with a zero at its end; no path's is the beginning of another's.
+Bytes SortKey(std::string_view path) {
+  Bytes key;
+  key.reserve(path.size() + 1);
+  for (const char c : path) {
+    const auto byte = static_cast<std::uint8_t>(c);
+    if (byte == 1 || byte == 2) key.push_back(2);
+    key.push_back(c == '/' ? std::uint8_t{1} : byte);
+  }
+  key.push_back(0);
+  return key;
+}
+
+/// Over all that the names of one file have in common.
+crypto::Sha256Digest ContentDigest(const pb::Entry& entry) {
+  pb::Entry content;
+  content.set_type(entry.type());
+  content.set_size(entry.size());
+  content.set_incomplete(entry.incomplete());
+  content.set_link_target(entry.link_target());
+  content.set_device(entry.device());
+  *content.mutable_extents() = entry.extents();
+  return crypto::Sha256(AsBytes(content.SerializeAsString()));
 }
 
 }  // namespace
@@ -92,7 +118,15 @@ Status EntryChecker::CheckPlace(const pb::Entry& entry) {
   return {};
 }
 
-Status EntryChecker::CheckContent(const pb::Entry& entry) const {
+Result<std::uint64_t> EntryChecker::BytesOf(std::uint64_t object) {
+  if (!looked_up_ || looked_up_->first != object) {
+    SR_TRY(const ObjectFacts facts, objects_->At(object));
+    looked_up_.emplace(object, facts.plaintext_bytes);
+  }
+  return looked_up_->second;
+}
+
+Status EntryChecker::CheckContent(const pb::Entry& entry) {
   const auto wrong = [&](std::string_view what) {
     return Wrong(fmt::format("{} of '{}'", what, Printable(entry.path().substr(0, 200))));
   };
@@ -105,6 +139,7 @@ Status EntryChecker::CheckContent(const pb::Entry& entry) const {
           : !entry.link_target().empty())
     return wrong("link target");
   if (entry.type() == pb::TYPE_DIRECTORY && !entry.hard_link().empty()) return wrong("hard link");
+  if (static_cast<std::size_t>(entry.extents_size()) > kMostExtents) return wrong("too many extents");
   if (!entry.hard_link().empty()) {
     SR_CHECK(CheckEntryPath(entry.hard_link()));
     if (ComparePaths(entry.hard_link(), entry.path()) != std::strong_ordering::less) return wrong("hard link");
@@ -117,7 +152,7 @@ Status EntryChecker::CheckContent(const pb::Entry& entry) const {
   std::uint64_t end = 0;
   for (const pb::Extent& extent : entry.extents()) {
     if (extent.length() == 0 || extent.object() >= objects_->size()) return wrong("extents");
-    const std::uint64_t object_bytes = (*objects_)[static_cast<std::size_t>(extent.object())].plaintext_bytes;
+    SR_TRY(const std::uint64_t object_bytes, BytesOf(extent.object()));
     if (extent.object_offset() > object_bytes || extent.length() > object_bytes - extent.object_offset())
       return wrong("extents beyond their object");
     if (extent.file_offset() < end) return wrong("overlapping extents");
@@ -153,6 +188,7 @@ Status Manifest::CheckAll() {
                                                  header_.format()));
   std::optional<EntryChecker> checker;
   std::uint64_t entries = 0, bytes = 0;
+  RecordSorter links;
   for (;;) {
     const std::uint64_t at = cursor.offset();
     SR_CHECK(ReadRecord(cursor, record));
@@ -160,7 +196,7 @@ Status Manifest::CheckAll() {
       if (checker) return Wrong("an object stands among the entries");
       if (objects_.size() == kMostObjects) return Wrong("too many objects");
       SR_TRY(auto facts, FactsOf(record.object()));
-      objects_.push_back(std::move(facts));
+      SR_CHECK(objects_.Append(facts));
       continue;
     }
     if (!checker) {
@@ -170,7 +206,13 @@ Status Manifest::CheckAll() {
     if (record.has_entry()) {
       SR_CHECK(checker->Next(record.entry()));
       ++entries;
-      if (record.entry().hard_link().empty()) bytes += record.entry().size();
+      if (record.entry().hard_link().empty()) {
+        bytes += record.entry().size();
+      } else {
+        Bytes link = SortKey(record.entry().hard_link());
+        Append(link, ContentDigest(record.entry()));
+        SR_CHECK(links.Add(link));
+      }
       continue;
     }
     if (!record.has_end()) return Wrong("a record is of no known kind");
@@ -182,7 +224,38 @@ Status Manifest::CheckAll() {
   if (end_.objects() != objects_.size() || end_.entries() != entries || end_.file_bytes() != bytes)
     return Wrong("its totals are not those of its records");
   if (header_.stream() && entries != 1) return Wrong("a stream with several entries");
-  return {};
+  return CheckLinks(links);
+}
+
+/// That each link's first name is there, is no link itself and has the same content: both come in the order of paths.
+Status Manifest::CheckLinks(RecordSorter& links) const {
+  if (links.size() == 0) return {};
+  SR_CHECK(links.Sort());
+  const auto wrong = [](ByteView link) {
+    std::string path;
+    for (std::size_t i = 0; i + 1 + sizeof(crypto::Sha256Digest) < link.size(); ++i) {
+      const bool slash = link[i] == 1;
+      if (link[i] == 2) ++i;
+      path += slash ? '/' : static_cast<char>(link[i]);
+    }
+    return Wrong(fmt::format("a hard link is of '{}', which is not there before it or has another content",
+                             Printable(path.substr(0, 200))));
+  };
+  SR_TRY(std::optional<ByteView> next, links.Next());
+  SR_CHECK(ForEach([&](const pb::Entry& entry, std::uint64_t) -> Status {
+    if (!next) return {};
+    const Bytes key = SortKey(entry.path());
+    const auto is_here = [&] { return next && std::equal(key.begin(), key.end(), next->begin(), next->end() - 32); };
+    if (!is_here()) return {};
+    const crypto::Sha256Digest content = ContentDigest(entry);
+    for (; is_here();) {
+      if (!entry.hard_link().empty() || !std::equal(content.begin(), content.end(), next->end() - 32, next->end()))
+        return wrong(*next);
+      SR_TRY(next, links.Next());
+    }
+    return {};
+  }));
+  return next ? Status(wrong(*next)) : Status();
 }
 
 Status Manifest::ForEach(const Visit& visit) const {

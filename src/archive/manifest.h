@@ -1,10 +1,13 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "archive/manifest.pb.h"
+#include "archive/object_table.h"
+#include "archive/record_sorter.h"
 #include "archive/spool.h"
 
 namespace strongroom::archive {
@@ -20,19 +23,13 @@ void AppendRecord(Bytes& to, const google::protobuf::MessageLite& message);
 /// The next record of a spool. Errors: kCorrupted.
 Status ReadRecord(SpoolCursor& cursor, google::protobuf::MessageLite& message);
 
-/// What binds an object: message, commitment, all frames.
-struct ObjectFacts {
-  std::string name{};  // the last part of its name, 32 hex digits
-  std::array<std::uint8_t, 32> message_id{}, commitment{}, tags_digest{}, data_key{};
-  std::uint64_t plaintext_bytes = 0, stored_bytes = 0;
-};
-
 /// A decrypted manifest, whole on disk and checked.
 ///
 /// Promise   every entry that ForEach shows has a sound path below a directory entry before it, no path comes twice,
 /// and
-///           its extents lie within their objects and within the file without overlapping.
-/// Memory    the objects (some 200 bytes each) and one record.
+///           its extents lie within their objects and within the file without overlapping. A hard link is of an entry
+///           before it that is no link itself, and has the same content.
+/// Memory    one record and some 30 MiB; objects and hard links beyond that are on disk.
 class Manifest {
  public:
   /// Takes the plaintext and checks all of it. Errors: kCorrupted, which says what is wrong; kUnsupported for another
@@ -41,7 +38,7 @@ class Manifest {
 
   const pb::Header& header() const noexcept { return header_; }
   const pb::End& totals() const noexcept { return end_; }
-  const std::vector<ObjectFacts>& objects() const noexcept { return objects_; }
+  const ObjectTable& objects() const noexcept { return objects_; }
 
   /// Every entry in order, with the offset at which EntryAt finds it again. `visit` may answer an error, which ends it.
   using Visit = std::function<Status(const pb::Entry& entry, std::uint64_t offset)>;
@@ -50,27 +47,30 @@ class Manifest {
 
  private:
   Status CheckAll();
+  Status CheckLinks(RecordSorter& links) const;
 
   Spool spool_;
   std::uint64_t entries_begin_ = 0, entries_end_ = 0;
   pb::Header header_;
   pb::End end_;
-  std::vector<ObjectFacts> objects_;
+  ObjectTable objects_;
 };
 
 /// Checks that entries come in order, one by one.
 class EntryChecker {
  public:
-  explicit EntryChecker(const std::vector<ObjectFacts>& objects, bool stream) : objects_(&objects), stream_(stream) {}
+  explicit EntryChecker(const ObjectTable& objects, bool stream) : objects_(&objects), stream_(stream) {}
   /// Errors: kCorrupted.
   Status Next(const pb::Entry& entry);
 
  private:
   Status CheckPlace(const pb::Entry& entry);
-  Status CheckContent(const pb::Entry& entry) const;
+  Status CheckContent(const pb::Entry& entry);
+  Result<std::uint64_t> BytesOf(std::uint64_t object);
 
-  const std::vector<ObjectFacts>* objects_;
+  const ObjectTable* objects_;
   bool stream_;
+  std::optional<std::pair<std::uint64_t, std::uint64_t>> looked_up_;  // the last object and its bytes
   bool any_ = false;
   std::string last_;       // the path before
   std::string directory_;  // the directory that the next entry may lie in, or in one above it

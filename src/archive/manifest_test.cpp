@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "archive/paths.h"
 
 namespace strongroom::archive {
@@ -61,6 +63,7 @@ class Records {
     AppendRecord(bytes, record);
     return bytes;
   }
+  std::vector<pb::Entry>& entries() { return entries_; }
   std::uint64_t entries_too_many = 0;
 
  private:
@@ -108,6 +111,25 @@ TEST(ManifestTest, EveryTruncationIsFound) {
   Bytes longer = whole;
   longer.push_back(0);
   EXPECT_FALSE(Open(longer).ok());
+}
+
+TEST(ManifestTest, HardLinksOfAllOrdersAreFound) {
+  Records records;
+  records.AddObject(100);
+  records.Add("", pb::TYPE_DIRECTORY);
+  // Names around the slash, and bytes that sort keys escape.
+  for (const char* path : {"a", "a/x", "a\x01", "a\x02", "a-", "b"})
+    records.Add(path, path == std::string_view("a") ? pb::TYPE_DIRECTORY : pb::TYPE_FIFO);
+  for (const char* target : {"b", "a\x02", "a/x", "a-", "a\x01", "b"})
+    records.Add(fmt::format("c{}", Hex(AsBytes(target)) + std::to_string(records.entries().size())), pb::TYPE_FIFO)
+        .set_hard_link(target);
+  // Their own order is by name, whatever they link to.
+  auto& entries = records.entries();
+  std::sort(entries.begin() + 1, entries.end(), [](const pb::Entry& a, const pb::Entry& b) {
+    return ComparePaths(a.path(), b.path()) == std::strong_ordering::less;
+  });
+  const auto manifest = Open(records.Serialize());
+  ASSERT_TRUE(manifest.ok()) << manifest.error();
 }
 
 struct HostileRow {
@@ -178,6 +200,61 @@ INSTANTIATE_TEST_SUITE_P(
         HostileRow{"FileWithTarget", [](Records& r) { r.Add("a", pb::TYPE_FILE).set_link_target("x"); }, "link target"},
         HostileRow{"HardLinkOutside", [](Records& r) { r.AddFile("a", 1, 0, 1).set_hard_link("../x"); }, "'..'"},
         HostileRow{"HardLinkAhead", [](Records& r) { r.AddFile("a", 1, 0, 1).set_hard_link("b"); }, "hard link"},
+        HostileRow{"HardLinkToItself", [](Records& r) { r.AddFile("a", 1, 0, 1).set_hard_link("a"); }, "hard link"},
+        HostileRow{"HardLinkToNothing", [](Records& r) { r.AddFile("b", 1, 0, 1).set_hard_link("a"); }, "of 'a'"},
+        HostileRow{"HardLinkToAnAbsolutePath", [](Records& r) { r.AddFile("b", 1, 0, 1).set_hard_link("/a"); },
+                   "absolute"},
+        HostileRow{"HardLinkToADirectory",
+                   [](Records& r) {
+                     r.Add("a", pb::TYPE_DIRECTORY);
+                     r.AddFile("b", 1, 0, 1).set_hard_link("a");
+                   },
+                   "of 'a'"},
+        HostileRow{"HardLinkToALink",
+                   [](Records& r) {
+                     r.AddFile("a", 1, 0, 1);
+                     r.AddFile("b", 1, 0, 1).set_hard_link("a");
+                     r.AddFile("c", 1, 0, 1).set_hard_link("b");
+                   },
+                   "of 'b'"},
+        HostileRow{"HardLinkOfAnotherSize",
+                   [](Records& r) {
+                     r.AddFile("a", 1, 0, 1);
+                     r.AddFile("b", 2, 0, 1).set_hard_link("a");
+                   },
+                   "of 'a'"},
+        HostileRow{"HardLinkWithOtherExtentsOfOddNames",
+                   [](Records& r) {
+                     r.Add("a", pb::TYPE_DIRECTORY);
+                     r.AddFile("a/\x01\x02", 1, 0, 1);
+                     r.AddFile("b", 1, 1, 1).set_hard_link("a/\x01\x02");
+                   },
+                   "of 'a/\\x01\\x02'"},
+        HostileRow{"HardLinkOfAnotherType",
+                   [](Records& r) {
+                     r.Add("a", pb::TYPE_FIFO);
+                     r.Add("b", pb::TYPE_SOCKET).set_hard_link("a");
+                   },
+                   "of 'a'"},
+        HostileRow{"HardLinkOfAnotherTarget",
+                   [](Records& r) {
+                     r.Add("a", pb::TYPE_SYMLINK);
+                     pb::Entry& second = r.Add("b", pb::TYPE_SYMLINK);
+                     second.set_link_target("elsewhere");
+                     second.set_hard_link("a");
+                   },
+                   "of 'a'"},
+        HostileRow{"TooManyExtents",
+                   [](Records& r) {
+                     pb::Entry& entry = r.Add("a", pb::TYPE_FILE);
+                     entry.set_size(2 * kMostExtents + 2);
+                     for (std::uint64_t i = 0; i <= kMostExtents; ++i) {
+                       pb::Extent* extent = entry.add_extents();
+                       extent->set_file_offset(2 * i);
+                       extent->set_length(1);
+                     }
+                   },
+                   "too many extents"},
         HostileRow{"NoSuchObject", [](Records& r) { r.AddFile("a", 1, 0, 1).mutable_extents(0)->set_object(1); },
                    "extents"},
         HostileRow{"BeyondTheObject", [](Records& r) { r.AddFile("a", 2, 99, 2); }, "beyond their object"},

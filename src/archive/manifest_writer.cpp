@@ -25,7 +25,8 @@ Status SealManifest(esdk::Cmm& cmm, const esdk::EncryptionContext& context, cons
   pb::Record record;
   *record.mutable_header() = parts.header;
   SR_CHECK(write(record));
-  for (const ObjectFacts& facts : parts.objects) {
+  for (std::uint64_t i = 0; i < parts.objects.size(); ++i) {
+    SR_TRY(const ObjectFacts facts, parts.objects.At(i));
     *record.mutable_object() = ToRecord(facts);
     SR_CHECK(write(record));
   }

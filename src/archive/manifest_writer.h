@@ -12,7 +12,7 @@ namespace strongroom::archive {
 /// What a manifest is made of. `entries` has their records already, flushed.
 struct ManifestParts {
   const pb::Header& header;
-  const std::vector<ObjectFacts>& objects;
+  const ObjectTable& objects;
   const Spool& entries;
   const pb::End& end;
 };

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "archive/expecting_cmm.h"
+#include "archive/interruption.h"
 #include "archive/packer.h"
 #include "encryption_sdk/errors.h"
 
@@ -25,8 +26,8 @@ bool IsDamage(const Error& error) {
 }  // namespace
 
 Status ObjectReader::Fetch(std::uint64_t object, PlainBuffer& into) const {
-  const ObjectFacts& facts = objects_[static_cast<std::size_t>(object)];
-  const std::string name = NameOf(object);
+  SR_TRY(const ObjectFacts facts, objects_.At(object));
+  const std::string name = prefix_ + facts.name;
   const auto damaged = [&](std::string_view what) {
     if (what.ends_with('.')) what.remove_suffix(1);
     return Error(Errc::kCorrupted, fmt::format("The object {} {}.", name, what));
@@ -42,7 +43,10 @@ Status ObjectReader::Fetch(std::uint64_t object, PlainBuffer& into) const {
            used += plain.size();
            return {};
          }));
-  const auto got = store_.Get(name, std::nullopt, [&](ByteView bytes) { return decryptor.Write(bytes); });
+  const auto got = store_.Get(name, std::nullopt, [&](ByteView bytes) -> Status {
+    SR_CHECK(Interruption::Check());
+    return decryptor.Write(bytes);
+  });
   if (!got.ok() && got.error().code() == Errc::kNotFound && !encryption_sdk::CodeOf(got.error()))
     return damaged("is missing");
   if (!got.ok() && IsDamage(got.error())) return damaged("was altered: " + got.error().public_message());
@@ -58,9 +62,8 @@ Status ObjectReader::Fetch(std::uint64_t object, PlainBuffer& into) const {
   return {};
 }
 
-unsigned ReadThreads(const std::vector<ObjectFacts>& objects) {
-  std::uint64_t largest = 1;
-  for (const ObjectFacts& object : objects) largest = std::max(largest, object.plaintext_bytes);
+unsigned ReadThreads(const ObjectTable& objects) {
+  const std::uint64_t largest = std::max<std::uint64_t>(objects.largest_plaintext_bytes(), 1);
   return static_cast<unsigned>(std::clamp<std::uint64_t>(kBufferBudget / largest, 1, kMostThreads));
 }
 

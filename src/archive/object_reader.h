@@ -36,25 +36,24 @@ class PlainBuffer {
 class ObjectReader {
  public:
   ObjectReader(aws_client::ObjectStore& store, std::string prefix, encryption_sdk::Cmm& cmm,
-               encryption_sdk::EncryptionContext expected, const std::vector<ObjectFacts>& objects)
+               encryption_sdk::EncryptionContext expected, const ObjectTable& objects)
       : store_(store), prefix_(std::move(prefix)), cmm_(cmm), expected_(std::move(expected)), objects_(objects) {}
 
   /// The whole plaintext, once the message has proved to be the one that the manifest names. KMS is asked only for
   /// data keys that the manifest names.
   /// Errors: kCorrupted when it is missing, altered or another one, which names the object; others as of store and KMS.
   Status Fetch(std::uint64_t object, PlainBuffer& into) const;
-  std::string NameOf(std::uint64_t object) const { return prefix_ + objects_[static_cast<std::size_t>(object)].name; }
 
  private:
   aws_client::ObjectStore& store_;
   const std::string prefix_;
   encryption_sdk::Cmm& cmm_;
   const encryption_sdk::EncryptionContext expected_;
-  const std::vector<ObjectFacts>& objects_;
+  const ObjectTable& objects_;
 };
 
 /// How many objects to hold at once: bounded by memory (160 MiB) and four.
-unsigned ReadThreads(const std::vector<ObjectFacts>& objects);
+unsigned ReadThreads(const ObjectTable& objects);
 
 /// Calls `work(i)` for i = 0..count-1 on `threads` threads, each with a buffer of its own; the first error stops all.
 Status InParallel(std::uint64_t count, unsigned threads,

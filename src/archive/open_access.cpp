@@ -1,4 +1,5 @@
 #include <filesystem>
+#include <mutex>
 
 #include "archive/access.h"
 #include "aws_client/directory_store.h"
@@ -29,25 +30,49 @@ Result<encryption_sdk::KeyringPtr> OpenOffline(const OfflineAccess& offline) {
   return encryption_sdk::MakeRawRsaKeyring(std::move(options));
 }
 
+Result<aws_client::Aws> OpenAwsFor(const std::string& region) {
+  aws_client::AwsOptions options;
+  // The location's Region comes before the environment's: it is the bucket's.
+  if (!region.empty())
+    options.environment = [region, process = aws_client::ProcessEnvironment()](std::string_view name) {
+      return name == "AWS_REGION" ? std::optional(region) : process(name);
+    };
+  return aws_client::OpenAws(options);
+}
+
+/// KMS with configuration and credentials that are looked for when it is first asked: a directory that an offline key
+/// opens needs neither.
+class KmsWhenAsked final : public encryption_sdk::KmsSupplier {
+ public:
+  KmsWhenAsked(std::string region, std::string endpoint) : region_(std::move(region)), endpoint_(std::move(endpoint)) {}
+  Result<std::shared_ptr<encryption_sdk::KmsPort>> ForRegion(std::string_view region) override {
+    const std::lock_guard lock(mutex_);
+    if (!clients_) {
+      SR_TRY(aws_client::Aws aws, OpenAwsFor(region_));
+      clients_ = std::make_unique<aws_client::KmsClients>(std::move(aws), endpoint_);
+    }
+    return clients_->ForRegion(region);
+  }
+
+ private:
+  const std::string region_, endpoint_;
+  std::mutex mutex_;
+  std::unique_ptr<aws_client::KmsClients> clients_;
+};
+
 }  // namespace
 
 Result<Access> OpenAccess(Location location, const OfflineAccess& offline, bool create_directory) {
   Access access;
-  aws_client::AwsOptions options;
-  // The location's Region comes before the environment's: it is the bucket's.
-  if (!location.region.empty())
-    options.environment = [region = location.region,
-                           process = aws_client::ProcessEnvironment()](std::string_view name) {
-      return name == "AWS_REGION" ? std::optional(region) : process(name);
-    };
-  SR_TRY(const aws_client::Aws aws, aws_client::OpenAws(options));
   if (location.is_s3()) {
+    SR_TRY(const aws_client::Aws aws, OpenAwsFor(location.region));
     SR_TRY(access.store, aws_client::OpenS3Store(aws, location.url, location.s3_endpoint));
+    access.kms = std::make_shared<aws_client::KmsClients>(aws, location.kms_endpoint);
   } else {
     if (create_directory) SR_CHECK(MakePrivateDirectories(location.url));
     SR_TRY(access.store, aws_client::OpenDirectoryStore(location.url, aws_client::DirectoryUse::kMustExist));
+    access.kms = std::make_shared<KmsWhenAsked>(location.region, location.kms_endpoint);
   }
-  access.kms = std::make_shared<aws_client::KmsClients>(aws, location.kms_endpoint);
   if (!offline.key_file.empty()) {
     SR_TRY(access.offline, OpenOffline(offline));
   }

@@ -95,11 +95,15 @@ Status Delete(const Access& access, const std::string& snapshot, const Reporter&
 
 struct RekeyOutcome {
   std::uint64_t snapshots = 0, done_before = 0, data_keys = 0;
+  /// Unfinished snapshots: what is stored of them is under old keys still, and their `put` sends everything anew. The
+  /// rekey is through, but whoever goes by the exit status is to hear of them (kExitIncomplete).
+  std::vector<std::string> unfinished{};
 };
-/// Puts the data keys of every snapshot under `keys` and makes them the location's. Data and manifests stay as they
-/// are. May be repeated after an interruption; until it is through, what is there opens with old and new keys.
-/// Errors: kConflict (one to other keys is not through); kInvalidArgument (related multi-Region keys); of the new keys'
-/// trial, before anything is changed.
+/// Puts the data keys of every snapshot under `keys`, makes them the location's, and leaves word of it there for other
+/// machines (location_keys.h). Data and manifests stay as they are. May be repeated after an interruption; until it is
+/// through, what is there opens with old and new keys. On a machine that missed a rekey, the same again takes it over.
+/// Errors: kConflict (one to other keys is not through, or another machine's was to others); kInvalidArgument (related
+/// multi-Region keys); of the new keys' trial, before anything is changed.
 Result<RekeyOutcome> Rekey(Access& access, const WrappingKeys& keys, const LocationFile& file,
                            const Reporter& reporter);
 

@@ -1,5 +1,7 @@
 #include "archive/packer.h"
 
+#include <cstring>
+
 #include "crypto/random.h"
 #include "encryption_sdk/materials.h"
 
@@ -49,10 +51,28 @@ Status Packer::Failure() {
   return {};
 }
 
-std::uint64_t Packer::Reuse(const ObjectFacts& facts) {
-  const auto [found, fresh] = reused_.try_emplace(facts.name, objects_.size());
-  if (fresh) objects_.push_back(facts);
-  return found->second;
+Result<std::uint64_t> Packer::Reuse(const ObjectFacts& facts) {
+  SR_TRY(const Bytes name, FromHex(facts.name));
+  SR_TRY(const auto known, reused_.Find(name));
+  std::uint64_t number = objects_.size();
+  if (known && known->size() == sizeof number) {
+    std::memcpy(&number, known->data(), sizeof number);
+    return number;
+  }
+  SR_CHECK(objects_.Append(facts));
+  SR_CHECK(reused_.Put(name, {reinterpret_cast<const std::uint8_t*>(&number), sizeof number}));
+  return number;
+}
+
+Result<bool> Packer::IsReused(const ObjectFacts& facts) const {
+  SR_TRY(const Bytes name, FromHex(facts.name));
+  SR_TRY(const auto known, reused_.Find(name));
+  return known.has_value();
+}
+
+Result<std::string> Packer::NameOf(std::uint64_t object) const {
+  SR_TRY(ObjectFacts facts, objects_.At(object));
+  return std::move(facts.name);
 }
 
 Status Packer::BeginObject() {
@@ -61,8 +81,7 @@ Status Packer::BeginObject() {
   current_->index = objects_.size();
   SR_TRY(current_->name, NewObjectName());
   current_->full_name = prefix_ + current_->name;
-  objects_.emplace_back().name = current_->name;
-  taken_.push_back(current_->name);
+  SR_CHECK(objects_.Append({.name = current_->name}));
   if (journal_ != nullptr) SR_CHECK(journal_->Started(current_->name));
   encryption_sdk::EncryptOptions options;
   options.suite = options_.sign ? encryption_sdk::SuiteId::k256CommitP384 : encryption_sdk::SuiteId::k256Commit;
@@ -125,7 +144,7 @@ Status Packer::Send(Bytes part, bool only) {
 Status Packer::EndObject() {
   SR_TRY(const encryption_sdk::MessageFacts facts, encryptor_->Finish());
   encryptor_.reset();
-  ObjectFacts& mine = objects_[static_cast<std::size_t>(current_->index)];
+  ObjectFacts mine{.name = current_->name};
   if (facts.header.message_id.size() != 32 || facts.header.suite_data.size() != 32)
     return Error(Errc::kInternal, "A message without commitment was made.");
   std::copy_n(facts.header.message_id.begin(), 32, mine.message_id.begin());
@@ -134,6 +153,7 @@ Status Packer::EndObject() {
   SR_TRY(mine.data_key, encryption_sdk::DigestOf(facts.header.encrypted_data_keys));
   mine.plaintext_bytes = facts.plaintext_bytes;
   mine.stored_bytes = facts.message_bytes;
+  SR_CHECK(objects_.Set(current_->index, mine));
   {
     const std::lock_guard lock(current_->mutex);
     current_->facts = mine;

@@ -11,7 +11,8 @@
 #include <vector>
 
 #include "archive/journal.h"
-#include "archive/manifest.h"
+#include "archive/object_table.h"
+#include "archive/temp_table.h"
 #include "aws_client/object_store.h"
 #include "encryption_sdk/encryptor.h"
 
@@ -38,7 +39,7 @@ struct Placed {
 /// Puts bytes one after another into data objects: encrypts them as they come and sends them in parts, several at once,
 /// while the next ones are read.
 ///
-/// Memory   (uploads + 2) parts and a few frames.
+/// Memory   (uploads + 2) parts, a few frames, and what ObjectTable and TempTable take.
 /// Errors   the first that anything had; it comes from the next call, and the packer is then of no more use.
 /// Threads  one.
 class Packer {
@@ -51,14 +52,14 @@ class Packer {
   /// `placed` is called once for each object that has a part of `bytes`.
   Status Append(ByteView bytes, const std::function<Status(const Placed& placed)>& placed);
   /// The number of an object that is stored already.
-  std::uint64_t Reuse(const ObjectFacts& facts);
-  const std::string& NameOf(std::uint64_t object) const { return objects_[static_cast<std::size_t>(object)].name; }
+  Result<std::uint64_t> Reuse(const ObjectFacts& facts);
+  Result<std::string> NameOf(std::uint64_t object) const;
   /// Ends the last object and waits until all are stored.
   Status Finish();
   /// After Finish: all objects by their numbers.
-  const std::vector<ObjectFacts>& objects() const noexcept { return objects_; }
-  /// Every name that was taken, for whoever must clean up.
-  const std::vector<std::string>& taken() const noexcept { return taken_; }
+  const ObjectTable& objects() const noexcept { return objects_; }
+  /// Whether the object was stored by an earlier run, so that its name may be known elsewhere.
+  Result<bool> IsReused(const ObjectFacts& facts) const;
 
  private:
   struct Object;
@@ -83,9 +84,8 @@ class Packer {
   const PackOptions options_;
   Journal* const journal_;
 
-  std::vector<ObjectFacts> objects_;
-  std::vector<std::string> taken_;
-  std::map<std::string, std::uint64_t> reused_;
+  ObjectTable objects_;
+  TempTable reused_;  // numbers by name
   std::shared_ptr<Object> current_;
   std::optional<encryption_sdk::Encryptor> encryptor_;
   std::uint64_t room_ = 0, filled_ = 0;

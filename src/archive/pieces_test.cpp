@@ -71,12 +71,14 @@ TEST(ExtentRowsTest, AnyOrderComesBackByObjectAndOffset) {
   for (std::uint64_t i = 0; i < kCount; ++i)
     ASSERT_TRUE(rows->Add({.object = random() % 7, .object_offset = random() % 100000, .length = 1, .entry = i}).ok());
   ASSERT_TRUE(rows->Sort().ok());
-  ASSERT_EQ(rows->groups().size(), 7u);
+  ASSERT_EQ(rows->groups(), 7u);
   std::uint64_t seen = 0;
   for (std::size_t g = 0; g < 7; ++g) {
-    EXPECT_EQ(rows->groups()[g].object, g);
+    const auto group = rows->GroupAt(g);
+    ASSERT_TRUE(group.ok());
+    EXPECT_EQ(group->object, g);
     std::uint64_t last = 0;
-    ASSERT_TRUE(rows->ForEach(rows->groups()[g],
+    ASSERT_TRUE(rows->ForEach(*group,
                               [&](const ExtentRow& row) -> Status {
                                 EXPECT_EQ(row.object, g);
                                 EXPECT_GE(row.object_offset, last);

@@ -1,9 +1,9 @@
 #include <unistd.h>
 
-#include <set>
-
+#include "archive/location_keys.h"
 #include "archive/manifest_writer.h"
 #include "archive/paths.h"
+#include "archive/publish_claim.h"
 #include "archive/putter.h"
 #include "archive/stored_objects.h"
 
@@ -11,6 +11,8 @@ namespace strongroom::archive {
 namespace {
 
 namespace esdk = encryption_sdk;
+
+constexpr std::size_t kNameBytes = 16;
 
 std::string HostName() {
   char name[256] = {};
@@ -35,6 +37,8 @@ Status Putter::Prepare() {
   context_[std::string(kContextLocation)] = access_.location.id;
   context_[std::string(kContextSnapshot)] = options_.snapshot;
   context_[std::string(kContextPath)] = ContextPath(options_.source);
+  SR_TRY(location_keys_, ReadLocationKeys(*access_.store));
+  if (location_keys_) SR_CHECK(CheckLocationKeys(access_, *location_keys_, access_.location.keys));
   SR_TRY(auto keyring, access_.WritingKeyring(access_.location.keys));
   esdk::CacheLimits limits;
   limits.max_age = options_.key_age;
@@ -90,20 +94,22 @@ Status Putter::TakeUp(const pb::JournalHead& head) {
     journal_->Forget();
     return {};
   }
-  std::vector<const ObjectFacts*> stored;
-  for (const auto& [name, facts] : journal_->stored()) stored.push_back(&facts);
-  std::vector<std::string> lost;
-  SR_CHECK(ForEachLost(*access_.store, DataPrefixOf(options_.snapshot), stored,
-                       [&](const ObjectFacts& facts, std::string_view) -> Status {
-                         lost.push_back(facts.name);
-                         return {};
-                       }));
-  for (const std::string& name : lost) journal_->Forget(name);
-  if (!lost.empty())
-    reporter_.note(fmt::format("{} objects of an earlier attempt are not in the store any more: they are sent anew.",
-                               lost.size()));
+  StoredObjects stored;
+  SR_CHECK(journal_->ForEachStored([&](const ObjectFacts& facts) { return stored.Expect(facts); }));
+  const std::uint64_t had = journal_->stored();
+  SR_CHECK(stored.Compare(*access_.store, DataPrefixOf(options_.snapshot),
+                          [&](const std::string& name, std::string_view) { return journal_->Forget(name); }));
+  if (const std::uint64_t lost = had - journal_->stored(); lost > 0)
+    reporter_.note(lost == 1
+                       ? std::string("1 object of an earlier attempt is not in the store any more: it is sent anew.")
+                       : fmt::format("{} objects of an earlier attempt are not in the store any more: they are sent "
+                                     "anew.",
+                                     lost));
   std::uint64_t bytes = 0;
-  for (const auto& [name, facts] : journal_->stored()) bytes += facts.plaintext_bytes;
+  SR_CHECK(journal_->ForEachStored([&](const ObjectFacts& facts) -> Status {
+    bytes += facts.plaintext_bytes;
+    return {};
+  }));
   reporter_.note(fmt::format("Going on after an interruption: {} are stored already.", BytesText(bytes)));
   return {};
 }
@@ -132,37 +138,56 @@ Status Putter::WriteManifest(Spool& sealed) {
 
 /// That each object which the manifest is to name is in the store.
 Status Putter::CheckStored() const {
-  std::vector<const ObjectFacts*> named;
-  for (const ObjectFacts& facts : packer_->objects()) named.push_back(&facts);
-  return ForEachLost(*access_.store, DataPrefixOf(options_.snapshot), named,
-                     [&](const ObjectFacts& facts, std::string_view what) -> Status {
-                       return Error(Errc::kCorrupted,
-                                    fmt::format("The object {}{} {}, although the store had taken it: somebody deletes "
-                                                "there. The snapshot is not made; say the same again, and what is "
-                                                "missing is sent anew.",
-                                                DataPrefixOf(options_.snapshot), facts.name, what));
-                     });
+  StoredObjects named;
+  for (std::uint64_t i = 0; i < packer_->objects().size(); ++i) {
+    SR_TRY(const ObjectFacts facts, packer_->objects().At(i));
+    SR_CHECK(named.Expect(facts));
+  }
+  return named.Compare(
+      *access_.store, DataPrefixOf(options_.snapshot), [&](const std::string& name, std::string_view what) -> Status {
+        return Error(Errc::kCorrupted,
+                     fmt::format("The object {}{} {}, although the store had taken it: somebody deletes "
+                                 "there. The snapshot is not made; say the same again, and what is "
+                                 "missing is sent anew.",
+                                 DataPrefixOf(options_.snapshot), name, what));
+      });
 }
 
-/// That no `rekey` has made other keys the location's, since nobody would wrap this snapshot's data keys again.
+/// That no `rekey`, here or on another machine, has made other keys the location's, since nobody would wrap this
+/// snapshot's data keys again.
 Status Putter::CheckKeys() const {
-  if (!options_.location_now) return {};
-  const auto now = options_.location_now();
-  if (!now.ok() && now.error().code() == Errc::kNotFound) return {};
-  if (!now.ok()) return now.error();
-  if (now->id == access_.location.id && now->keys == access_.location.keys) return {};
-  return Error(Errc::kConflict,
-               "The location's keys have changed while this snapshot was sent, and the snapshot is not made. Say the "
-               "same again: everything is sent anew, under the keys from now on.");
+  const Error changed(
+      Errc::kConflict,
+      "The location's keys have changed while this snapshot was sent, and the snapshot is not made. Say "
+      "the same again: everything is sent anew, under the keys from now on.");
+  if (options_.location_now) {
+    const auto now = options_.location_now();
+    if (!now.ok() && now.error().code() != Errc::kNotFound) return now.error();
+    if (now.ok() && (now->id != access_.location.id || now->keys != access_.location.keys)) return changed;
+  }
+  SR_TRY(const auto keys, ReadLocationKeys(*access_.store));
+  if (keys == location_keys_) return {};
+  return keys ? CheckLocationKeys(access_, *keys, access_.location.keys) : Status();
 }
 
 Status Putter::Publish(const Spool& sealed) {
   SR_CHECK(CheckKeys());
   const std::string name = ManifestOf(options_.snapshot);
+  SR_TRY(std::string own, journal_->ClaimName());
+  PublishClaim claim(*access_.store, ClaimsOf(options_.snapshot), std::move(own));
+  if (access_.location.is_s3()) {
+    SR_TRY(const bool refuses, claim.ServerRefusesSecond());
+    if (!refuses) {
+      SR_CHECK(claim.Take());
+      const auto there = access_.store->Head(name);
+      if (there.ok()) return SomebodyElses();
+      if (there.error().code() != Errc::kNotFound) return there.error();
+    }
+  }
   const Status sent = PutOnce(*access_.store, name, sealed);
   if (!sent.ok() && sent.error().code() != Errc::kAlreadyExists) return sent;
-  // An answer may have been lost on its way: then the manifest that is there is this one. And a server that knows no
-  // conditions lets the last of two writers win: what counts is what stands there.
+  // An answer may have been lost on its way: then the manifest that is there is this one. What counts is what stands
+  // there.
   if (!sent.ok() || access_.location.is_s3()) {
     SR_TRY(const bool ours, IsStored(*access_.store, name, sealed));
     if (!ours) return SomebodyElses();
@@ -175,17 +200,28 @@ Status Putter::Publish(const Spool& sealed) {
   return keys;
 }
 
-Error Putter::SomebodyElses() {
+Status Putter::DropOwn() {
   // Names of this run are nobody else's. What earlier runs sent may be what the other manifest names, where two
   // machines have the same journal.
-  std::set<std::string> ours(packer_->taken().begin(), packer_->taken().end());
-  if (const auto theirs = OpenSnapshot(access_, options_.snapshot); theirs.ok()) {
-    ours.insert(journal_->started().begin(), journal_->started().end());
-    for (const ObjectFacts& facts : theirs->manifest.objects()) ours.erase(facts.name);
+  TempTable ours;
+  const auto put = [&](ByteView name) { return ours.Put(name, {}); };
+  for (std::uint64_t i = 0; i < packer_->objects().size(); ++i) {
+    SR_TRY(const ObjectFacts facts, packer_->objects().At(i));
+    SR_TRY(const bool reused, packer_->IsReused(facts));
+    if (!reused) SR_CHECK(put(ByteView(Pack(facts)).first(kNameBytes)));
   }
-  std::vector<std::string> names;
-  for (const std::string& name : ours) names.push_back(DataPrefixOf(options_.snapshot) + name);
-  const Status deleted = access_.store->Delete(names);
+  if (const auto theirs = OpenSnapshot(access_, options_.snapshot); theirs.ok()) {
+    SR_CHECK(journal_->started().ForEach([&](ByteView name, ByteView) { return put(name); }));
+    for (std::uint64_t i = 0; i < theirs->manifest.objects().size(); ++i) {
+      SR_TRY(const ObjectFacts facts, theirs->manifest.objects().At(i));
+      SR_CHECK(ours.Erase(ByteView(Pack(facts)).first(kNameBytes)));
+    }
+  }
+  return DeleteObjects(*access_.store, DataPrefixOf(options_.snapshot), ours);
+}
+
+Error Putter::SomebodyElses() {
+  const Status deleted = DropOwn();
   if (!deleted.ok())
     reporter_.note("What this attempt had sent could not be deleted: " + deleted.error().public_message());
   (void)journal_->Remove().ok();
@@ -197,17 +233,21 @@ Error Putter::SomebodyElses() {
 
 /// Objects of earlier runs that the manifest does not name, and uploads that nobody will end.
 Status Putter::DropUnused() {
-  std::set<std::string> used;
-  for (const ObjectFacts& facts : packer_->objects()) used.insert(facts.name);
-  std::vector<std::string> names;
-  for (const std::string& name : journal_->started()) {
-    if (used.contains(name)) continue;
-    names.push_back(DataPrefixOf(options_.snapshot) + name);
-    if (!journal_->stored().contains(name))
-      SR_CHECK(access_.store->DropUnfinishedUploads(names.back(), std::chrono::seconds(0)));
+  const std::string prefix = DataPrefixOf(options_.snapshot);
+  TempTable unused;
+  SR_CHECK(journal_->started().ForEach([&](ByteView name, ByteView) { return unused.Put(name, {}); }));
+  for (std::uint64_t i = 0; i < packer_->objects().size() && unused.size() > 0; ++i) {
+    SR_TRY(const ObjectFacts facts, packer_->objects().At(i));
+    SR_CHECK(unused.Erase(ByteView(Pack(facts)).first(kNameBytes)));
   }
-  if (!names.empty()) SR_CHECK(access_.store->Delete(names));
-  return {};
+  SR_CHECK(unused.ForEach([&](ByteView raw, ByteView) -> Status {
+    const std::string name = Hex(raw);
+    SR_TRY(const auto stored, journal_->StoredFacts(name));
+    if (stored) return {};
+    const auto dropped = access_.store->DropUnfinishedUploads(prefix + name, std::chrono::seconds(0));
+    return dropped.ok() ? Status() : Status(dropped.error());
+  }));
+  return DeleteObjects(*access_.store, prefix, unused);
 }
 
 Result<PutOutcome> Putter::Run() {

@@ -2,6 +2,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <bit>
+#include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <thread>
@@ -12,7 +14,6 @@
 namespace strongroom::archive {
 namespace {
 
-constexpr std::size_t kMostLinks = std::size_t{1} << 20;
 constexpr std::size_t kMostLines = 1000;
 
 /// Counts what a tree has, beside the transfer, so that the bar knows the end.
@@ -30,6 +31,15 @@ void CountBytes(const std::string& source, Progress& progress, const std::stop_t
   if (!stop.stop_requested()) progress.SetTotal(total);
 }
 
+struct Link {
+  std::uint64_t offset = 0, length = 0;  // of the entry's record
+};
+
+std::array<std::uint8_t, 16> Identity(const struct stat& facts) {
+  const std::array<std::uint64_t, 2> numbers{facts.st_dev, facts.st_ino};
+  return std::bit_cast<std::array<std::uint8_t, 16>>(numbers);
+}
+
 }  // namespace
 
 void Putter::Note(std::string_view path, std::string_view what) {
@@ -43,8 +53,8 @@ void Putter::Note(std::string_view path, std::string_view what) {
 Status Putter::EndPiece(const pb::Entry& entry, const struct stat& facts) {
   if (!piece_) return {};
   const pb::JournalPiece piece = *std::exchange(piece_, std::nullopt);
-  return journal_->Piece(entry.path(), facts, packer_->NameOf(piece_object_), piece.object_offset(),
-                         piece.file_offset(), piece.length());
+  SR_TRY(const std::string object, packer_->NameOf(piece_object_));
+  return journal_->Piece(entry.path(), facts, object, piece.object_offset(), piece.file_offset(), piece.length());
 }
 
 Status Putter::AddExtent(pb::Entry& entry, const Placed& placed, std::uint64_t file_offset, const struct stat* facts) {
@@ -118,14 +128,19 @@ Status Putter::ReadTree() {
 }
 
 Status Putter::LinkOf(Found& found, bool& linked) {
-  const auto key = std::make_pair(found.facts.st_dev, found.facts.st_ino);
-  const auto known = links_.find(key);
-  if (known == links_.end()) return {};
-  Bytes bytes(static_cast<std::size_t>(known->second.length));
-  SR_CHECK(entries_->ReadAt(known->second.offset, bytes));
+  SR_TRY(const auto known, links_.Find(Identity(found.facts)));
+  Link link;
+  if (!known || known->size() != sizeof link) return {};
+  std::memcpy(&link, known->data(), sizeof link);
+  Bytes bytes(static_cast<std::size_t>(link.length));
+  SR_CHECK(entries_->ReadAt(link.offset, bytes));
   pb::Record first;
   if (!first.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
     return Error(Errc::kInternal, "An entry of this snapshot cannot be read back.");
+  // The number of a file that is gone may have come to another one meanwhile.
+  if (first.entry().type() != found.entry.type() || first.entry().link_target() != found.entry.link_target() ||
+      first.entry().device() != found.entry.device())
+    return {};
   found.entry.set_hard_link(first.entry().path());
   found.entry.set_size(first.entry().size());
   found.entry.set_incomplete(first.entry().incomplete());
@@ -142,11 +157,12 @@ Status Putter::Visit(Found& found) {
   if (!linked && found.entry.type() == pb::TYPE_FILE) SR_CHECK(FileContent(found));
   const std::uint64_t offset = entries_->size();
   SR_CHECK(Keep(found.entry));
-  if (many_names && !linked && links_.size() < kMostLinks) {
+  if (many_names && !linked) {
     const std::uint64_t length = entries_->size() - offset;
     // Behind the length that stands before the record.
     const std::uint64_t head = length < 129 ? 1 : length < 16387 ? 2 : length < 2097156 ? 3 : 4;
-    links_.emplace(std::make_pair(found.facts.st_dev, found.facts.st_ino), Link{offset + head, length - head});
+    const Link link{offset + head, length - head};
+    SR_CHECK(links_.Put(Identity(found.facts), {reinterpret_cast<const std::uint8_t*>(&link), sizeof link}));
   }
   return {};
 }
@@ -199,11 +215,11 @@ Status Putter::FileContent(Found& found) {
       if (changed) break;
       continue;
     }
-    const auto facts = journal_->stored().find(Hex(AsBytes(step.piece->object())));
-    const Placed placed{.object = packer_->Reuse(facts->second),
-                        .object_offset = step.piece->object_offset(),
-                        .length = step.piece->length()};
-    if (placed.object_offset + placed.length > facts->second.plaintext_bytes)
+    SR_TRY(const auto facts, journal_->StoredFacts(Hex(AsBytes(step.piece->object()))));
+    if (!facts) return Error(Errc::kInternal, "An object of the interrupted attempt is not known any more.");
+    SR_TRY(const std::uint64_t object, packer_->Reuse(*facts));
+    const Placed placed{.object = object, .object_offset = step.piece->object_offset(), .length = step.piece->length()};
+    if (placed.object_offset + placed.length > facts->plaintext_bytes)
       return Error(Errc::kCorrupted, "The journal of the interrupted attempt is not sound; drop it with `delete`.");
     SR_CHECK(AddExtent(entry, placed, step.region.begin, &found.facts));
     outcome_.reused_bytes += placed.length;

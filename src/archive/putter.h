@@ -1,10 +1,8 @@
 #pragma once
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "archive/file_regions.h"
 #include "archive/journal.h"
@@ -13,6 +11,8 @@
 #include "archive/tree_reader.h"
 
 namespace strongroom::archive {
+
+inline constexpr std::size_t kLinkCache = std::size_t{16} << 20;
 
 /// One run of `put` (operations.h): put.cpp begins and ends it, put_content.cpp reads what goes in.
 class Putter {
@@ -47,6 +47,7 @@ class Putter {
   Status CheckKeys() const;
   Status Publish(const Spool& sealed);
   Error SomebodyElses();
+  Status DropOwn();
   Status DropUnused();
 
   const Access& access_;
@@ -57,16 +58,14 @@ class Putter {
   std::unique_ptr<Progress> progress_;
   encryption_sdk::EncryptionContext context_;
   encryption_sdk::CmmPtr cmm_;
+  std::optional<Bytes> location_keys_;  // the location's object, as it was at the beginning
   std::unique_ptr<Journal> journal_;
   std::optional<Packer> packer_;
   std::optional<Spool> entries_;
   Bytes room_, record_;
   std::optional<pb::JournalPiece> piece_;  // being filled: object, object_offset, file_offset, length
   std::uint64_t piece_object_ = 0;
-  struct Link {
-    std::uint64_t offset = 0, length = 0;  // of the entry's record
-  };
-  std::map<std::pair<dev_t, ino_t>, Link> links_;
+  TempTable links_{kLinkCache};  // by device and inode: where the record of the file's first name is, and its length
 };
 
 }  // namespace strongroom::archive

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "archive/data_keys.h"
+#include "archive/location_keys.h"
 #include "archive/operations.h"
 #include "archive/paths.h"
 #include "archive/snapshot.h"
@@ -50,8 +51,10 @@ class Rekeyer {
     SR_TRY(const esdk::CmmPtr cmm, ReadingCmm(std::move(keyring)));
     esdk::GivenDataKeys keys;
     SR_CHECK(Take(*cmm, ManifestOf(name), keys));
-    for (const ObjectFacts& object : snapshot.manifest.objects())
+    for (std::uint64_t i = 0; i < snapshot.manifest.objects().size(); ++i) {
+      SR_TRY(const ObjectFacts object, snapshot.manifest.objects().At(i));
       if (!keys.contains(object.data_key)) SR_CHECK(Take(*cmm, DataPrefixOf(name) + object.name, keys));
+    }
     SR_CHECK(Needs(snapshot, keys));
     SR_CHECK(WriteDataKeys(access_, name, keys, writing_, snapshot.expected, checking_));
     if (!checking_) return keys.size();
@@ -68,10 +71,12 @@ class Rekeyer {
     if (!keys.contains(own))
       return Error(Errc::kCorrupted,
                    "The manifest was exchanged as it was read: its data key is not among those kept.");
-    for (const ObjectFacts& object : snapshot.manifest.objects())
+    for (std::uint64_t i = 0; i < snapshot.manifest.objects().size(); ++i) {
+      SR_TRY(const ObjectFacts object, snapshot.manifest.objects().At(i));
       if (!keys.contains(object.data_key))
         return Error(Errc::kCorrupted, fmt::format("The object {} is not under the data key that the manifest names.",
                                                    Printable(DataPrefixOf(snapshot.name) + object.name)));
+    }
     return {};
   }
 
@@ -130,7 +135,7 @@ Status RekeyNew(const Access& access, const Rekeyer& rekeyer, const Reporter& re
                                "same again to go on.",
                                snapshot.name, taken.error().public_message()));
     outcome.data_keys += *taken;
-    reporter.note(fmt::format("{}: {} data keys.", snapshot.name, *taken));
+    reporter.note(fmt::format("{}: {} data key{}.", snapshot.name, *taken, *taken == 1 ? "" : "s"));
   }
   return {};
 }
@@ -153,15 +158,20 @@ Result<RekeyOutcome> Rekey(Access& access, const WrappingKeys& keys, const Locat
   if (!keys.kms_keys.empty()) {
     SR_TRY(checking, access.KmsKeyring(keys.kms_keys));
   }
+  // What another machine has made the location's keys: these, or the rekey starts from them.
+  SR_TRY(const auto word, ReadLocationKeys(*access.store));
+  if (word) {
+    const Status same = CheckLocationKeys(access, *word, location.keys);
+    if (!same.ok() && !CheckLocationKeys(access, *word, keys).ok() &&
+        !(goes_on && CheckLocationKeys(access, *word, *location.next_keys).ok()) &&
+        same.error().code() != Errc::kCorrupted)
+      return same.error();
+  }
   if (!goes_on) location.next_keys = keys;
   SR_TRY(auto reading, access.ReadingKeyring());
   for (const Check& check : TestKeys(access, keys))
     if (!check.error.empty())
       return Error(check.code, fmt::format("Nothing is changed, since {} does not work: {}", check.what, check.error));
-  SR_TRY(const auto snapshots, ListSnapshots(*access.store));
-  for (const SnapshotState& snapshot : snapshots)
-    if (!snapshot.finished)
-      reporter.note(fmt::format("The snapshot '{}' is unfinished and is left as it is.", snapshot.name));
   // From here on what is there may be under old or new keys.
   if (!goes_on) SR_CHECK(file.Replace(location));
   const Rekeyer rekeyer(access, std::move(reading), std::move(writing), std::move(checking), NamesOf(keys));
@@ -174,8 +184,18 @@ Result<RekeyOutcome> Rekey(Access& access, const WrappingKeys& keys, const Locat
   Location switched = location;
   if (switched.keys != keys) std::swap(switched.keys, *switched.next_keys);
   SR_CHECK(file.Replace(switched));
+  SR_CHECK(WriteLocationKeys(access, keys));
   // A `put` which finishes from here on sees that the keys are others. What came in between is taken along.
   SR_CHECK(RekeyNew(access, rekeyer, reporter, seen, outcome));
+  SR_TRY(const auto snapshots, ListSnapshots(*access.store));
+  for (const SnapshotState& snapshot : snapshots) {
+    if (snapshot.finished) continue;
+    outcome.unfinished.push_back(snapshot.name);
+    reporter.note(
+        fmt::format("The snapshot '{}' is unfinished: what is stored of it may be under the old keys, and its "
+                    "`put`, said again, sends that anew. `delete` drops it.",
+                    snapshot.name));
+  }
   switched.next_keys.reset();
   SR_CHECK(file.Replace(switched));
   location = std::move(switched);

@@ -8,8 +8,7 @@
 #include "archive/data_keys.h"
 #include "archive/operations.h"
 #include "archive/snapshot.h"
-#include "aws_client/directory_store.h"
-#include "encryption_sdk/testing/fake_kms.h"
+#include "archive/testing/location_fixture.h"
 
 namespace strongroom::archive {
 namespace {
@@ -17,30 +16,13 @@ namespace {
 namespace esdk = encryption_sdk;
 namespace fs = std::filesystem;
 
-class RekeyTest : public testing::Test {
+class RekeyTest : public testing_kit::LocationTest {
  protected:
   void SetUp() override {
-    std::string name = "/tmp/strongroom-test-XXXXXX";
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    root_ = name;
-    ::setenv("XDG_STATE_HOME", (root_ / "state").c_str(), 1);
     std::ofstream(root_ / "file") << "content";
-    fs::create_directory(root_ / "store");
-    access_.location.name = "here";
-    access_.location.id = std::string(32, 'a');
-    access_.location.url = (root_ / "store").string();
-    old_.kms_keys = {kms_->AddKey("eu-central-1", "one")};
     new_.kms_keys = {kms_->AddKey("eu-central-1", "two")};
-    access_.location.keys = old_;
-    access_.kms = kms_;
-    access_.store = aws_client::OpenDirectoryStore(access_.location.url, aws_client::DirectoryUse::kMustExist).value();
-    PutOptions options;
-    options.source = (root_ / "file").string();
-    options.snapshot = "one";
-    const auto sent = Put(access_, options, {});
-    ASSERT_TRUE(sent.ok()) << sent.error();
+    Send("one", "file");
   }
-  void TearDown() override { fs::remove_all(root_); }
 
   Result<RekeyOutcome> To(const WrappingKeys& keys) {
     return Rekey(access_, keys, LocationFile::At((root_ / "archive.json").string()).value(), {});
@@ -50,10 +32,8 @@ class RekeyTest : public testing::Test {
     return {std::istreambuf_iterator<char>(in), {}};
   }
 
-  fs::path root_;
-  std::shared_ptr<esdk::testing::FakeSupplier> kms_ = std::make_shared<esdk::testing::FakeSupplier>();
-  WrappingKeys old_, new_;
-  Access access_;
+  const WrappingKeys old_ = access_.location.keys;
+  WrappingKeys new_;
 };
 
 TEST_F(RekeyTest, KeptKeysThatLackOneAreMadeAnew) {
@@ -83,6 +63,86 @@ TEST_F(RekeyTest, WhatTheNewKeysDoNotOpenReplacesNothing) {
                                      access_.KmsKeyring(new_.kms_keys).value());
   EXPECT_FALSE(written.ok());
   EXPECT_EQ(Kept(), before);
+}
+
+TEST_F(RekeyTest, AMachineThatMissedARekeyIsToldAndTakesItOver) {
+  Access other;
+  other.location = access_.location;
+  other.kms = kms_;
+  other.store = aws_client::OpenDirectoryStore(access_.location.url, aws_client::DirectoryUse::kMustExist).value();
+  const auto put = [&](Access& access, const std::string& snapshot) {
+    PutOptions options;
+    options.source = (root_ / "file").string();
+    options.snapshot = snapshot;
+    return Put(access, options, {});
+  };
+  ASSERT_TRUE(put(other, "before").ok());
+  ASSERT_TRUE(To(new_).ok());
+  const auto refused = put(other, "after");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), Errc::kConflict);
+  EXPECT_NE(refused.error().public_message().find("archive rekey here --kms-key-id"), std::string::npos)
+      << refused.error();
+  EXPECT_FALSE(fs::exists(root_ / "store" / PrefixOf("after")));
+  // Nor does it make the keys others again, or find its own keys in order.
+  const auto file = LocationFile::At((root_ / "other.json").string()).value();
+  const WrappingKeys third{.kms_keys = {kms_->AddKey("eu-central-1", "three")}};
+  EXPECT_EQ(Rekey(other, third, file, {}).error().code(), Errc::kConflict);
+  const auto checks = TestLocation(other);
+  EXPECT_EQ(checks.back().what, "the location's wrapping keys");
+  EXPECT_EQ(checks.back().code, Errc::kConflict);
+  // What is there can still be read, and the same rekey here takes the keys over.
+  EXPECT_TRUE(OpenSnapshot(other, "one").ok());
+  const auto taken = Rekey(other, new_, file, {});
+  ASSERT_TRUE(taken.ok()) << taken.error();
+  EXPECT_EQ(taken->done_before, 2u);
+  const auto sent = put(other, "after");
+  EXPECT_TRUE(sent.ok()) << sent.error();
+  EXPECT_TRUE(put(access_, "later").ok());
+}
+
+TEST_F(RekeyTest, KeysThatComeToOrGoFromTheOldOnesAreNamedToWhoHasThose) {
+  Access other;
+  other.location = access_.location;
+  other.kms = kms_;
+  other.store = aws_client::OpenDirectoryStore(access_.location.url, aws_client::DirectoryUse::kMustExist).value();
+  WrappingKeys both = old_;
+  both.kms_keys.push_back(new_.kms_keys[0]);
+  ASSERT_TRUE(To(both).ok());
+  PutOptions options;
+  options.source = (root_ / "file").string();
+  options.snapshot = "after";
+  const auto refused = Put(other, options, {});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().public_message().find(new_.kms_keys[0]), std::string::npos) << refused.error();
+  // What nothing proves is not passed on.
+  other.location.keys = {.kms_keys = {kms_->AddKey("eu-central-1", "three")}};
+  const auto blind = Put(other, options, {});
+  ASSERT_FALSE(blind.ok());
+  EXPECT_EQ(blind.error().public_message().find(new_.kms_keys[0]), std::string::npos) << blind.error();
+}
+
+TEST_F(RekeyTest, AnAlteredWordOfItIsSaidAndWrittenAnew) {
+  ASSERT_TRUE(To(new_).ok());
+  for (const char* text : {"", "anything"}) {
+    ASSERT_TRUE(access_.store->Put("strongroom-archive-keys", AsBytes(text), aws_client::PutIf::kAny).ok());
+    PutOptions options;
+    options.source = (root_ / "file").string();
+    options.snapshot = "after";
+    const auto refused = Put(access_, options, {});
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code(), Errc::kCorrupted);
+    ASSERT_TRUE(To(new_).ok());
+  }
+}
+
+TEST_F(RekeyTest, AnUnfinishedSnapshotIsNamed) {
+  ASSERT_TRUE(
+      access_.store->Put(DataPrefixOf("half") + std::string(32, '0'), AsBytes("x"), aws_client::PutIf::kAny).ok());
+  const auto done = To(new_);
+  ASSERT_TRUE(done.ok()) << done.error();
+  EXPECT_EQ(done->unfinished, std::vector<std::string>{"half"});
+  EXPECT_EQ(done->snapshots, 1u);
 }
 
 TEST_F(RekeyTest, AnotherTargetWaitsAndRelatedKeysAreRefused) {

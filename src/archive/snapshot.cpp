@@ -13,6 +13,7 @@ std::string PrefixOf(std::string_view snapshot) { return fmt::format("{}{}/", kS
 std::string DataPrefixOf(std::string_view snapshot) { return PrefixOf(snapshot) + "data/"; }
 std::string ManifestOf(std::string_view snapshot) { return PrefixOf(snapshot) + "manifest"; }
 std::string KeysOf(std::string_view snapshot) { return PrefixOf(snapshot) + "keys"; }
+std::string ClaimsOf(std::string_view snapshot) { return PrefixOf(snapshot) + "claims/"; }
 
 esdk::EncryptionContext WithKind(esdk::EncryptionContext context, std::string_view kind) {
   context.insert_or_assign(std::string(kContextKind), std::string(kind));

@@ -15,6 +15,7 @@ std::string PrefixOf(std::string_view snapshot);  // "snapshots/NAME/"
 std::string DataPrefixOf(std::string_view snapshot);
 std::string ManifestOf(std::string_view snapshot);
 std::string KeysOf(std::string_view snapshot);
+std::string ClaimsOf(std::string_view snapshot);  // "snapshots/NAME/claims/"
 
 /// What every message of a snapshot has in its encryption context besides what the user gave.
 inline constexpr std::string_view kContextLocation = "strongroom:location";

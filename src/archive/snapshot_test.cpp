@@ -11,11 +11,10 @@
 #include "archive/expecting_cmm.h"
 #include "archive/operations.h"
 #include "archive/packer.h"
-#include "aws_client/directory_store.h"
+#include "archive/testing/location_fixture.h"
 #include "encryption_sdk/decryptor.h"
 #include "encryption_sdk/encryptor.h"
 #include "encryption_sdk/errors.h"
-#include "encryption_sdk/testing/fake_kms.h"
 
 namespace strongroom::archive {
 namespace {
@@ -28,38 +27,17 @@ std::string Content(const fs::path& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-class SnapshotTest : public testing::Test {
+class SnapshotTest : public testing_kit::LocationTest {
  protected:
   void SetUp() override {
-    std::string name = "/tmp/strongroom-test-XXXXXX";
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    root_ = name;
-    ::setenv("XDG_STATE_HOME", (root_ / "state").c_str(), 1);
-    for (const char* directory : {"store", "tree"}) fs::create_directory(root_ / directory);
+    fs::create_directory(root_ / "tree");
     // Two files that share an object, and one of several objects.
     std::ofstream(root_ / "tree" / "a") << "first";
     std::ofstream(root_ / "tree" / "b") << "second";
     std::ofstream(root_ / "tree" / "large") << std::string(std::size_t{3} << 20, 'x');
-    access_.location.name = "here";
-    access_.location.id = std::string(32, 'a');
-    access_.location.url = (root_ / "store").string();
-    access_.location.keys.kms_keys = {kms_->AddKey("eu-central-1", "one")};
-    access_.kms = kms_;
-    auto store = aws_client::OpenDirectoryStore(access_.location.url, aws_client::DirectoryUse::kMustExist);
-    ASSERT_TRUE(store.ok());
-    access_.store = *std::move(store);
   }
-  void TearDown() override { fs::remove_all(root_); }
 
-  void Send(const std::string& snapshot, bool sign = false) {
-    PutOptions options;
-    options.source = (root_ / "tree").string();
-    options.snapshot = snapshot;
-    options.pack.object_bytes = std::uint64_t{1} << 20;
-    options.pack.sign = sign;
-    const auto sent = Put(access_, options, {});
-    ASSERT_TRUE(sent.ok()) << sent.error();
-  }
+  void Send(const std::string& snapshot, bool sign = false) { LocationTest::Send(snapshot, "tree", sign); }
   fs::path FileOf(const std::string& object) const { return root_ / "store" / object; }
   std::vector<std::string> DataOf(const std::string& snapshot) const {
     std::vector<std::string> names;
@@ -83,10 +61,6 @@ class SnapshotTest : public testing::Test {
     return static_cast<std::uint64_t>(
         std::count_if(asked.begin(), asked.end(), [](const std::string& call) { return call.starts_with("Decrypt"); }));
   }
-
-  fs::path root_;
-  std::shared_ptr<esdk::testing::FakeSupplier> kms_ = std::make_shared<esdk::testing::FakeSupplier>();
-  Access access_;
 };
 
 TEST_F(SnapshotTest, EachMessageSaysItsKind) {

@@ -13,17 +13,22 @@ constexpr std::string_view kDoing = "A temporary file";
 
 }  // namespace
 
-Result<Spool> Spool::Make() {
+Result<Fd> OpenUnnamedFile() {
   const char* set = std::getenv("TMPDIR");
   const std::string directory = set != nullptr && *set != '\0' ? set : "/var/tmp";
-  Spool spool;
-  spool.fd_.Reset(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  if (!spool.fd_ && (errno == EOPNOTSUPP || errno == EISDIR)) {
+  Fd file(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (!file && (errno == EOPNOTSUPP || errno == EISDIR)) {
     std::string name = directory + "/strongroom-archive-XXXXXX";
-    spool.fd_.Reset(::mkostemp(name.data(), O_CLOEXEC));
-    if (spool.fd_) ::unlink(name.c_str());
+    file.Reset(::mkostemp(name.data(), O_CLOEXEC));
+    if (file) ::unlink(name.c_str());
   }
-  if (!spool.fd_) return ErrnoError("A temporary file in " + directory + " (TMPDIR)", errno);
+  if (!file) return ErrnoError("A temporary file in " + directory + " (TMPDIR)", errno);
+  return file;
+}
+
+Result<Spool> Spool::Make() {
+  Spool spool;
+  SR_TRY(spool.fd_, OpenUnnamedFile());
   return spool;
 }
 

@@ -6,6 +6,9 @@
 
 namespace strongroom::archive {
 
+/// A file for reading and writing without a name, in $TMPDIR, else /var/tmp: gone with its descriptor.
+Result<Fd> OpenUnnamedFile();
+
 /// A temporary file without a name (in $TMPDIR, else /var/tmp), for what may be larger than memory: written at its end,
 /// read anywhere. It is gone with the process, however that ends.
 /// Errors  kResourceExhausted disk full; kInternal.

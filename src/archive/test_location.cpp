@@ -1,3 +1,4 @@
+#include "archive/location_keys.h"
 #include "archive/operations.h"
 #include "archive/snapshot.h"
 #include "crypto/random.h"
@@ -19,6 +20,7 @@ class Tester {
   std::vector<Check> Run() {
     Keys(access_.location.keys);
     Store();
+    WordOfRekey();
     return std::move(checks_);
   }
 
@@ -110,6 +112,14 @@ class Tester {
         dropped.ok() ? Status() : Status(dropped.error()));
     const std::array names{probe, parts};
     Add(name("s3:DeleteObject", "deleting"), store.Delete(names));
+  }
+
+  /// That no rekey has made other keys the location's.
+  void WordOfRekey() {
+    const auto word = ReadLocationKeys(*access_.store);
+    // A store that cannot be read has said so already.
+    if (word.ok() && *word)
+      Add("the location's wrapping keys", CheckLocationKeys(access_, **word, access_.location.keys));
   }
 
   static Status InParts(aws_client::ObjectStore& store, const std::string& name, ByteView content) {

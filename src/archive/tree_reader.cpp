@@ -11,10 +11,13 @@
 #include <cerrno>
 
 #include "archive/paths.h"
+#include "archive/record_sorter.h"
 
 namespace strongroom::archive {
 namespace {
 
+constexpr std::size_t kNamesAbove = 64 << 10;        // in memory, of a directory above the one that is read
+constexpr std::size_t kMostNames = 65536;            // of users or groups that are remembered
 constexpr std::size_t kLargestAttributes = 1 << 20;  // all of one file's; Linux allows 64 KiB of names and per value
 
 /// Names of users and groups, looked up once each.
@@ -40,6 +43,7 @@ class Names {
   const std::string& Look(std::unordered_map<unsigned, std::string>& known, unsigned id, const Find& find) {
     const auto found = known.find(id);
     if (found != known.end()) return found->second;
+    if (known.size() == kMostNames) known.clear();
     std::vector<char> room(64 << 10);
     return known.emplace(id, find(room)).first->second;
   }
@@ -150,28 +154,32 @@ class Walker {
     }
     const std::unique_ptr<DIR, int (*)(DIR*)> closer(stream, &::closedir);
     const int directory = fd.Release();
-    std::vector<std::string> names;
+    RecordSorter names;
     for (;;) {
       errno = 0;
       const dirent* entry = ::readdir(stream);
       if (entry == nullptr) break;
       const std::string_view name = entry->d_name;
-      if (name != "." && name != "..") names.emplace_back(name);
+      if (name != "." && name != "..") SR_CHECK(names.Add(AsBytes(name)));
     }
     if (errno != 0) problem_(path, ErrnoError("The directory cannot be read to its end", errno).public_message());
-    std::sort(names.begin(), names.end());
-    for (const std::string& name : names) {
+    SR_CHECK(names.Sort());
+    for (;;) {
+      SR_TRY(const auto next, names.Next());
+      if (!next) break;
+      const std::string name(AsText(*next));
       const std::string child = path.empty() ? name : path + '/' + name;
       if (child.size() > kLongestPath) {
         problem_(path, "A path of more than 64 KiB.");
         continue;
       }
-      SR_CHECK(Child(directory, name, child));
+      SR_CHECK(Child(directory, name, child, names));
     }
     return {};
   }
 
-  Status Child(int directory, const std::string& name, const std::string& path) {
+  /// `left` are the names beside it that are still to come.
+  Status Child(int directory, const std::string& name, const std::string& path, RecordSorter& left) {
     struct stat facts {};
     if (::fstatat(directory, name.c_str(), &facts, AT_SYMLINK_NOFOLLOW) != 0) {
       Unreadable(path, errno);
@@ -186,7 +194,10 @@ class Walker {
       return {};
     }
     // Between the two calls another thing may have taken the name; what was opened is what counts.
-    if (S_ISDIR(opened.st_mode)) return Directory(std::move(fd), path, opened);
+    if (S_ISDIR(opened.st_mode)) {
+      SR_CHECK(left.PackAway(kNamesAbove));
+      return Directory(std::move(fd), path, opened);
+    }
     if (!S_ISREG(opened.st_mode)) {
       problem_(path, "It was replaced while it was read.");
       return {};

@@ -27,7 +27,8 @@ struct WalkOptions {
 
 /// Walks a tree, or takes one file: entries in the order of ComparePaths. Nothing is followed: every name is opened
 /// beneath its directory's descriptor, with O_NOFOLLOW. `source` itself may be a symbolic link.
-/// Memory  the names of one directory per level, and one descriptor per level.
+/// Memory  the names of the directory that is being read, up to 16 MiB, then 64 KiB per level; what is more lies in
+///         temporary files. One descriptor per level, two where names went to disk.
 /// Errors  of the source itself, and those of `visit`; all else goes to `problem`.
 Status WalkTree(const std::string& source, const WalkOptions& options, const std::function<Status(Found& found)>& visit,
                 const Problem& problem);

@@ -17,6 +17,8 @@
 namespace strongroom::archive {
 namespace {
 
+constexpr std::string_view kTemporary = ".strongroom-";
+constexpr std::size_t kMostNames = 65536;  // of users or groups that are remembered
 constexpr std::string_view kCapability = "security.capability";
 constexpr std::size_t kPathPiece = 3072;  // openat2 takes less than PATH_MAX at once
 
@@ -101,7 +103,7 @@ Result<std::shared_ptr<Fd>> TreeWriter::ParentFd(std::string_view path) {
   return parent_;
 }
 
-std::string TreeWriter::TempName(std::uint64_t id) const { return fmt::format(".strongroom-{}-{:x}", tag_, id); }
+std::string TreeWriter::TempName(std::uint64_t id) const { return fmt::format("{}{}-{:x}", kTemporary, tag_, id); }
 
 Status TreeWriter::GiveName(const Fd& parent, const std::string& temp, std::string_view path) {
   const std::string name(NameOf(path));
@@ -112,14 +114,42 @@ Status TreeWriter::GiveName(const Fd& parent, const std::string& temp, std::stri
 }
 
 Status TreeWriter::MakeDirectory(const pb::Entry& entry) {
-  if (entry.path().empty()) return {};
-  SR_TRY(const auto parent, ParentFd(entry.path()));
-  const std::string name(NameOf(entry.path()));
-  if (::mkdirat(parent->get(), name.c_str(), 0700) == 0) return {};
-  if (errno != EEXIST) return Failed(entry.path(), errno);
-  const Fd there(::openat(parent->get(), name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!there) return Failed(entry.path(), errno);
+  Fd there;
+  if (entry.path().empty()) {
+    there.Reset(::openat(root_.get(), ".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  } else {
+    SR_TRY(const auto parent, ParentFd(entry.path()));
+    const std::string name(NameOf(entry.path()));
+    if (::mkdirat(parent->get(), name.c_str(), 0700) == 0) return {};
+    if (errno != EEXIST) return Failed(entry.path(), errno);
+    there.Reset(::openat(parent->get(), name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  }
+  struct stat facts {};
+  if (!there || ::fstat(there.get(), &facts) != 0) return Failed(entry.path(), errno);
+  // One that an earlier run has finished may be closed to its owner; FinishDirectory gives it its mode again.
+  if (facts.st_uid == ::geteuid() && (facts.st_mode & S_IRWXU) != S_IRWXU)
+    (void)::chmod(fmt::format("/proc/self/fd/{}", there.get()).c_str(), (facts.st_mode & 07777) | S_IRWXU);
+  if (takes_up_) DropEarlier(there);
   return {};
+}
+
+void TreeWriter::TakeUp(std::string tag) {
+  tag_ = std::move(tag);
+  takes_up_ = true;
+  DropEarlier(root_);
+}
+
+void TreeWriter::DropEarlier(const Fd& directory) const {
+  const std::string prefix = fmt::format("{}{}-", kTemporary, tag_);
+  const int copy = ::openat(directory.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR* stream = copy < 0 ? nullptr : ::fdopendir(copy);
+  if (stream == nullptr) {
+    if (copy >= 0) ::close(copy);
+    return;
+  }
+  while (const dirent* entry = ::readdir(stream))
+    if (std::string_view(entry->d_name).starts_with(prefix)) ::unlinkat(copy, entry->d_name, 0);
+  ::closedir(stream);
 }
 
 Status TreeWriter::FinishDirectory(const pb::Entry& entry) {
@@ -167,6 +197,10 @@ Status TreeWriter::FinishFile(const pb::Entry& entry, std::uint64_t id, const Fd
 }
 
 void TreeWriter::DropFile(const pb::Entry& entry, std::uint64_t id) {
+  {
+    const std::lock_guard lock(mutex_);
+    begun_.erase(id);
+  }
   if (const auto parent = ParentFd(entry.path()); parent.ok()) ::unlinkat((*parent)->get(), TempName(id).c_str(), 0);
 }
 
@@ -210,6 +244,7 @@ uid_t TreeWriter::OwnerOf(const pb::Entry& entry) {
   passwd row{}, *found = nullptr;
   const bool there =
       ::getpwnam_r(entry.user().c_str(), &row, room.data(), room.size(), &found) == 0 && found != nullptr;
+  if (users_.size() >= kMostNames) users_.clear();
   users_.emplace(entry.user(), there ? row.pw_uid : UINT32_MAX);
   return there ? row.pw_uid : entry.uid();
 }
@@ -223,6 +258,7 @@ gid_t TreeWriter::GroupOf(const pb::Entry& entry) {
   group row{}, *found = nullptr;
   const bool there =
       ::getgrnam_r(entry.group().c_str(), &row, room.data(), room.size(), &found) == 0 && found != nullptr;
+  if (groups_.size() >= kMostNames) groups_.clear();
   groups_.emplace(entry.group(), there ? row.gr_gid : UINT32_MAX);
   return there ? row.gr_gid : entry.gid();
 }

@@ -31,7 +31,14 @@ class TreeWriter {
   static Result<std::unique_ptr<TreeWriter>> Open(const std::string& target, const RestoreRules& rules,
                                                   const Problem& problem);
 
-  /// For the owner only until FinishDirectory; one that is there already stays.
+  /// The target, for its marker.
+  int root() const noexcept { return root_.get(); }
+  const std::string& tag() const noexcept { return tag_; }
+  /// Goes on with the tag of an earlier run: its temporary files are removed from the target, and from each directory
+  /// that MakeDirectory finds there. Before anything is written.
+  void TakeUp(std::string tag);
+
+  /// For the owner only until FinishDirectory; one that is there already stays, and is opened for its owner.
   Status MakeDirectory(const pb::Entry& entry);
   /// Modes, times and so on; once everything within is done.
   Status FinishDirectory(const pb::Entry& entry);
@@ -58,6 +65,7 @@ class TreeWriter {
   Status GiveName(const Fd& parent, const std::string& temp, std::string_view path);
   /// `file` is open for what has content or entries, and O_PATH for everything else.
   void Attributes(const pb::Entry& entry, int file);
+  void DropEarlier(const Fd& directory) const;
   void SetXattrs(const pb::Entry& entry, const std::string& by_path, bool owned);
   uid_t OwnerOf(const pb::Entry& entry);
   gid_t GroupOf(const pb::Entry& entry);
@@ -66,6 +74,7 @@ class TreeWriter {
   RestoreRules rules_;
   Problem problem_;
   std::string tag_;  // random, in the names of temporary files
+  bool takes_up_ = false;
   std::mutex mutex_;
   std::string parent_path_;
   std::shared_ptr<Fd> parent_;

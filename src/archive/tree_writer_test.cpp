@@ -1,4 +1,5 @@
 #include "archive/tree_writer.h"
+#include "base/testing/temporary_directory.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -20,13 +21,9 @@ namespace fs = std::filesystem;
 class TreeWriterTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::string name = "/tmp/strongroom-test-XXXXXX";
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    root_ = name;
     fs::create_directory(root_ / "outside");
     std::ofstream(root_ / "outside" / "victim") << "untouched";
   }
-  void TearDown() override { fs::remove_all(root_); }
 
   std::unique_ptr<TreeWriter> Open(bool overwrite) {
     auto writer = TreeWriter::Open((root_ / "target").string(), {.overwrite = overwrite},
@@ -53,7 +50,8 @@ class TreeWriterTest : public testing::Test {
     return {std::istreambuf_iterator<char>(file), {}};
   }
 
-  fs::path root_;
+  const TemporaryDirectory directory_;
+  const fs::path root_ = directory_.path();
   std::vector<std::string> problems_;
 };
 

@@ -1,8 +1,7 @@
-#include <set>
-
 #include "archive/operations.h"
 #include "archive/paths.h"
 #include "archive/snapshot.h"
+#include "archive/stored_objects.h"
 
 namespace strongroom::archive {
 namespace {
@@ -44,35 +43,27 @@ class Verifier {
 
   Status ListObjects(bool quick) {
     const std::string prefix = DataPrefixOf(snapshot_.name);
-    std::map<std::string_view, const ObjectFacts*> expected;
-    for (const ObjectFacts& object : snapshot_.manifest.objects()) expected.emplace(object.name, &object);
-    std::string after;
-    for (bool more = true; more;) {
-      SR_TRY(const aws_client::ObjectPage page, access_.store->List(prefix, after));
-      for (const aws_client::ObjectInfo& object : page.objects) {
-        const auto found = expected.find(std::string_view(object.name).substr(prefix.size()));
-        if (found == expected.end()) {
-          if (outcome_.unknown.size() < 1000) outcome_.unknown.push_back(Printable(object.name));
-          continue;
-        }
-        if (quick && object.size != found->second->stored_bytes)
-          Note(fmt::format("The object {} has {} bytes in place of {}.", Printable(object.name), object.size,
-                           found->second->stored_bytes));
-        expected.erase(found);
-      }
-      more = page.more && !page.objects.empty();
-      if (more) after = page.objects.back().name;
+    const ObjectTable& objects = snapshot_.manifest.objects();
+    StoredObjects stored;
+    for (std::uint64_t i = 0; i < objects.size(); ++i) {
+      SR_TRY(const ObjectFacts facts, objects.At(i));
+      SR_CHECK(stored.Expect(facts));
     }
-    if (quick)
-      for (const auto& [name, object] : expected) Note(fmt::format("The object {}{} is missing.", prefix, name));
-    return {};
+    return stored.Compare(
+        *access_.store, prefix,
+        [&](const std::string& name, std::string_view what) -> Status {
+          // Whoever reads them finds out by himself.
+          if (quick) Note(fmt::format("The object {}{} {}.", prefix, name, what));
+          return {};
+        },
+        [&](const std::string& name) {
+          if (outcome_.unknown.size() < 1000) outcome_.unknown.push_back(Printable(name));
+        });
   }
 
   Status ReadObjects() {
     const auto& objects = snapshot_.manifest.objects();
-    std::uint64_t total = 0;
-    for (const ObjectFacts& object : objects) total += object.plaintext_bytes;
-    progress_.SetTotal(total);
+    progress_.SetTotal(objects.plaintext_bytes());
     const ObjectReader reader = snapshot_.Reader(*access_.store);
     return InParallel(objects.size(), ReadThreads(objects), [&](std::uint64_t i, PlainBuffer& buffer) -> Status {
       const Status fetched = reader.Fetch(i, buffer);
@@ -81,9 +72,8 @@ class Verifier {
         Note(fetched.error().public_message());
       else
         progress_.Add(buffer.view().size());
-      outcome_bytes_ += buffer.view().size();
       const std::lock_guard lock(mutex_);
-      outcome_.bytes = outcome_bytes_;
+      outcome_.bytes += buffer.view().size();
       return {};
     });
   }
@@ -93,7 +83,6 @@ class Verifier {
   const Reporter& reporter_;
   Progress progress_;
   std::mutex mutex_;
-  std::atomic<std::uint64_t> outcome_bytes_ = 0;
   VerifyOutcome outcome_;
 };
 

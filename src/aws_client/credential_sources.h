@@ -24,6 +24,13 @@ Result<std::optional<Credentials>> EnvironmentCredentials(const Config& config);
 MaybeFetch WebIdentitySource(const SourceContext& context);
 /// role_arn, or the profile's keys, credential_process and so on, in that order.
 MaybeFetch RoleSource(const SourceContext& context);
+/// A profile's setting in either file, the credentials file's first.
+std::optional<std::string> ProfileSetting(const Config& config, const std::string& profile, std::string_view name);
+/// sso_account_id and sso_role_name, with sso_session or with sso_start_url and sso_region: the login that `aws sso
+/// login` left in ~/.aws/sso/cache, exchanged for the role's credentials at the portal. A login of an sso_session that
+/// ends within a quarter of an hour is renewed with its refresh token and put back there. Endpoints are set as those of
+/// "sso" and "sso_oidc". Source: IAM Identity Center Portal API (GetRoleCredentials), OIDC API (CreateToken).
+MaybeFetch SsoSource(const SourceContext& context, const std::string& profile);
 Result<std::optional<Credentials>> FileCredentials(const Config& config, const std::string& profile);
 MaybeFetch ProcessSource(const SourceContext& context, const std::string& profile);
 Result<std::optional<Credentials>> ConfigFileCredentials(const Config& config, const std::string& profile);
@@ -43,5 +50,7 @@ Result<Credentials> ParseCredentialsJson(std::string_view text, std::string_view
 
 /// "2026-01-02T03:04:05Z", with a fraction or an offset as well.
 std::optional<std::chrono::system_clock::time_point> ParseIsoTime(std::string_view text);
+/// "2026-01-02T03:04:05Z"
+std::string FormatIsoTime(std::chrono::system_clock::time_point time);
 
 }  // namespace strongroom::aws_client

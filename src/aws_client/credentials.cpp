@@ -95,19 +95,14 @@ class Chain final : public CredentialsProvider {
     if (found) return *std::move(found);
     SR_TRY(found, WebIdentitySource(context_));
     if (found) return *std::move(found);
+    SR_TRY(found, SsoSource(context_, config->profile));
+    if (found) return *std::move(found);
     SR_TRY(found, Fixed([config] { return FileCredentials(*config, config->profile); }));
     if (found) return *std::move(found);
     SR_TRY(found, ProcessSource(context_, config->profile));
     if (found) return *std::move(found);
     SR_TRY(found, Fixed([config] { return ConfigFileCredentials(*config, config->profile); }));
     if (found) return *std::move(found);
-    if (config->Setting("sso_session") || config->Setting("sso_start_url")) {
-      return Error(
-          Errc::kUnsupported,
-          fmt::format("Profile {} logs in by IAM Identity Center (sso_...), which is not done here. `aws configure "
-                      "export-credentials` as credential_process gives its credentials to others.",
-                      config->profile));
-    }
     SR_TRY(found, ContainerSource(context_));
     if (found) return *std::move(found);
     SR_TRY(found, InstanceSource(context_));

@@ -50,10 +50,10 @@ using Now = std::function<std::chrono::system_clock::time_point()>;
 std::unique_ptr<CredentialsProvider> MakeRefreshing(CredentialsFetch fetch, Now now = std::chrono::system_clock::now);
 
 /// The first of these that is there, in the order of AWS's own tools: environment; the profile's role_arn with
-/// source_profile or credential_source; web identity (environment, profile); the credentials file; the profile's
-/// credential_process; the configuration file; container credentials; the instance's metadata. One that is there but
-/// does not work is an error, not passed over. With a profile that the caller named, the environment's keys are not
-/// looked at. `config` and `http` are kept.
+/// source_profile or credential_source; web identity (environment, profile); the profile's login at IAM Identity Center
+/// (sso_...); the credentials file; the profile's credential_process; the configuration file; container credentials;
+/// the instance's metadata. One that is there but does not work is an error, not passed over. With a profile that the
+/// caller named, the environment's keys are not looked at. `config` and `http` are kept.
 std::unique_ptr<CredentialsProvider> MakeCredentialsChain(std::shared_ptr<const Config> config,
                                                           std::shared_ptr<HttpClient> http);
 

@@ -24,6 +24,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kUploads = ".uploads";
 constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
+constexpr std::size_t kWriteBehindBytes = std::size_t{1} << 20;
 
 Result<std::string> RandomName() {
   std::uint8_t raw[16];
@@ -99,12 +100,19 @@ class Temporary {
   ~Temporary() { Drop(); }
 
   Status WriteAt(ByteView bytes, std::uint64_t offset) const {
+    const std::uint64_t from = offset;
+    const std::size_t size = bytes.size();
     while (!bytes.empty()) {
       const ssize_t written = ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
       if (written < 0 && errno != EINTR) return StoreError("write in", root_->path / kUploads, errno);
       if (written <= 0) continue;
       bytes = bytes.subspan(static_cast<std::size_t>(written));
       offset += static_cast<std::uint64_t>(written);
+    }
+    // The disk begins with these bytes while the next ones are made, and fsync finds little left to do: that is several
+    // times as fast as leaving all of it to fsync. Where it is not possible, fsync does it all.
+    if (size >= kWriteBehindBytes) {
+      ::sync_file_range(fd_.get(), static_cast<off_t>(from), static_cast<off_t>(size), SYNC_FILE_RANGE_WRITE);
     }
     return {};
   }

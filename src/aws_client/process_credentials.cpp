@@ -184,4 +184,14 @@ std::optional<std::chrono::system_clock::time_point> ParseIsoTime(std::string_vi
   return sys_days(date) + hours(hour) + minutes(minute) + seconds(second) - offset;
 }
 
+std::string FormatIsoTime(std::chrono::system_clock::time_point time) {
+  using namespace std::chrono;
+  const auto day = floor<days>(time);
+  const year_month_day date(day);
+  const hh_mm_ss clock(floor<seconds>(time - day));
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
+                     clock.minutes().count(), clock.seconds().count());
+}
+
 }  // namespace strongroom::aws_client

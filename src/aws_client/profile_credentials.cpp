@@ -15,17 +15,6 @@ constexpr std::size_t kLargestToken = 20'000;  // STS's own bound
 
 Error Wrong(std::string text) { return Error(Errc::kInvalidArgument, std::move(text)); }
 
-/// A profile's settings in both files, those of the credentials file first.
-std::optional<std::string> Setting(const Config& config, const std::string& profile, std::string_view name) {
-  for (const IniFile* file : {&config.credentials, &config.sections}) {
-    const auto section = file->find(profile);
-    if (section == file->end()) continue;
-    const auto value = section->second.find(name);
-    if (value != section->second.end() && !value->second.empty()) return std::string(TextOf(value->second));
-  }
-  return std::nullopt;
-}
-
 Result<std::optional<Credentials>> StaticCredentials(const IniFile& file, const std::filesystem::path& path,
                                                      const std::string& profile) {
   const auto section = file.find(profile);
@@ -83,7 +72,7 @@ class RoleChain {
 
   /// Credentials of `profile` whatever kind they are; nothing when it has none.
   MaybeFetch Of(const std::string& profile, bool role_first) {
-    const auto role = Setting(config_, profile, "role_arn");
+    const auto role = ProfileSetting(config_, profile, "role_arn");
     const bool seen = !visited_.insert(profile).second;
     // A profile may name itself as the source, and means its own keys then.
     if (role && role_first && !seen) return Role(profile, *role);
@@ -91,6 +80,8 @@ class RoleChain {
       return Wrong(fmt::format("The source_profile settings lead in a circle, through profile {}.", profile));
     }
     const SourceContext context = context_;
+    SR_TRY(auto sso, SsoSource(context_, profile));
+    if (sso) return sso;
     SR_TRY(const auto in_file, FileCredentials(config_, profile));
     if (in_file) return Again([context, profile] { return FileCredentials(*context.config, profile); });
     SR_TRY(auto process, ProcessSource(context_, profile));
@@ -102,20 +93,20 @@ class RoleChain {
 
   MaybeFetch Role(const std::string& profile, const std::string& role_arn) {
     AssumeRoleInput input{.role_arn = role_arn,
-                          .session_name = SessionName(Setting(config_, profile, "role_session_name")),
-                          .external_id = Setting(config_, profile, "external_id").value_or("")};
-    SR_TRY(input.duration_seconds, Duration(Setting(config_, profile, "duration_seconds")));
-    if (const auto file = Setting(config_, profile, "web_identity_token_file")) {
+                          .session_name = SessionName(ProfileSetting(config_, profile, "role_session_name")),
+                          .external_id = ProfileSetting(config_, profile, "external_id").value_or("")};
+    SR_TRY(input.duration_seconds, Duration(ProfileSetting(config_, profile, "duration_seconds")));
+    if (const auto file = ProfileSetting(config_, profile, "web_identity_token_file")) {
       return std::optional(WebIdentityFetch(context_, *file, std::move(input)));
     }
-    if (Setting(config_, profile, "mfa_serial")) {
+    if (ProfileSetting(config_, profile, "mfa_serial")) {
       return Error(Errc::kUnsupported,
                    fmt::format("Profile {} needs a code of an MFA device (mfa_serial), which nobody is asked for here. "
                                "`aws sts assume-role --token-code ...` gives credentials for the environment.",
                                profile));
     }
-    const auto source = Setting(config_, profile, "source_profile");
-    const auto kind = Setting(config_, profile, "credential_source");
+    const auto source = ProfileSetting(config_, profile, "source_profile");
+    const auto kind = ProfileSetting(config_, profile, "credential_source");
     if (source && kind) return Wrong(fmt::format("Profile {} has both source_profile and credential_source.", profile));
     if (!source && !kind) {
       return Wrong(
@@ -167,6 +158,16 @@ class RoleChain {
 
 }  // namespace
 
+std::optional<std::string> ProfileSetting(const Config& config, const std::string& profile, std::string_view name) {
+  for (const IniFile* file : {&config.credentials, &config.sections}) {
+    const auto section = file->find(profile);
+    if (section == file->end()) continue;
+    const auto value = section->second.find(name);
+    if (value != section->second.end() && !value->second.empty()) return std::string(TextOf(value->second));
+  }
+  return std::nullopt;
+}
+
 Result<std::optional<Credentials>> EnvironmentCredentials(const Config& config) {
   if (config.profile_by_caller) return std::optional<Credentials>();
   const auto id = config.environment("AWS_ACCESS_KEY_ID").value_or("");
@@ -184,8 +185,8 @@ Result<std::optional<Credentials>> EnvironmentCredentials(const Config& config) 
 }
 
 MaybeFetch RoleSource(const SourceContext& context) {
-  const auto role = Setting(*context.config, context.config->profile, "role_arn");
-  if (!role || Setting(*context.config, context.config->profile, "web_identity_token_file")) {
+  const auto role = ProfileSetting(*context.config, context.config->profile, "role_arn");
+  if (!role || ProfileSetting(*context.config, context.config->profile, "web_identity_token_file")) {
     return std::optional<CredentialsFetch>();
   }
   return RoleChain(context).Of(context.config->profile, true);
@@ -197,7 +198,7 @@ MaybeFetch WebIdentitySource(const SourceContext& context) {
     if (!config.profile_by_caller) {
       if (auto value = config.environment(variable); value && !value->empty()) return value;
     }
-    return Setting(config, config.profile, setting);
+    return ProfileSetting(config, config.profile, setting);
   };
   const auto file = either("AWS_WEB_IDENTITY_TOKEN_FILE", "web_identity_token_file");
   if (!file) return std::optional<CredentialsFetch>();
@@ -207,7 +208,7 @@ MaybeFetch WebIdentitySource(const SourceContext& context) {
   }
   AssumeRoleInput input{.role_arn = *role,
                         .session_name = SessionName(either("AWS_ROLE_SESSION_NAME", "role_session_name"))};
-  SR_TRY(input.duration_seconds, Duration(Setting(config, config.profile, "duration_seconds")));
+  SR_TRY(input.duration_seconds, Duration(ProfileSetting(config, config.profile, "duration_seconds")));
   return std::optional(WebIdentityFetch(context, *file, std::move(input)));
 }
 

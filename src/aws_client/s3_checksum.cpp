@@ -65,12 +65,28 @@ Status CheckStored(const SentChecksum& sent, ByteView bytes, const HttpResponse&
   return {};
 }
 
-std::string StoredSha256(const HttpHeaders& answer) {
+namespace {
+
+std::string Told(const HttpHeaders& answer, bool of_parts) {
   for (const auto& [name, value] : answer) {
-    // Of an object in parts, "...-3" is the checksum of the parts' checksums.
-    if (name == kSha256Header && value.find('-') == std::string::npos) return value;
+    if (name == kSha256Header && (value.find('-') != std::string::npos) == of_parts) return value;
   }
   return "";
+}
+
+}  // namespace
+
+std::string StoredSha256(const HttpHeaders& answer) { return Told(answer, false); }
+std::string StoredSha256OfParts(const HttpHeaders& answer) { return Told(answer, true); }
+
+std::string Sha256OfParts(const std::vector<std::string_view>& sha256_base64) {
+  Bytes all;
+  for (const std::string_view part : sha256_base64) {
+    const auto digest = FromBase64(part);
+    if (!digest.ok() || digest->empty()) return "";
+    Append(all, *digest);
+  }
+  return fmt::format("{}-{}", Base64(crypto::Sha256(all)), sha256_base64.size());
 }
 
 }  // namespace strongroom::aws_client

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "aws_client/http.h"
 #include "base/bytes.h"
@@ -29,5 +30,9 @@ Status CheckStored(const SentChecksum& sent, ByteView bytes, const HttpResponse&
 
 /// The SHA-256 of a whole object that an answer tells, in base64; empty when it tells none.
 std::string StoredSha256(const HttpHeaders& answer);
+/// That of an object in parts, which is over the parts' SHA-256: "BASE64-PARTS"; empty when the answer tells none.
+std::string StoredSha256OfParts(const HttpHeaders& answer);
+/// The same of parts whose SHA-256 are given, in order, in base64; empty for texts that are none.
+std::string Sha256OfParts(const std::vector<std::string_view>& sha256_base64);
 
 }  // namespace strongroom::aws_client

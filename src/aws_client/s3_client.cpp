@@ -1,5 +1,6 @@
 #include "aws_client/s3_client.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -62,7 +63,19 @@ Errc S3Errc(const ServiceError& error, int status) {
   return common == Errc::kInternal ? Errc::kInvalidArgument : common;
 }
 
+bool IsAddress(std::string_view host) {
+  in6_addr address{};
+  const std::string text(host);
+  return ::inet_pton(AF_INET, text.c_str(), &address) == 1 || ::inet_pton(AF_INET6, text.c_str(), &address) == 1;
+}
+
 }  // namespace
+
+bool StandsInHost(Addressing wanted, const Endpoint& endpoint, std::string_view bucket) {
+  if (wanted == Addressing::kPath || (wanted == Addressing::kAuto && !IsAws(endpoint))) return false;
+  const bool dotted = bucket.find('.') != std::string_view::npos;
+  return !IsAddress(endpoint.HostName()) && !(dotted && endpoint.scheme == "https");
+}
 
 Result<S3Url> ParseS3Url(std::string_view url) {
   constexpr std::string_view kScheme = "s3://";
@@ -111,10 +124,7 @@ Result<S3Client::Place> S3Client::PlaceIn(std::string region) const {
     SR_TRY(place.endpoint, DefaultEndpoint("s3", region));
   }
   place.region = std::move(region);
-  const bool dotted = url_.bucket.find('.') != std::string::npos;  // no certificate fits such a name
-  const bool as_host = aws_.config->addressing == Addressing::kVirtual ||
-                       (aws_.config->addressing == Addressing::kAuto && IsAws(place.endpoint) && !dotted);
-  if (as_host) {
+  if (StandsInHost(aws_.config->addressing, place.endpoint, url_.bucket)) {
     place.endpoint.host = fmt::format("{}.{}", url_.bucket, place.endpoint.host);
   } else {
     place.path = "/" + url_.bucket;

@@ -24,6 +24,12 @@ struct S3Request {
   std::string_view action{};  // "s3:GetObject", for messages
 };
 
+/// Whether the bucket stands in the host's name ("bucket.s3.eu-central-1.amazonaws.com") or in the path, as AWS's own
+/// tools choose: "virtual" and "path" are followed, and where neither is set the host is AWS's alone. An address of
+/// numbers has no names below it, and no certificate fits a bucket's name with dots, so that these stand in the path
+/// always.
+bool StandsInHost(Addressing wanted, const Endpoint& endpoint, std::string_view bucket);
+
 /// Requests to one bucket: addressing, the bucket's Region, and S3's errors in our codes.
 /// Threads   any number of calls at once.
 class S3Client {

@@ -170,6 +170,68 @@ INSTANTIATE_TEST_SUITE_P(
                       CompleteFault{"Gibberish", [](FakeReply& reply) { reply.body = "<Half"; }}),
     [](const auto& tested) { return tested.param.name; });
 
+TEST_F(S3Faults, OursIsKnownByItsChecksumWhereTheETagIsNone) {
+  s3_.etags_are_md5 = false;
+  auto upload = store().StartUpload("x", kSmallestPartBytes);
+  ASSERT_TRUE((*upload)->Part(1, AsBytes("content")).ok());
+  int completes = 0;
+  s3_.after = [&](const FakeRequest& request, FakeReply& reply) {
+    if (request.method == "POST" && ++completes == 1) reply.no_answer = true;
+  };
+  const auto done = (*upload)->Complete(PutIf::kAbsent);
+  ASSERT_TRUE(done.ok()) << done.error();
+  // Another's object of the same size is not ours.
+  s3_.after = nullptr;
+  upload = store().StartUpload("y", kSmallestPartBytes);
+  ASSERT_TRUE((*upload)->Part(1, AsBytes("content")).ok());
+  s3_.fault = [&](const FakeRequest& request) -> std::optional<FakeReply> {
+    if (request.method != "POST") return std::nullopt;
+    s3_.objects["p/y"] = {"another", "\"e-1\"", "AAAA-1"};
+    s3_.fault = nullptr;
+    return FakeReply{.no_answer = true};
+  };
+  EXPECT_EQ((*upload)->Complete(PutIf::kAbsent).error().code(), Errc::kAlreadyExists);
+}
+
+struct ConflictRow {
+  std::string name;
+  int conflicts;
+  bool dropped, another;
+  std::optional<Errc> want;
+};
+class CompleteConflicts : public S3Faults, public ::testing::WithParamInterface<ConflictRow> {};
+
+TEST_P(CompleteConflicts, EndAsTheRowSays) {
+  auto upload = store({{"AWS_MAX_ATTEMPTS", "3"}}).StartUpload("x", kSmallestPartBytes);
+  ASSERT_TRUE((*upload)->Part(1, AsBytes("content")).ok());
+  s3_.fault = [&, left = GetParam().conflicts](const FakeRequest& request) mutable -> std::optional<FakeReply> {
+    if (request.method != "POST" || left-- <= 0) return std::nullopt;
+    if (GetParam().dropped) s3_.uploads.clear();
+    if (GetParam().another) s3_.objects["p/x"] = {"another's", "\"e\"", ""};
+    return FakeS3::Refuse(409, "ConditionalRequestConflict");
+  };
+  const auto done = (*upload)->Complete(PutIf::kAbsent);
+  ASSERT_EQ(done.ok(), !GetParam().want.has_value());
+  if (done.ok()) return;
+  EXPECT_EQ(done.error().code(), *GetParam().want) << done.error();
+}
+INSTANTIATE_TEST_SUITE_P(Kinds, CompleteConflicts,
+                         ::testing::Values(ConflictRow{"ThatPass", 2, false, false, std::nullopt},
+                                           ConflictRow{"ThatStay", 99, false, false, Errc::kConflict},
+                                           ConflictRow{"WithTheUploadDropped", 1, true, false, Errc::kConflict},
+                                           ConflictRow{"ThatAnotherWins", 1, false, true, Errc::kAlreadyExists}),
+                         [](const auto& tested) { return tested.param.name; });
+
+TEST_F(S3Faults, AnUploadThatSomebodyDroppedIsNoMissingObject) {
+  auto upload = store().StartUpload("x", kSmallestPartBytes);
+  ASSERT_TRUE((*upload)->Part(1, AsBytes("content")).ok());
+  s3_.uploads.clear();
+  const auto done = (*upload)->Complete(PutIf::kAny);
+  ASSERT_FALSE(done.ok());
+  EXPECT_EQ(done.error().code(), Errc::kConflict);
+  EXPECT_NE(done.error().public_message().find("unfinished upload"), std::string::npos) << done.error();
+}
+
 TEST_F(S3Faults, ARefusalBehind200IsAnError) {
   auto upload = store().StartUpload("x", kSmallestPartBytes);
   ASSERT_TRUE((*upload)->Part(1, AsBytes("content")).ok());
@@ -287,6 +349,37 @@ TEST_F(S3Faults, ListsThatDoNotMakeSense) {
     EXPECT_EQ(store().List("", "").error().code(), Errc::kCorrupted) << body;
   }
 }
+
+struct AddressingRow {
+  std::string name;
+  Addressing wanted;
+  std::string endpoint, bucket;
+  bool in_host;
+};
+class AddressingTable : public ::testing::TestWithParam<AddressingRow> {};
+
+TEST_P(AddressingTable, IsAsTheRowSays) {
+  const auto endpoint = ParseEndpoint(GetParam().endpoint);
+  ASSERT_TRUE(endpoint.ok());
+  EXPECT_EQ(StandsInHost(GetParam().wanted, *endpoint, GetParam().bucket), GetParam().in_host);
+}
+const std::string kAws = "https://s3.eu-central-1.amazonaws.com";
+INSTANTIATE_TEST_SUITE_P(
+    S3, AddressingTable,
+    ::testing::Values(
+        AddressingRow{"AwsByItself", Addressing::kAuto, kAws, "backup", true},
+        AddressingRow{"AwsInChina", Addressing::kAuto, "https://s3.cn-north-1.amazonaws.com.cn", "b-1", true},
+        AddressingRow{"AwsAsked", Addressing::kVirtual, kAws, "backup", true},
+        AddressingRow{"AwsAskedForThePath", Addressing::kPath, kAws, "backup", false},
+        AddressingRow{"DotsUnderTls", Addressing::kAuto, kAws, "back.up", false},
+        AddressingRow{"DotsUnderTlsAsked", Addressing::kVirtual, kAws, "back.up", false},
+        AddressingRow{"DotsWithoutTls", Addressing::kVirtual, "http://s3.local", "back.up", true},
+        AddressingRow{"OwnByItself", Addressing::kAuto, "https://s3.example.com", "backup", false},
+        AddressingRow{"OwnAsked", Addressing::kVirtual, "https://s3.example.com", "backup", true},
+        AddressingRow{"OwnThatLooksAlike", Addressing::kAuto, "https://notamazonaws.com", "backup", false},
+        AddressingRow{"NumbersAsked", Addressing::kVirtual, "http://127.0.0.1:9000", "backup", false},
+        AddressingRow{"SixthVersionAsked", Addressing::kVirtual, "http://[::1]:9000", "backup", false}),
+    [](const auto& tested) { return tested.param.name; });
 
 TEST(S3UrlTest, Table) {
   EXPECT_EQ(ParseS3Url("s3://my-bucket/a/b/")->prefix, "a/b/");

@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <mutex>
+#include <optional>
 
 #include "aws_client/directory_files.h"
 #include "aws_client/s3_checksum.h"
@@ -77,6 +78,7 @@ class S3Upload final : public Upload {
                       .body = AsBytes(document),
                       .action = "s3:PutObject"};
     const HttpHeaders plain = request.headers;
+    std::optional<Error> conflict;
     for (int attempts = 1;; ++attempts) {
       const bool conditional = put_if == PutIf::kAbsent && client_->knows_conditions;
       request.headers = plain;
@@ -106,14 +108,28 @@ class S3Upload final : public Upload {
       } else {
         failed = client_->Refusal(request, answer);
       }
-      // An attempt whose answer was lost has used the upload up, or made the object that is in the way now. libcurl may
-      // have made such an attempt, too.
-      if (failed.code() == Errc::kNotFound || failed.code() == Errc::kAlreadyExists) {
-        auto there = S3Head(*client_, name_);
-        if (there.ok() && IsOurs(*there, size)) {
+      // An attempt whose answer was lost has used the upload up, or made the object that is in the way now, or is still
+      // at it. libcurl may have made such an attempt, too.
+      const Errc errc = failed.code();
+      if (errc == Errc::kNotFound || errc == Errc::kAlreadyExists || errc == Errc::kConflict) {
+        HttpHeaders headers;
+        auto there = S3Head(*client_, name_, &headers);
+        if (there.ok() && IsOurs(*there, headers, size)) {
           done_ = true;
           return there;
         }
+      }
+      if (errc == Errc::kConflict) {
+        retry = Retry::kTransient;
+        conflict = failed;
+      }
+      if (errc == Errc::kNotFound) {
+        // After a conflict S3 has dropped the upload: what was in the way is the answer then.
+        if (conflict) return *conflict;
+        return Error(Errc::kConflict, fmt::format("The unfinished upload of {} is gone: the server, its rules for old "
+                                                  "uploads or somebody else has dropped it.",
+                                                  client_->NameInMessages(name_)))
+            .WithDetail(failed.public_message());
       }
       const auto wait = client_->caller().policy().Next(attempts, retry);
       if (!wait) return failed;
@@ -130,16 +146,20 @@ class S3Upload final : public Upload {
   }
 
  private:
-  /// An object of parts has the MD5 of their MD5s for an ETag, and "-" and their number.
-  bool IsOurs(const ObjectInfo& there, std::uint64_t size) const {
+  /// An object of parts has a SHA-256 of their SHA-256; where the server keeps none, the MD5 of their MD5s for an ETag,
+  /// and "-" and their number. With encryption by KMS on the server's side the ETags are no MD5s.
+  bool IsOurs(const ObjectInfo& there, const HttpHeaders& headers, std::uint64_t size) const {
     if (there.size != size) return false;
-    Bytes all;
+    std::vector<std::string_view> sha256;
+    Bytes md5s;
     for (const auto& [number, part] : parts_) {
+      if (!part.sha256_base64.empty()) sha256.push_back(part.sha256_base64);
       const auto digest = FromHex(WithoutQuotes(part.etag));
-      if (!digest.ok()) return false;
-      Append(all, *digest);
+      if (digest.ok()) Append(md5s, *digest);
     }
-    return WithoutQuotes(there.etag) == fmt::format("{}-{}", Hex(Md5(all)), parts_.size());
+    const std::string stored = StoredSha256OfParts(headers);
+    if (!stored.empty() && sha256.size() == parts_.size()) return stored == Sha256OfParts(sha256);
+    return WithoutQuotes(there.etag) == fmt::format("{}-{}", Hex(Md5(md5s)), parts_.size());
   }
 
   const std::shared_ptr<S3Client> client_;

@@ -86,7 +86,15 @@ Retry RetryOf(const ServiceAnswer& answer) {
   }
 }
 
+void WipeTokens(HttpHeaders& headers) {
+  for (auto& [name, value] : headers) {
+    if (name == "X-Amz-Security-Token" || name == kSsoTokenHeader) secret::Wipe(value.data(), value.size());
+  }
+}
+
 }  // namespace
+
+ServiceRequest::~ServiceRequest() { WipeTokens(headers); }
 
 std::optional<system_clock::time_point> ParseHttpDate(std::string_view text) {
   const time_t time = curl_getdate(std::string(text).c_str(), nullptr);
@@ -154,9 +162,7 @@ Result<HttpResponse> ServiceCaller::Attempt(const ServiceRequest& request, HttpR
     http.headers.emplace_back("Authorization", std::move(parts->authorization));
   }
   auto response = http_->Send(http, &partial);
-  for (auto& [name, value] : http.headers) {
-    if (name == "X-Amz-Security-Token") secret::Wipe(value.data(), value.size());
-  }
+  WipeTokens(http.headers);
   return response;
 }
 

@@ -24,7 +24,10 @@ std::string PrintableText(std::string_view text, std::size_t most = kLongestMess
 ServiceError ForPeople(const ServiceError& error);
 using ErrorReader = ServiceError (*)(const HttpResponse& response);
 
-/// One request to an AWS service. Views outlive the call.
+/// Carries the login at IAM Identity Center.
+inline constexpr std::string_view kSsoTokenHeader = "x-amz-sso_bearer_token";
+
+/// One request to an AWS service. Views outlive the call; the headers that carry tokens are wiped with it.
 struct ServiceRequest {
   std::string_view service{}, region{};  // of the signature
   const Endpoint* endpoint = nullptr;
@@ -39,6 +42,11 @@ struct ServiceRequest {
   std::size_t largest_answer = std::size_t{1} << 20;
   std::chrono::milliseconds timeout{0};
   ErrorReader read_error = nullptr;
+
+  ServiceRequest() = default;
+  ServiceRequest(ServiceRequest&&) = default;
+  ServiceRequest& operator=(ServiceRequest&&) = default;
+  ~ServiceRequest();
 };
 
 struct ServiceAnswer {

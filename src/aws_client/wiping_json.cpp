@@ -2,8 +2,6 @@
 
 #include <new>
 
-#include "secret/secret_vector.h"
-
 namespace strongroom::aws_client {
 namespace {
 
@@ -27,6 +25,23 @@ Result<WipedJson> WipedJson::Parse(std::string_view text) {
   json::value value = json::parse({text.data(), text.size()}, failed, json::make_shared_resource<WipingResource>());
   if (failed || !value.is_object()) return Error(Errc::kInvalidArgument, "This is no JSON object.");
   return WipedJson(std::move(value));
+}
+
+WipedJson WipedJson::Make() {
+  return WipedJson(json::value(json::object_kind, json::make_shared_resource<WipingResource>()));
+}
+
+SecretString WipedJson::Serialized() const {
+  SecretString text;
+  json::serializer serializer;
+  serializer.reset(&value_);
+  char part[4096];
+  while (!serializer.done()) {
+    const json::string_view written = serializer.read(part);
+    text.insert(text.end(), written.begin(), written.end());
+  }
+  secret::Wipe(part, sizeof part);
+  return text;
 }
 
 std::string_view WipedJson::TextIn(const json::object& object, std::string_view name) {

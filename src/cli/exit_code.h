@@ -19,7 +19,7 @@ constexpr int ExitCode(Errc code) noexcept {
   }
 }
 
-/// Of `archive put` and `archive restore`: there is a result, but files are not in it as they should be.
+/// Of `archive`: there is a result, but not everything is in it as it should be.
 inline constexpr int kExitIncomplete = 5;
 
 }  // namespace strongroom::cli

@@ -23,6 +23,16 @@ int Main(int argc, char** argv) {
   }
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RequiredError& error) {
+    // A word that is no command is found missing as a command first.
+    const auto unknown = app.remaining(true);
+    if (unknown.empty() || unknown.front().starts_with('-')) {
+      app.exit(error);
+    } else {
+      std::fprintf(stderr, "There is no command '%s'.\nRun with --help for more information.\n",
+                   unknown.front().c_str());
+    }
+    return 2;
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error);
     return code == 0 ? 0 : 2;

@@ -1,5 +1,6 @@
 """`strongroom archive`: trees and streams under keys of a running Strongroom, in a directory; what breaks, and what is said."""
 
+import concurrent.futures
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ import unittest
 
 import node_clients
 import s3_servers
+from aws_semantics import AwsProxy
 from deployment import BIN, Deployment
 from postgres_test import PostgreSql
 
@@ -406,6 +408,46 @@ class ArchiveTest(unittest.TestCase):
         self.assertGreater(report["reused_bytes"], 0)
         self.ok("verify", location, "three")
 
+    def test_a_killed_or_interrupted_restore_begins_again(self):
+        location = self.location()
+        tree = self.place / "tree"
+        tree.mkdir()
+        for i in range(3):
+            (tree / f"large{i}").write_bytes(blob(8 * MIB, i))
+        locked = tree / "locked"
+        locked.mkdir()
+        for i in range(3000):
+            (locked / f"s{i:04}").write_bytes(blob(100, i))
+        locked.chmod(0o500)
+        self.ok("put", location, tree, "--name", "one")
+        self.ok("put", location, tree, "--name", "two")
+        want = described(tree)
+        began = time.monotonic()
+        self.ok("restore", location, "one", self.place / "first")
+        took = time.monotonic() - began
+        chance = random.Random(11)
+        stopped = 0
+        for round_number in range(6):
+            back = self.place / f"back{round_number}"
+            how = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)[round_number % 3]
+            process = subprocess.Popen([BIN / "strongroom", "archive", "restore", location, "one", back],
+                                       env=self.d.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                process.wait(took * chance.uniform(0.3, 0.9))
+            except subprocess.TimeoutExpired:
+                stopped += 1
+                process.send_signal(how)
+                process.wait()
+            if how != signal.SIGKILL and back.exists():
+                self.assertEqual([path.name for path in back.rglob(".strongroom*") if "unfinished" not in path.name], [])
+            if process.returncode == -signal.SIGKILL and (back / ".strongroom-unfinished-restore").exists():
+                self.fails(1, "restore", location, "two", back, words=["one"])
+            if process.returncode == 0:
+                continue  # it was quicker than the signal
+            self.ok("restore", location, "one", back, *([] if how == signal.SIGKILL else ["--overwrite"]))
+            self.assertEqual(described(back), want)
+        self.assertGreater(stopped, 0)
+
     def test_two_machines_with_one_journal(self):
         location = self.location()
         tree = self.large_tree()
@@ -534,8 +576,9 @@ class ArchiveTest(unittest.TestCase):
         self.ok("put", location, tree, "--name", "one", "--object-size", "1", "--key-messages", "2")
         self.ok("put", location, "-", "--name", "two", stdin=b"stream")
         before = {path: path.read_bytes() for path in self.objects("one")}
-        report = json.loads(self.ok("rekey", location, "--kms-key-id", new, "--json"))
-        self.assertEqual(report["snapshots"], 2)
+        # Through, but whoever goes by the exit status hears of the unfinished one.
+        report = json.loads(self.fails(5, "rekey", location, "--kms-key-id", new, "--json", words=["1 unfinished snapshot"]).stdout)
+        self.assertEqual((report["snapshots"], report["unfinished"]), (2, ["begun"]))
         self.assertGreater(report["data_keys"], 3)
         self.assertEqual(before, {path: path.read_bytes() for path in self.objects("one")})
         self.d.ok("kms", "disable-key", "--key-id", old)
@@ -576,7 +619,7 @@ class ArchiveTest(unittest.TestCase):
         stream.stdin.flush()
         while not (self.place / "store" / "snapshots" / "two").exists():
             time.sleep(0.02)
-        self.ok("rekey", location, "--kms-key-id", new)
+        self.fails(5, "rekey", location, "--kms-key-id", new, words=["1 unfinished snapshot"])
         stream.stdin.close()
         self.assertNotEqual(stream.wait(60), 0)
         self.assertIn(b"keys have changed", stream.stderr.read())
@@ -601,6 +644,68 @@ class ArchiveTest(unittest.TestCase):
         kept = self.place / "store" / "snapshots" / "one" / "keys"
         kept.write_bytes((self.place / "store" / "snapshots" / "two" / "keys").read_bytes())
         self.assertNotEqual(self.archive("rekey", location, "--kms-key-id", self.key).returncode, 0)
+
+    def test_a_list_with_a_snapshot_that_cannot_be_opened(self):
+        location = self.location()
+        for name in ("one", "two", "three"):
+            self.ok("put", location, "-", "--name", name, stdin=b"x")
+        manifest = self.place / "store" / "snapshots" / "two" / "manifest"
+        manifest.write_bytes(manifest.read_bytes()[:-1])
+        self.assertEqual(self.ok("list", location).split(), [b"one", b"three", b"two"])
+        shown = self.fails(1, "list", location, "--long", words=["1 snapshot cannot be opened"]).stdout.decode().splitlines()
+        self.assertEqual([line.split()[0] for line in shown], ["one", "three", "two"])
+        self.assertIn("1 entry", shown[0])
+        self.assertIn("cannot be opened", shown[2])
+        shown = [json.loads(line) for line in self.fails(1, "list", location, "--long", "--json").stdout.splitlines()]
+        self.assertEqual(["error" in one for one in shown], [False, False, True])
+
+    def test_an_offline_location_needs_nothing_of_aws(self):
+        self.d.shell("openssl genrsa -out alone.pem 3072 2>/dev/null && openssl pkey -in alone.pem -pubout -out alone-public.pem")
+        home = self.place / "home"
+        (home / ".aws").mkdir(parents=True)
+        (home / ".aws" / "config").write_text("[default\nregion = here and there\n")
+        (home / ".aws" / "credentials").write_text("this is no such file\n")
+        broken = {name: value for name, value in self.d.environment.items() if not name.startswith("AWS_")}
+        broken.update(HOME=str(home), XDG_CONFIG_HOME=f"{home}/config", XDG_STATE_HOME=f"{home}/state")
+
+        def run(status, *words, stdin=None):
+            done = subprocess.run([BIN / "strongroom", "archive", *map(os.fspath, words)], input=stdin, capture_output=True,
+                                  env=broken, timeout=60)
+            self.assertEqual(done.returncode, status, done.stderr.decode())
+            return done
+        run(0, "location", "add", "alone", self.place / "store", "--offline-public-key", self.root / "alone-public.pem")
+        run(0, "location", "test", "alone")
+        run(0, "put", "alone", "-", "--name", "one", stdin=b"precious")
+        offline = ["--offline-key", self.root / "alone.pem"]
+        self.assertEqual(run(0, "get", "alone", "one", "-", *offline).stdout, b"precious")
+        run(0, "verify", "alone", "one", *offline)
+        self.assertEqual(run(0, "get", "--location-url", self.place / "store", *offline, "one", "-").stdout, b"precious")
+        run(0, "list", "alone", "--long", *offline)
+        run(0, "delete", "alone", "one")
+        # Where KMS is needed, what is wrong is said.
+        done = run(2, "location", "add", "kms", self.place / "other", "--kms-key-id", "alias/x")
+        self.assertIn(b".aws/config, line 1", done.stderr)
+
+    def test_help_and_wrong_arguments(self):
+        commands = [["location", name] for name in ("add", "list", "show", "test", "remove")] + [
+            [name] for name in ("put", "list", "get", "verify", "restore", "delete", "rekey")]
+        for command in [[], ["location"], *commands]:
+            text = self.ok(*command, "--help").decode()
+            self.assertIn("Usage: strongroom archive " + " ".join(command), text)
+            for untold in ("TEXT", "[arguments", "  arguments", "(0x)", "UINT:UINT"):
+                self.assertNotIn(untold, text, command)
+            self.assertEqual(text.count("Exit statuses"), 0 if command[-1:] in (["show"], ["remove"]) or command == ["location", "list"] else 1)
+        for words, said in ((["get", "here", "one"], "LOCATION SNAPSHOT PATH"), (["verify"], "LOCATION SNAPSHOT"),
+                            (["restore", "here", "one"], "DIRECTORY"), (["list"], "LOCATION"),
+                            (["get", "--location-url", "/x", "one"], "without LOCATION"),
+                            (["get", "here", "one", "-", "--region", "eu-west-1"], "--region goes with --location-url"),
+                            (["get", "here", "one", "-", "--endpoint", "http://x"], "--endpoint goes with --location-url"),
+                            (["list", "here", "--offline-key-password-file", "/x"], "goes with --offline-key"),
+                            (["put", "here"], "PATH"), (["put", "here", "-", "--uploads", "99"], "--uploads"),
+                            (["put", "here", "-", "--object-size", "0"], "--object-size"), (["nonsense"], "nonsense"),
+                            (["location", "add", "x"], "URL")):
+            with self.subTest(words=words):
+                self.fails(2, *words, words=[said])
 
     def test_a_location_is_tried_before_it_is_added(self):
         disabled = self.d.ok("kms", "create-key")["KeyMetadata"]["Arn"]
@@ -707,6 +812,8 @@ class ArchiveTest(unittest.TestCase):
 class S3Test(unittest.TestCase):
     """The same in a bucket, with what lines and servers do. An offline key opens it, so there is no KMS at all."""
 
+    proxy_class = s3_servers.FaultProxy
+
     @classmethod
     def setUpClass(cls):
         cls.root = pathlib.Path(tempfile.mkdtemp(prefix="strongroom-e2e-"))
@@ -732,7 +839,7 @@ class S3Test(unittest.TestCase):
                               env=self.environment).stdout.decode()
 
     def test_a_tree_through_a_bad_line(self):
-        proxy = s3_servers.FaultProxy(self.swift.url)
+        proxy = self.proxy_class(self.swift.url)
         self.addCleanup(proxy.stop)
         tree = self.root / "tree"
         tree.mkdir()
@@ -744,6 +851,8 @@ class S3Test(unittest.TestCase):
                      self.root / "public.pem")
         proxy.fault("PUT", "partNumber=2", 503)
         proxy.fault("PUT", "partNumber=3", "cut-request")
+        proxy.fault("POST", "uploadId", "lose-answer")  # the object is there, and the upload is gone
+        proxy.fault("POST", "uploadId", ("error", "InternalError"))
         proxy.fault("PUT", "/one/manifest", "lose-answer")  # so the same bytes are there when it is sent again
         self.archive(0, "put", "s3", tree, "--name", "one")
         self.assertGreaterEqual(proxy.count("PUT", "/one/manifest"), 2)
@@ -769,6 +878,33 @@ class S3Test(unittest.TestCase):
         self.archive(0, "delete", "s3", "one")
         self.assertEqual(self.archive(0, "list", "s3").stdout, b"")
         self.assertEqual(self.s3("ls", "--recursive", "s3://backup/deep/down/").split()[3:], ["deep/down/strongroom-archive.json"])
+
+
+class AwsS3Test(S3Test):
+    """Before a server with AWS's conditions and checksums."""
+
+    proxy_class = AwsProxy
+
+    def test_two_that_put_one_snapshot_at_once(self):
+        proxy = AwsProxy(self.swift.url)
+        self.addCleanup(proxy.stop)
+        self.archive(0, "location", "add", "race", "s3://backup/race", "--endpoint", proxy.url, "--offline-public-key",
+                     self.root / "public.pem")
+        proxy.race("/snapshots/one/manifest")
+        content = [blob(9 * MIB, seed) for seed in (1, 2)]
+        writers = [subprocess.Popen([BIN / "strongroom", "archive", "put", "race", "-", "--name", "one", "--quiet"],
+                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                    env={**self.environment, "XDG_STATE_HOME": f"{self.root}/state{i}"}) for i in range(2)]
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            said = list(pool.map(lambda pair: pair[0].communicate(pair[1], timeout=120)[1], zip(writers, content)))
+        self.assertTrue(proxy.met.is_set())
+        self.assertEqual(sorted(writer.returncode for writer in writers), [0, 1], said)
+        won = 0 if writers[0].returncode == 0 else 1
+        self.assertIn(b"Somebody else has finished", said[1 - won])
+        offline = ["--offline-key", self.root / "safe.pem"]
+        self.assertEqual(self.archive(0, "get", "race", "one", "-", *offline).stdout, content[won])
+        report = json.loads(self.archive(0, "verify", "race", "one", "--json", *offline).stdout)
+        self.assertEqual((report["ok"], report["unknown"]), (True, []))
 
 
 class KeyStoreTest(unittest.TestCase):

@@ -1,6 +1,9 @@
 """The client side of AWS (src/aws_client), against a real S3-compatible server, a line that goes wrong, and Strongroom's own
 KMS and STS."""
 
+import base64
+import concurrent.futures
+import hashlib
 import json
 import os
 import pathlib
@@ -8,8 +11,12 @@ import shutil
 import subprocess
 import tempfile
 import unittest
+import urllib.parse
 
+import botocore.client
+import botocore.session
 import s3_servers
+from aws_semantics import AwsProxy
 from deployment import BIN, Deployment, wait_for
 from oidc_issuer import Issuer
 from xks_proxy import make_certificates
@@ -19,12 +26,24 @@ HOST = "oidc.example.com"
 MIB = 1 << 20
 
 
+class Nothing:
+    """The body of an answer that has none."""
+
+    def stream(self, *_, **__):
+        return iter(())
+
+
 def probe(environment, *arguments, stdin=b""):
     return subprocess.run([PROBE, *arguments], input=stdin, capture_output=True, timeout=120,
                           env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **environment})
 
 
 class S3(unittest.TestCase):
+    """Swift as it is: it takes no conditions and keeps no SHA-256."""
+
+    proxy_class = s3_servers.FaultProxy
+    passing = (500, 503, "cut-request", "lose-answer", "wrong-etag", "wrong-checksum")
+
     @classmethod
     def setUpClass(cls):
         cls.root = pathlib.Path(tempfile.mkdtemp(prefix="strongroom-e2e-"))
@@ -32,7 +51,8 @@ class S3(unittest.TestCase):
         cls.swift = s3_servers.Swift(cls.root)
         cls.addClassCleanup(cls.swift.stop)
         cls.environment = s3_servers.environment(cls.swift.url)
-        cls.aws("create-bucket", "--bucket", "backup")
+        for bucket in ("backup", "back.up"):
+            cls.aws("create-bucket", "--bucket", bucket)
 
     @classmethod
     def aws(cls, *arguments):
@@ -40,7 +60,7 @@ class S3(unittest.TestCase):
                               env={**os.environ, **cls.environment}).stdout
 
     def setUp(self):
-        self.proxy = s3_servers.FaultProxy(self.swift.url)
+        self.proxy = self.proxy_class(self.swift.url)
         self.addCleanup(self.proxy.stop)
         self.place = f"s3://backup/{self.id().rsplit('.', 1)[1]}"
 
@@ -99,9 +119,64 @@ class S3(unittest.TestCase):
         self.assertGreaterEqual(int(self.ok("drop", "")), 1)
         self.assertEqual(self.ok("drop", ""), b"0\n")
 
+    def test_addressing_is_as_botocore_chooses(self):
+        config = self.root / "addressing"
+        for style in ("auto", "path", "virtual"):
+            config.write_text(f"[default]\ns3 =\n  addressing_style = {style}\n")
+            for url in (self.proxy.url, self.proxy.named_url):
+                for bucket in ("backup", "back.up"):
+                    if (style, url, bucket) == ("virtual", self.proxy.url, "back.up"):
+                        continue  # botocore makes back.up.127.0.0.1 of it, which nobody can resolve
+                    with self.subTest(style=style, url=url, bucket=bucket):
+                        self.place = f"s3://{bucket}/{style}"
+                        self.proxy.hosts.clear()
+                        self.ok("put", "x y", stdin=b"content", AWS_ENDPOINT_URL_S3=url, AWS_CONFIG_FILE=str(config))
+                        ours = self.proxy.hosts[-1]
+                        self.assertEqual(self.ok("get", "x y", AWS_ENDPOINT_URL_S3=url, AWS_CONFIG_FILE=str(config)), b"content")
+                        self.assertEqual(self.ok("list", "", AWS_ENDPOINT_URL_S3=url, AWS_CONFIG_FILE=str(config)), b"7 x y\n")
+                        sent = []
+                        client = botocore.session.Session().create_client(
+                            "s3", endpoint_url=url, region_name=s3_servers.REGION, aws_access_key_id=s3_servers.ACCESS_KEY,
+                            aws_secret_access_key=s3_servers.SECRET, config=botocore.client.Config(s3={"addressing_style": style}))
+
+                        def stop(request, **_):
+                            parts = urllib.parse.urlsplit(request.url)
+                            sent.append((parts.netloc, parts.path))
+                            return botocore.awsrequest.AWSResponse(request.url, 200, {}, Nothing())
+                        client.meta.events.register("before-send.s3.PutObject", stop)
+                        client.put_object(Bucket=bucket, Key=f"{style}/x y", Body=b"content")
+                        self.assertEqual(ours, sent[0])
+
+    def test_parts_with_the_bucket_in_the_host(self):
+        config = self.root / "virtual"
+        config.write_text("[default]\ns3 =\n  addressing_style = virtual\n")
+        content = os.urandom(6 * MIB)
+        for bucket in ("backup", "back.up"):
+            self.place = f"s3://{bucket}/hosts"
+            more = {"AWS_ENDPOINT_URL_S3": self.proxy.named_url, "AWS_CONFIG_FILE": str(config)}
+            self.ok("send", "big", stdin=content, **more)
+            self.assertEqual(self.ok("get", "big", **more), content)
+            self.ok("delete", "big", **more)
+            self.ok("leave", "behind", stdin=b"x", **more)
+            self.assertEqual(self.ok("drop", "", **more), b"1\n")
+            self.assertEqual({host.split(":")[0] for host, _ in self.proxy.hosts[-3:]}, {f"{bucket}.localhost"})
+
+    def test_a_completion_whose_answer_is_lost(self):
+        content = os.urandom(6 * MIB)
+        for kind in ("lose-answer", ("error", "InternalError"), ("error-after", "InternalError"), ("cut-answer", 20)):
+            with self.subTest(kind=kind):
+                name = "-".join(map(str, kind)) if isinstance(kind, tuple) else kind
+                self.proxy.fault("POST", f"{name}?uploadId", kind)
+                self.ok("send", name, stdin=content)
+                self.assertEqual(self.proxy.count("POST", f"{name}?uploadId"), 2)
+                self.assertEqual(self.ok("get", name), content)
+                self.assertEqual(self.ok("drop", name), b"0\n")
+        self.proxy.fault("POST", "denied?uploadId", ("error", "AccessDenied"))
+        self.assertIn("access-denied: S3 does not allow s3:PutObject", self.refused("send", "denied", stdin=content))
+
     def test_what_passes_is_passed_over(self):
         content = os.urandom(6 * MIB)
-        for kind in (500, 503, "cut-request", "lose-answer", "wrong-etag", "wrong-checksum"):
+        for kind in self.passing:
             with self.subTest(kind=kind):
                 name = f"{kind}"
                 self.proxy.fault("PUT", f"{name}?partNumber=2", kind)
@@ -135,6 +210,40 @@ class S3(unittest.TestCase):
         nobody = probe({**direct, "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1"}, "list", self.place, "").stderr.decode()
         self.assertTrue(nobody.startswith("unavailable: http://127.0.0.1:1 cannot be reached"), nobody)
 
+
+class AwsS3(S3):
+    """The same before a server with AWS's conditions and checksums, and what only those show."""
+
+    proxy_class = AwsProxy
+    passing = (500, 503, "cut-request", "lose-answer", "wrong-checksum")  # an ETag need not be an MD5 there
+
+    def test_what_is_stored_has_its_sha256(self):
+        self.ok("put", "one", stdin=b"content")
+        self.ok("send", "two", stdin=os.urandom(6 * MIB))
+        stored = {name.rsplit("/", 1)[1]: checksum for name, checksum in self.proxy.stored.items()}
+        self.assertEqual(stored["one"], base64.b64encode(hashlib.sha256(b"content").digest()).decode())
+        self.assertTrue(stored["two"].endswith("-2"))
+        self.proxy.stored[f"/backup/{self.place.rsplit('/', 1)[1]}/one"] = base64.b64encode(bytes(32)).decode()
+        self.assertIn("corrupted: What was read of", self.refused("get", "one"))
+
+    def two_at_once(self, command, content):
+        self.proxy.race("/contested")
+        environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **self.environment, "AWS_ENDPOINT_URL_S3": self.proxy.url}
+        writers = [subprocess.Popen([PROBE, command, self.place, "contested"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                    stderr=subprocess.PIPE, env=environment) for _ in range(2)]
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            ended = list(pool.map(lambda pair: pair[0].communicate(pair[1], timeout=120), zip(writers, content)))
+        self.assertTrue(self.proxy.met.is_set())
+        self.assertEqual(sorted(writer.returncode for writer in writers), [0, 1], ended)
+        won = 0 if writers[0].returncode == 0 else 1
+        self.assertIn(b"already-exists", ended[1 - won][1])
+        self.assertEqual(self.ok("get", "contested"), content[won])
+
+    def test_two_that_write_one_name_at_once(self):
+        self.two_at_once("put-absent", [b"first", b"other"])
+
+    def test_two_that_write_one_name_in_parts_at_once(self):
+        self.two_at_once("send", [os.urandom(6 * MIB), os.urandom(6 * MIB)])
 
 class OwnServices(unittest.TestCase):
     """KMS and STS of a deployment, with the credentials that AWS's tools would find."""

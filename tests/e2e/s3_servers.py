@@ -67,12 +67,13 @@ class FaultProxy:
     """Passes requests on to a server. A fault is (method, text in the target, kind, how many times); kinds:
 
     503 SlowDown, 500 InternalError, "cut-request" (closed before it is passed on), "lose-answer" (passed on, no answer),
+    ("error", code) an <Error> behind a status of 200 and not passed on, ("error-after", code) the same and passed on,
     ("cut-answer", n) after n bytes of the body, "drip" (the answer in pieces over a second), "wrong-etag",
     "wrong-checksum" (a SHA-256 that is another's)."""
 
     def __init__(self, url):
         self.target = urllib.parse.urlsplit(url)
-        self.faults, self.seen, self.bad_signatures = [], [], []
+        self.faults, self.seen, self.hosts, self.bad_signatures = [], [], [], []
         self.lock = threading.Lock()
         proxy = self
 
@@ -95,6 +96,7 @@ class FaultProxy:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.named_url = f"http://localhost:{self.server.server_port}"  # below which each bucket has a name
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
 
@@ -129,6 +131,8 @@ class FaultProxy:
     def handle(self, request):
         body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
         self.verify(request, body)
+        with self.lock:
+            self.hosts.append((request.headers["Host"], request.path))
         kind = self.take(request.command, request.path)
         if kind == "cut-request":
             request.close_connection = True
@@ -140,6 +144,28 @@ class FaultProxy:
         if kind == "swallow":  # taken, it says
             self.answer(request, 200, [("ETag", f'"{hashlib.md5(body).hexdigest()}"')], b"", None)
             return
+        if isinstance(kind, tuple) and kind[0] == "error":
+            status, headers, content = 200, [], self.error_document(kind[1])
+        else:
+            status, headers, content = self.forward(request, body)
+        if isinstance(kind, tuple) and kind[0] == "error-after":
+            status, headers, content = 200, [], self.error_document(kind[1])
+        if kind == "lose-answer":
+            request.close_connection = True
+            return
+        if kind == "wrong-etag":
+            headers = [(name, value) for name, value in headers if name.lower() != "etag"] + [("ETag", f'"{"0" * 32}"')]
+        if kind == "wrong-checksum":
+            headers = [(name, value) for name, value in headers if name.lower() != "x-amz-checksum-sha256"]
+            headers.append(("x-amz-checksum-sha256", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="))
+        self.answer(request, status, headers, content, kind)
+
+    @staticmethod
+    def error_document(code):
+        return f"<?xml version=\"1.0\"?>\n\n  <Error><Code>{code}</Code><Message>later</Message></Error>".encode()
+
+    def forward(self, request, body):
+        """What the server answers: (status, headers, content)."""
         upstream = http.client.HTTPConnection(self.target.hostname, self.target.port, timeout=60)
         upstream.request(request.command, request.path, body, dict(request.headers))
         reply = upstream.getresponse()
@@ -149,14 +175,7 @@ class FaultProxy:
         if request.command == "HEAD":
             headers.append(("Content-Length", reply.getheader("Content-Length", "0")))
         upstream.close()
-        if kind == "lose-answer":
-            request.close_connection = True
-            return
-        if kind == "wrong-etag":
-            headers = [(name, value) for name, value in headers if name.lower() != "etag"] + [("ETag", f'"{"0" * 32}"')]
-        if kind == "wrong-checksum":
-            headers.append(("x-amz-checksum-sha256", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="))
-        self.answer(request, reply.status, headers, content, kind)
+        return reply.status, headers, content
 
     @staticmethod
     def answer(request, status, headers, content, kind):
@@ -169,7 +188,7 @@ class FaultProxy:
         request.end_headers()
         if request.command == "HEAD":
             return
-        if isinstance(kind, tuple):
+        if isinstance(kind, tuple) and kind[0] == "cut-answer":
             request.wfile.write(content[:kind[1]])
             request.close_connection = True
         elif kind == "drip":

@@ -55,6 +55,7 @@ use = egg:swift#bulk
 use = egg:swift#s3api
 location = {REGION}
 dns_compliant_bucket_names = true
+storage_domain = localhost
 [filter:tempauth]
 use = egg:swift#tempauth
 user_{account}_{user} = {secret} .admin

@@ -27,6 +27,7 @@ class FakeS3 {
   std::function<std::optional<FakeReply>(const FakeRequest&)> fault{};
   std::function<void(const FakeRequest&, FakeReply&)> after{};
   bool knows_sha256 = true, knows_conditions = true;
+  bool etags_are_md5 = true;  // of objects in parts; with encryption by KMS on S3's side they are not
   std::map<std::string, Object> objects;
   std::map<std::string, std::pair<std::string, std::map<int, std::string>>> uploads;  // id: key, parts
   std::vector<std::string> log;                                                       // "PUT /backup/x?query"
@@ -158,6 +159,7 @@ class FakeS3 {
     if (!parsed.ok()) return Refuse(400, "MalformedXML");
     std::string content;
     Bytes digests;
+    std::vector<std::string> sha256;
     for (const auto& part : parsed->root().children("Part")) {
       const std::string& bytes = upload->second.second[std::stoi(std::string(ChildText(part, "PartNumber")))];
       const Bytes md5 = Md5(AsBytes(bytes));
@@ -167,9 +169,12 @@ class FakeS3 {
       }
       content += bytes;
       Append(digests, md5);
+      sha256.push_back(Base64(crypto::Sha256(AsBytes(bytes))));
     }
     const std::string etag = fmt::format("\"{}-{}\"", Hex(Md5(digests)), upload->second.second.size());
-    objects[key] = {content, etag, knows_sha256 ? "Y29tcG9zaXRl-2" : ""};
+    const std::string etag_here = etags_are_md5 ? etag : "\"0123456789abcdef0123456789abcdef-7\"";
+    objects[key] = {content, etag_here,
+                    knows_sha256 ? Sha256OfParts(std::vector<std::string_view>(sha256.begin(), sha256.end())) : ""};
     uploads.erase(upload);
     return {.body =
                 fmt::format("<CompleteMultipartUploadResult><ETag>{}</ETag></CompleteMultipartUploadResult>", etag)};

@@ -11,12 +11,7 @@ std::function<Status()> Declare(CLI::App& app) {
   using archiving::Run;
   auto chosen = std::make_shared<Run>();
   app.require_subcommand(1);
-  app.footer(
-      "Credentials and addresses come from where AWS's own tools have them: environment (AWS_ACCESS_KEY_ID, "
-      "AWS_PROFILE, "
-      "AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL_KMS, AWS_REGION ...) and ~/.aws.\n"
-      "Exit statuses: 0 done, 1 failed, 2 wrong arguments, 3 something is out of reach, 4 refused, 5 done but not with "
-      "everything (files that changed or could not be read; the lines before say which).");
+  archiving::DeclareFooter(app, "");
   const auto add = [&](CLI::App& to, const char* name, const char* summary, Run (*declare)(CLI::App&)) {
     CLI::App* command = to.add_subcommand(name, summary);
     command->callback([chosen, run = declare(*command)] { *chosen = run; });

@@ -67,6 +67,16 @@ Result<Settings> LoadSettings(const std::filesystem::path& file) {
       {"audit", "throttling", &settings.audit.throttling, nullptr},
       {"audit", "digest_minutes", nullptr, &settings.audit.digest_minutes},
       {"audit", "retention_days", nullptr, &settings.audit.retention_days},
+      {"audit", "s3_bucket", &settings.audit.s3.bucket, nullptr},
+      {"audit", "s3_prefix", &settings.audit.s3.prefix, nullptr},
+      {"audit", "s3_region", &settings.audit.s3.region, nullptr},
+      {"audit", "s3_endpoint", &settings.audit.s3.endpoint, nullptr},
+      {"audit", "s3_profile", &settings.audit.s3.profile, nullptr},
+      {"audit", "s3_credentials_file", &settings.audit.s3.credentials_file, nullptr},
+      {"audit", "s3_config_file", &settings.audit.s3.config_file, nullptr},
+      {"audit", "s3_ca_file", &settings.audit.s3.ca_file, nullptr},
+      {"audit", "s3_minutes", nullptr, &settings.audit.s3.minutes},
+      {"audit", "s3_kib_per_second", nullptr, &settings.audit.s3.kib_per_second},
       {"log", "level", &settings.log_level, nullptr},
   };
   for (const auto& [section, node] : table) {
@@ -114,6 +124,10 @@ Result<Settings> LoadSettings(const std::filesystem::path& file) {
       settings.audit.retention_days > 36'500)
     return Bad(file, table.source(),
                "audit.digest_minutes must be between 1 and 1440, audit.retention_days between 1 and 36500");
+  const auto& s3 = settings.audit.s3;
+  if (s3.minutes < 1 || s3.minutes > 60 || s3.kib_per_second < 16 || s3.kib_per_second > 1'048'576)
+    return Bad(file, table.source(),
+               "audit.s3_minutes must be between 1 and 60, audit.s3_kib_per_second between 16 and 1048576");
   if (!IsTwelveDigits(settings.account_id)) return Bad(file, table.source(), "account.id must be 12 digits");
   boost::system::error_code failed;
   boost::asio::ip::make_address(settings.https_address, failed);
@@ -127,6 +141,7 @@ Result<Settings> LoadSettings(const std::filesystem::path& file) {
 }
 
 Status SaveSettings(const std::filesystem::path& file, const Settings& settings) {
+  const auto& s3 = settings.audit.s3;
   // A libpq connection string may hold a password, so the file is its owner's alone.
   std::string text = fmt::format(
       "# Strongroom's settings for this data directory. Read at start; unknown keys are refused.\n\n"
@@ -160,7 +175,12 @@ Status SaveSettings(const std::filesystem::path& file, const Settings& settings)
       "record is\n"
       "# durable, and no service while records cannot be written.\nmode = \"{}\"\n"
       "# Minutes between signed digests, and days that records are kept.\ndigest_minutes = {}\nretention_days = {}\n"
-      "# \"aws\": two LookupEvents a second in each account and region.\nthrottling = \"{}\"\n\n"
+      "# \"aws\": two LookupEvents a second in each account and region.\nthrottling = \"{}\"\n"
+      "# A bucket of S3 or the like that records are delivered to, as CloudTrail's are; none when empty. The other\n"
+      "# settings as the aws client has them; files are copied at each start.\n"
+      "s3_bucket = \"{}\"\ns3_prefix = \"{}\"\ns3_region = \"{}\"\ns3_endpoint = \"{}\"\ns3_profile = \"{}\"\n"
+      "s3_credentials_file = \"{}\"\ns3_config_file = \"{}\"\ns3_ca_file = \"{}\"\n"
+      "# Minutes between deliveries, and what is sent at most.\ns3_minutes = {}\ns3_kib_per_second = {}\n\n"
       "[log]\nlevel = \"{}\"\n",
       settings.network_prefix, settings.https_address, settings.https_port, settings.threads, settings.account_id,
       settings.region, settings.store, settings.max_keys, settings.kms.keys, settings.kms.custom_key_stores,
@@ -169,7 +189,9 @@ Status SaveSettings(const std::filesystem::path& file, const Settings& settings)
       settings.kms.backup_retention_days, settings.xks.networks, settings.xks.hosts, settings.xks.vpc_endpoint_services,
       settings.xks.ca_file, settings.xks.client_certificate, settings.xks.client_key, settings.xks.timeout_ms,
       settings.oidc.networks, settings.oidc.hosts, settings.oidc.ca_file, settings.audit.mode,
-      settings.audit.digest_minutes, settings.audit.retention_days, settings.audit.throttling, settings.log_level);
+      settings.audit.digest_minutes, settings.audit.retention_days, settings.audit.throttling, s3.bucket, s3.prefix,
+      s3.region, s3.endpoint, s3.profile, s3.credentials_file, s3.config_file, s3.ca_file, s3.minutes,
+      s3.kib_per_second, settings.log_level);
   return WriteFileAtomically(file, text, 0600);
 }
 

@@ -36,10 +36,15 @@ struct Settings {
     std::string networks, hosts, ca_file;
   } oidc;
   /// The audit trail: "grouped" or "strict", how often a digest is signed, how long records are kept, and "off" or
-  /// "aws" for the rate of LookupEvents.
+  /// "aws" for the rate of LookupEvents; and the bucket that records are delivered to, "" for none, with how it is
+  /// reached: "" for what nothing is said of.
   struct {
     std::string mode = "grouped", throttling = "off";
     std::int64_t digest_minutes = 60, retention_days = 90;
+    struct {
+      std::string bucket, prefix, region, endpoint, profile, credentials_file, config_file, ca_file;
+      std::int64_t minutes = 5, kib_per_second = 8192;
+    } s3;
   } audit;
   std::string log_level = "info";
 };

@@ -1,13 +1,14 @@
 #include "encryption_sdk/internal/header_parser.h"
 
 #include "encryption_sdk/errors.h"
+#include "encryption_sdk/internal/frames.h"
 #include "encryption_sdk/internal/wire.h"
 
 namespace strongroom::encryption_sdk::internal {
 namespace {
 
 constexpr std::uint8_t kCustomerAuthenticatedType = 0x80;
-constexpr std::size_t kIvBytes = 12, kTagBytes = 16, kReservedBytes = 4;
+constexpr std::size_t kReservedBytes = 4;
 
 Error Malformed(std::string_view text) { return MakeError(ErrorCode::kMalformedHeader, text); }
 

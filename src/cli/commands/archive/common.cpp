@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
+#include <tuple>
 
 #include "cli/exit_code.h"
 
@@ -12,9 +13,52 @@ namespace strongroom::cli::archiving {
 
 namespace json = boost::json;
 
+namespace {
+
+/// --help of commands whose words shift when there is no LOCATION: they are one positional argument for the parser.
+class WordsFormatter final : public CLI::Formatter {
+ public:
+  WordsFormatter(std::string words, std::vector<std::pair<std::string, std::string>> about)
+      : words_(std::move(words)), about_(std::move(about)) {}
+  std::string make_usage(const CLI::App* app, std::string name) const override {
+    return fmt::format("{}\nUsage: {} [OPTIONS] {}\n", app->get_description(), name, words_);
+  }
+  std::string make_positionals(const CLI::App*) const override {
+    std::string text = "\nPositionals:\n";
+    for (const auto& [word, what] : about_) text += fmt::format("  {:<28}{}\n", word, what);
+    return text;
+  }
+  std::string make_description(const CLI::App*) const override { return ""; }
+
+ private:
+  const std::string words_;
+  const std::vector<std::pair<std::string, std::string>> about_;
+};
+
+Error TooFew(const ReadingOptions& options) {
+  return Error(Errc::kInvalidArgument,
+               options.url.empty()
+                   ? fmt::format("Too few arguments: {} is what it takes. --help tells more.", options.usage)
+                   : fmt::format("Too few arguments: {} is what it takes, without LOCATION, since there is "
+                                 "--location-url. --help tells more.",
+                                 options.usage));
+}
+
+}  // namespace
+
+void DeclareFooter(CLI::App& app, const std::string& text) {
+  app.footer(fmt::format(
+      "{}{}Credentials and addresses come from where AWS's own tools have them: environment (AWS_ACCESS_KEY_ID,\n"
+      "AWS_PROFILE, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL_KMS, AWS_REGION ...) and ~/.aws.\n"
+      "Exit statuses: 0 done, 1 failed, 2 wrong arguments, 3 something is out of reach, 4 refused, 5 done but not "
+      "with\n"
+      "everything (the lines before say what is missing).",
+      text, text.empty() ? "" : "\n\n"));
+}
+
 void DeclareCommon(CLI::App& app, CommonOptions& options) {
-  app.add_option("--config", options.config,
-                 "The file of locations; default: $XDG_CONFIG_HOME/strongroom/archive.json");
+  app.add_option("--config", options.config, "The file of locations; default: $XDG_CONFIG_HOME/strongroom/archive.json")
+      ->type_name("FILE");
   app.add_flag("--json", options.json, "The outcome as JSON on standard output, for programs");
   app.add_flag("--quiet", options.quiet, "No progress on standard error");
 }
@@ -28,39 +72,55 @@ void Endpoints::PutInto(archive::Location& location) const {
   }
 }
 
-void DeclareReading(CLI::App& app, ReadingOptions& options, const std::string& words, std::size_t least,
-                    std::size_t most) {
+void DeclareReading(CLI::App& app, ReadingOptions& options, const std::string& words,
+                    const std::vector<std::pair<std::string, std::string>>& about, std::size_t most) {
   DeclareCommon(app, options.common);
-  app.add_option("arguments", options.words, words)
-      ->type_name("")
-      ->expected(static_cast<int>(least) - 1, static_cast<int>(most));
+  options.usage = words;
+  app.formatter(std::make_shared<WordsFormatter>(words, about));
+  app.add_option("arguments", options.words, words)->type_name("")->expected(0, static_cast<int>(most));
   app.add_option("--offline-key", options.offline.key_file,
-                 "PEM file of an RSA private key whose public half the location has; KMS is not asked at all");
+                 "An RSA private key (PEM) whose public half the location has: KMS is not asked at all")
+      ->type_name("FILE");
   app.add_option("--offline-key-password-file", options.offline.password_file,
-                 "Its password; otherwise an encrypted key's password is asked for");
-  app.add_option("--location-url", options.url,
-                 "s3://BUCKET/PREFIX or a directory, in place of LOCATION: for a machine that knows no location");
-  app.add_option("--kms-key-id", options.kms_keys, "With --location-url: ARN of a key that opens it; may be repeated")
-      ->allow_extra_args(false);
-  app.add_option("--endpoint", options.endpoints.store, "With --location-url: as for `location add`");
-  app.add_option("--kms-endpoint", options.endpoints.kms, "With --location-url: as for `location add`");
-  app.add_option("--region", options.region, "With --location-url: the bucket's Region");
+                 "Its password; otherwise an encrypted key's password is asked for")
+      ->type_name("FILE");
+  constexpr const char* kWithout = "On a machine that knows no location, in place of LOCATION";
+  app.add_option("--location-url", options.url, "s3://BUCKET/PREFIX or a directory")->type_name("URL")->group(kWithout);
+  app.add_option("--kms-key-id", options.kms_keys, "ARN of a key that opens it; may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("ARN")
+      ->group(kWithout);
+  app.add_option("--endpoint", options.endpoints.store, "Address of S3; for a directory, of KMS")
+      ->type_name("URL")
+      ->group(kWithout);
+  app.add_option("--kms-endpoint", options.endpoints.kms, "Address of KMS, where --endpoint is S3's")
+      ->type_name("URL")
+      ->group(kWithout);
+  app.add_option("--region", options.region, "The bucket's Region")->type_name("REGION")->group(kWithout);
 }
 
 Result<Opened> OpenForReading(const ReadingOptions& options, std::size_t least) {
+  if (options.offline.key_file.empty() && !options.offline.password_file.empty())
+    return Error(Errc::kInvalidArgument, "--offline-key-password-file goes with --offline-key.");
   if (!options.offline.key_file.empty())
     MakeReporter(options.common)
         .note(
             "With --offline-key nothing tells who wrote the snapshot: whoever has the key's public half can make one "
             "that looks genuine. Opening it with KMS does tell.");
   if (options.url.empty()) {
-    if (!options.kms_keys.empty())
-      return Error(Errc::kInvalidArgument, "--kms-key-id goes with --location-url; a location has its keys already.");
-    if (options.words.size() < least) return Error(Errc::kInvalidArgument, "Too few arguments; --help shows them.");
+    for (const auto& [set, name, has] : {std::tuple{!options.kms_keys.empty(), "--kms-key-id", "keys"},
+                                         std::tuple{!options.endpoints.store.empty(), "--endpoint", "addresses"},
+                                         std::tuple{!options.endpoints.kms.empty(), "--kms-endpoint", "addresses"},
+                                         std::tuple{!options.region.empty(), "--region", "Region"}}) {
+      if (set)
+        return Error(Errc::kInvalidArgument,
+                     fmt::format("{} goes with --location-url; a location has its {} already.", name, has));
+    }
+    if (options.words.size() < least) return TooFew(options);
     SR_TRY(auto access, OpenNamed(options.common, options.words.front(), options.offline));
     return Opened{std::move(access), {options.words.begin() + 1, options.words.end()}};
   }
-  if (options.words.size() + 1 < least) return Error(Errc::kInvalidArgument, "Too few arguments; --help shows them.");
+  if (options.words.size() + 1 < least) return TooFew(options);
   if (options.kms_keys.empty() && options.offline.key_file.empty())
     return Error(Errc::kInvalidArgument,
                  "With --location-url, say which key opens it: --kms-key-id ARN or --offline-key "
@@ -95,10 +155,6 @@ archive::Reporter MakeReporter(const CommonOptions& common) {
   if (print) reporter.problem = line;
   if (!common.json) reporter.note = line;
   return reporter;
-}
-
-std::string Counted(std::uint64_t count, std::string_view what) {
-  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
 Status PrintLine(const std::string& line) {

@@ -8,6 +8,7 @@
 
 #include "archive/operations.h"
 #include "base/result.h"
+#include "cli/counted.h"
 
 namespace CLI {
 class App;
@@ -41,10 +42,13 @@ struct ReadingOptions {
   std::string region;
   std::vector<std::string> kms_keys;
   std::vector<std::string> words;  // the positional arguments
+  std::string usage;               // what they are
 };
-/// `words` is what --help shows: "LOCATION SNAPSHOT DIRECTORY".
-void DeclareReading(CLI::App& app, ReadingOptions& options, const std::string& words, std::size_t least,
-                    std::size_t most);
+/// `words` is what --help shows: "LOCATION SNAPSHOT DIRECTORY [PATH...]", and `about` what it says of each.
+void DeclareReading(CLI::App& app, ReadingOptions& options, const std::string& words,
+                    const std::vector<std::pair<std::string, std::string>>& about, std::size_t most);
+/// At the end of --help: `text` and, for commands that use credentials, where those come from and the exit statuses.
+void DeclareFooter(CLI::App& app, const std::string& text);
 /// The location and what is left of the words behind it. With --location-url the words have no location.
 struct Opened {
   archive::Access access;
@@ -61,8 +65,6 @@ archive::Reporter MakeReporter(const CommonOptions& common);
 /// One JSON object on a line of its own.
 Status PrintJson(const boost::json::object& object);
 Status PrintLine(const std::string& line);
-/// "1 object", "2 objects".
-std::string Counted(std::uint64_t count, std::string_view what);
 boost::json::array ProblemLines(const archive::Problems& problems);
 
 /// Ends the process with the exit status for "done, but not with everything" (exit_code.h), after what was printed.

@@ -10,8 +10,10 @@ Run DeclareDelete(CLI::App& app) {
     std::string location, snapshot;
   };
   auto options = std::make_shared<Options>();
-  app.add_option("LOCATION", options->location, "The location")->required();
-  app.add_option("SNAPSHOT", options->snapshot, "The snapshot; also one that was never finished")->required();
+  app.add_option("LOCATION", options->location, "One of `archive location list`")->required()->type_name("");
+  app.add_option("SNAPSHOT", options->snapshot, "One of `archive list LOCATION`; also one that was never finished")
+      ->required()
+      ->type_name("");
   DeclareCommon(app, options->common);
   return [options]() -> Status {
     SR_TRY(const auto access, OpenNamed(options->common, options->location));

@@ -50,9 +50,15 @@ Status Get(const Options& options) {
 
 Run DeclareGet(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  DeclareReading(app, *options, "LOCATION SNAPSHOT PATH; - is the PATH of a stream", 3, 3);
-  app.add_option("--output,-o", options->output, "A file in place of standard output; it is there when it is whole");
-  app.footer("Bytes reach standard output once their object is verified. If the command fails, throw away what came.");
+  DeclareReading(app, *options, "LOCATION SNAPSHOT PATH",
+                 {{"LOCATION", "One of `archive location list`"},
+                  {"SNAPSHOT", "One of `archive list LOCATION`"},
+                  {"PATH", "A file in it, as `archive list LOCATION SNAPSHOT` has it; - for a stream"}},
+                 3);
+  app.add_option("--output,-o", options->output, "A file in place of standard output; it is there when it is whole")
+      ->type_name("FILE");
+  DeclareFooter(
+      app, "Bytes reach standard output once their object is verified. If the command fails, throw away what came.");
   return [options] { return Get(*options); };
 }
 

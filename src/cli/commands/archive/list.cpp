@@ -81,6 +81,7 @@ Status ListEntries(const archive::Access& access, const std::string& name, const
 
 Status ListAll(const archive::Access& access, const Options& options) {
   SR_TRY(const auto all, archive::ListSnapshots(*access.store));
+  std::size_t broken = 0;
   for (const archive::SnapshotState& state : all) {
     json::object shown{{"snapshot", state.name}, {"finished", state.finished}, {"rekeyed", state.rekeyed}};
     std::string line = fmt::format("{}{}", state.name, state.finished ? "" : "  unfinished");
@@ -94,25 +95,32 @@ Status ListAll(const archive::Access& access, const Options& options) {
         shown["bytes"] = totals.file_bytes();
         shown["objects"] = totals.objects();
         shown["source"] = archive::PercentText(header.source());
-        line += fmt::format("  {}  {} entries  {}  {}", TimeText(header.created_ms()), totals.entries(),
-                            archive::BytesText(totals.file_bytes()), archive::Printable(header.source()));
+        line += fmt::format("  {}  {}  {}  {}", TimeText(header.created_ms()),
+                            Counted(totals.entries(), "entry", "entries"), archive::BytesText(totals.file_bytes()),
+                            archive::Printable(header.source()));
       } else {
+        ++broken;
         shown["error"] = snapshot.error().public_message();
         line += "  cannot be opened: " + snapshot.error().public_message();
       }
     }
     SR_CHECK(options.common.json ? PrintJson(shown) : PrintLine(line));
   }
-  return {};
+  if (broken == 0) return {};
+  return Error(Errc::kCorrupted, fmt::format("{} cannot be opened; the list says why.", Counted(broken, "snapshot")));
 }
 
 }  // namespace
 
 Run DeclareList(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  DeclareReading(app, *options, "LOCATION [SNAPSHOT [PATH]]", 1, 3);
+  DeclareReading(app, *options, "LOCATION [SNAPSHOT [PATH]]",
+                 {{"LOCATION", "One of `archive location list`"},
+                  {"SNAPSHOT", "What is in this one, instead of all snapshots"},
+                  {"PATH", "Only this and what is in it"}},
+                 3);
   app.add_flag("--long", options->details, "Open each snapshot's manifest: time, entries, size");
-  app.footer("With --json: one object on each line; in paths, what is no UTF-8 stands as %NN.");
+  DeclareFooter(app, "With --json: one object on each line; in paths, what is no UTF-8 stands as %NN.");
   return [options]() -> Status {
     SR_TRY(const Opened opened, OpenForReading(*options, 1));
     if (opened.words.empty()) return ListAll(opened.access, *options);

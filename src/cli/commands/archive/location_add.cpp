@@ -68,21 +68,27 @@ Status Add(const Options& options) {
 
 Run DeclareLocationAdd(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("NAME", options->name, "How the location is called here")->required();
-  app.add_option("URL", options->url, "s3://BUCKET/PREFIX, or a directory")->required();
+  app.add_option("NAME", options->name, "How the location is called here")->required()->type_name("");
+  app.add_option("URL", options->url, "s3://BUCKET/PREFIX, or a directory")->required()->type_name("");
   app.add_option("--kms-key-id", options->kms_keys,
                  "Key id, ARN or alias; the first makes the data keys, any one opens them; may be repeated")
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->type_name("KEY");
   app.add_option("--offline-public-key", options->offline_keys,
-                 "PEM file of an RSA public key whose private half lies in a safe; may be repeated")
-      ->allow_extra_args(false);
+                 "RSA public key (PEM) whose private half lies in a safe; may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("FILE");
   app.add_option("--endpoint", options->endpoints.store,
                  "Address of S3 (https://host:port); for a directory, of KMS. Otherwise as AWS_ENDPOINT_URL_S3, "
-                 "AWS_ENDPOINT_URL_KMS, AWS_ENDPOINT_URL and the profile say, or AWS's own");
-  app.add_option("--kms-endpoint", options->endpoints.kms, "Address of KMS, where --endpoint is S3's");
-  app.add_option("--region", options->region, "The bucket's Region, and that of keys that are no ARN");
+                 "AWS_ENDPOINT_URL_KMS, AWS_ENDPOINT_URL and the profile say, or AWS's own")
+      ->type_name("URL");
+  app.add_option("--kms-endpoint", options->endpoints.kms, "Address of KMS, where --endpoint is S3's")
+      ->type_name("URL");
+  app.add_option("--region", options->region, "The bucket's Region, and that of keys that are no ARN")
+      ->type_name("REGION");
   DeclareCommon(app, options->common);
-  app.footer("Adding a location that another machine made takes over its id, so that its snapshots can be read.");
+  DeclareFooter(app,
+                "Adding a location that another machine made takes over its id, so that its snapshots can be read.");
   return [options] { return Add(*options); };
 }
 

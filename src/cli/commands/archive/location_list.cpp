@@ -7,6 +7,7 @@ namespace strongroom::cli::archiving {
 Run DeclareLocationList(CLI::App& app) {
   auto options = std::make_shared<CommonOptions>();
   DeclareCommon(app, *options);
+  app.footer("");
   return [options]() -> Status {
     SR_TRY(const auto file, archive::LocationFile::At(options->config));
     SR_TRY(const auto all, file.All());

@@ -27,8 +27,9 @@ Run DeclareLocationShow(CLI::App& app) {
     std::string name;
   };
   auto options = std::make_shared<Options>();
-  app.add_option("NAME", options->name, "The location")->required();
+  app.add_option("NAME", options->name, "One of `archive location list`")->required()->type_name("");
   DeclareCommon(app, options->common);
+  app.footer("");
   return [options]() -> Status {
     SR_TRY(const auto file, archive::LocationFile::At(options->common.config));
     SR_TRY(const auto location, file.Find(options->name));

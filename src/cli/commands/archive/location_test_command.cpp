@@ -10,7 +10,7 @@ Run DeclareLocationTest(CLI::App& app) {
     std::string name;
   };
   auto options = std::make_shared<Options>();
-  app.add_option("NAME", options->name, "The location")->required();
+  app.add_option("NAME", options->name, "One of `archive location list`")->required()->type_name("");
   DeclareCommon(app, options->common);
   return [options]() -> Status {
     SR_TRY(const auto access, OpenNamed(options->common, options->name));
@@ -27,7 +27,7 @@ Run DeclareLocationTest(CLI::App& app) {
     }
     if (options->common.json) SR_CHECK(PrintJson({{"ok", failed == 0}, {"checks", std::move(list)}}));
     if (failed == 0) return {};
-    return Error(code, fmt::format("{} of what the location needs does not work.", failed));
+    return Error(code, fmt::format("{} of what the location needs {} not work.", failed, failed == 1 ? "does" : "do"));
   };
 }
 

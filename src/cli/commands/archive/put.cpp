@@ -52,16 +52,19 @@ Status Put(Options& options) {
                         {"problem_lines", ProblemLines(outcome.problems)}}));
   } else {
     SR_CHECK(PrintLine(fmt::format(
-        "snapshot {}: {} entries, {}, in {}{}", options.put.snapshot, outcome.entries,
+        "snapshot {}: {}, {}, in {}{}", options.put.snapshot, Counted(outcome.entries, "entry", "entries"),
         archive::BytesText(outcome.file_bytes), Counted(outcome.objects, "object"),
         outcome.reused_bytes == 0 ? std::string()
                                   : fmt::format(", {} of it sent before", archive::BytesText(outcome.reused_bytes)))));
   }
   if (outcome.problems.count > 0)
     ExitIncomplete(
-        fmt::format("The snapshot is there, but {} things are not in it as they should be; the lines above say "
-                    "which.",
-                    outcome.problems.count));
+        outcome.problems.count == 1
+            ? std::string(
+                  "The snapshot is there, but one thing is not in it as it should be; the line above says which.")
+            : fmt::format("The snapshot is there, but {} things are not in it as they should be; the lines above say "
+                          "which.",
+                          outcome.problems.count));
   return {};
 }
 
@@ -71,29 +74,36 @@ Run DeclarePut(CLI::App& app) {
   auto options = std::make_shared<Options>();
   archive::PutOptions& put = options->put;
   put.pack.encrypt_threads = std::min(3u, std::max(1u, std::thread::hardware_concurrency()) - 1);
-  app.add_option("LOCATION", options->location, "A location of `archive location list`")->required();
-  app.add_option("PATH", put.source, "A directory or file; - reads standard input")->required();
-  app.add_option("--name", put.snapshot, "The snapshot's name; default: the time (UTC)");
-  app.add_option("--context", options->context, "NAME=VALUE, bound to the data and seen by KMS; may be repeated")
-      ->allow_extra_args(false);
+  app.add_option("LOCATION", options->location, "A location of `archive location list`")->required()->type_name("");
+  app.add_option("PATH", put.source, "A directory or file; - reads standard input")->required()->type_name("");
+  app.add_option("--name", put.snapshot, "The snapshot's name; default: the time (UTC)")->type_name("SNAPSHOT");
+  app.add_option("--context", options->context,
+                 "Encryption context: bound to the data and seen by KMS; may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("NAME=VALUE");
   app.add_flag("--sign", put.pack.sign, "Sign data objects, too (ECDSA P-384); the manifest always is");
   app.add_option("--object-size", options->object_mib, "MiB of plaintext in one object")
-      ->check(CLI::Range(archive::kSmallestObject >> 20, archive::kLargestObject >> 20))
+      ->check(CLI::Range(archive::kSmallestObject >> 20, archive::kLargestObject >> 20).description(""))
+      ->type_name("1..64")
       ->capture_default_str();
   app.add_option("--uploads", put.pack.uploads, "Parts on their way at once, 8 MiB each")
-      ->check(CLI::Range(1u, 12u))
+      ->check(CLI::Range(1u, 12u).description(""))
+      ->type_name("1..12")
       ->capture_default_str();
   app.add_flag("--one-file-system", put.walk.one_file_system, "Do not enter other file systems");
   app.add_flag("--no-xattrs", options->no_xattrs, "Without extended attributes and access control lists");
   app.add_option("--key-messages", put.key_messages, "Objects under one data key; then KMS makes another")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 32))
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 32).description(""))
+      ->type_name("N")
       ->capture_default_str();
-  app.add_option("--key-bytes", put.key_bytes, "Bytes under one data key")->capture_default_str();
+  app.add_option("--key-bytes", put.key_bytes, "Bytes under one data key")->type_name("N")->capture_default_str();
   app.add_option("--key-seconds", options->key_seconds, "Age of a data key")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{86400}))
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{86400}).description(""))
+      ->type_name("1..86400")
       ->capture_default_str();
   DeclareCommon(app, options->common);
-  app.footer(
+  DeclareFooter(
+      app,
       "An interrupted `put` goes on when it is said again: objects that are stored are not sent twice, as long as "
       "their files have not changed. A stream begins anew.");
   return [options] { return Put(*options); };

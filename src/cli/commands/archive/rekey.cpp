@@ -26,34 +26,47 @@ Status Rekey(const Options& options) {
   }
   if (keys.empty()) return Error(Errc::kInvalidArgument, "Name at least one key: --kms-key-id KEY.");
   SR_TRY(const auto outcome, archive::Rekey(access, keys, file, MakeReporter(options.common)));
-  if (options.common.json)
-    return PrintJson({{"location", options.location},
-                      {"snapshots", outcome.snapshots},
-                      {"done_before", outcome.done_before},
-                      {"data_keys", outcome.data_keys}});
-  return PrintLine(
-      fmt::format("{} snapshots open with the new keys now ({} did before); {} data keys wrapped, no data "
-                  "touched.",
-                  outcome.snapshots, outcome.done_before, outcome.data_keys));
+  if (options.common.json) {
+    boost::json::array unfinished;
+    for (const std::string& name : outcome.unfinished) unfinished.emplace_back(name);
+    SR_CHECK(PrintJson({{"location", options.location},
+                        {"snapshots", outcome.snapshots},
+                        {"done_before", outcome.done_before},
+                        {"data_keys", outcome.data_keys},
+                        {"unfinished", std::move(unfinished)}}));
+  } else {
+    SR_CHECK(PrintLine(
+        fmt::format("{} with the new keys now ({} did before); {} wrapped, no data touched.",
+                    outcome.snapshots == 1 ? "1 snapshot opens" : fmt::format("{} snapshots open", outcome.snapshots),
+                    outcome.done_before, Counted(outcome.data_keys, "data key"))));
+  }
+  if (!outcome.unfinished.empty())
+    ExitIncomplete(fmt::format("What is stored of {} is under old keys still; the {} above {} which.",
+                               Counted(outcome.unfinished.size(), "unfinished snapshot"),
+                               outcome.unfinished.size() == 1 ? "line" : "lines",
+                               outcome.unfinished.size() == 1 ? "says" : "say"));
+  return {};
 }
 
 }  // namespace
 
 Run DeclareRekey(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("LOCATION", options->location, "The location")->required();
+  app.add_option("LOCATION", options->location, "One of `archive location list`")->required()->type_name("");
   app.add_option("--kms-key-id", options->kms_keys, "The keys from now on, in place of those it has; may be repeated")
-      ->allow_extra_args(false);
-  app.add_option("--offline-public-key", options->offline_keys, "One more offline key; may be repeated")
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->type_name("KEY");
+  app.add_option("--offline-public-key", options->offline_keys, "One more offline key (PEM, RSA); may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("FILE");
   app.add_flag("--drop-offline-keys", options->drop_offline, "Do not keep the offline keys that it has");
-  app.add_option("--offline-key", options->offline.key_file,
-                 "Open what is there with this private key in place of KMS");
-  app.add_option("--offline-key-password-file", options->offline.password_file, "Its password");
+  app.add_option("--offline-key", options->offline.key_file, "Open what is there with this private key in place of KMS")
+      ->type_name("FILE");
+  app.add_option("--offline-key-password-file", options->offline.password_file, "Its password")->type_name("FILE");
   DeclareCommon(app, options->common);
-  app.footer(
-      "The old keys still open what they opened: the headers of data objects never change. To shut them out, "
-      "disable or delete them in KMS afterwards.");
+  DeclareFooter(app,
+                "The old keys still open what they opened: the headers of data objects never change. To shut them out, "
+                "disable or delete them in KMS afterwards.");
   return [options] { return Rekey(*options); };
 }
 

@@ -36,12 +36,14 @@ Status Restore(const Options& options) {
                         {"problems", outcome.problems.count},
                         {"problem_lines", ProblemLines(outcome.problems)}}));
   } else {
-    SR_CHECK(PrintLine(fmt::format("{} entries, {}, restored into {}", outcome.entries,
+    SR_CHECK(PrintLine(fmt::format("{}, {}, restored into {}.", Counted(outcome.entries, "entry", "entries"),
                                    archive::BytesText(outcome.file_bytes), restore.target)));
   }
   if (outcome.problems.count > 0)
-    ExitIncomplete(
-        fmt::format("{} things are not restored as they were; the lines above say which.", outcome.problems.count));
+    ExitIncomplete(outcome.problems.count == 1
+                       ? std::string("One thing is not restored as it was; the line above says which.")
+                       : fmt::format("{} things are not restored as they were; the lines above say which.",
+                                     outcome.problems.count));
   return {};
 }
 
@@ -49,7 +51,12 @@ Status Restore(const Options& options) {
 
 Run DeclareRestore(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  DeclareReading(app, *options, "LOCATION SNAPSHOT DIRECTORY [PATH...]; a stream has - as its DIRECTORY", 3, 1000);
+  DeclareReading(app, *options, "LOCATION SNAPSHOT DIRECTORY [PATH...]",
+                 {{"LOCATION", "One of `archive location list`"},
+                  {"SNAPSHOT", "One of `archive list LOCATION`"},
+                  {"DIRECTORY", "Empty or not there yet; - writes a stream to standard output"},
+                  {"PATH...", "Only these and what is in them"}},
+                 1000);
   app.add_flag("--overwrite", options->rules.overwrite,
                "Into a directory that is not empty; files of the same names are "
                "replaced");

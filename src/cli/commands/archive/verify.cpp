@@ -9,7 +9,8 @@ Run DeclareVerify(CLI::App& app) {
     bool quick = false;
   };
   auto options = std::make_shared<Options>();
-  DeclareReading(app, *options, "LOCATION SNAPSHOT", 2, 2);
+  DeclareReading(app, *options, "LOCATION SNAPSHOT",
+                 {{"LOCATION", "One of `archive location list`"}, {"SNAPSHOT", "One of `archive list LOCATION`"}}, 2);
   app.add_flag("--quick", options->quick, "Signature of the manifest, presence and size of objects; data is not read");
   return [options]() -> Status {
     SR_TRY(const Opened opened, OpenForReading(*options, 2));
@@ -31,11 +32,13 @@ Run DeclareVerify(CLI::App& app) {
       for (const std::string& name : outcome.unknown)
         SR_CHECK(PrintLine("note: the manifest does not name the object " + name + "."));
       if (outcome.problems.count == 0)
-        SR_CHECK(PrintLine(fmt::format("{}, {} entries: {}.", Counted(outcome.objects, "object"), outcome.entries,
+        SR_CHECK(PrintLine(fmt::format("{}, {}: {}.", Counted(outcome.objects, "object"),
+                                       Counted(outcome.entries, "entry", "entries"),
                                        options->quick ? "all there, with their sizes" : "all there and unaltered")));
     }
     if (outcome.problems.count == 0 && outcome.incomplete > 0)
-      ExitIncomplete(fmt::format("The snapshot is unaltered, but has only a part of {} files.", outcome.incomplete));
+      ExitIncomplete(
+          fmt::format("The snapshot is unaltered, but has only a part of {}.", Counted(outcome.incomplete, "file")));
     if (outcome.problems.count == 0) return {};
     return Error(Errc::kCorrupted,
                  fmt::format("The snapshot is damaged: {}.", Counted(outcome.problems.count, "problem")));
