@@ -14,6 +14,7 @@ import pathlib
 import re
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 import archive  # noqa: E402
 import cluster  # noqa: E402
 import operations  # noqa: E402
+import deployment  # noqa: E402
 from deployment import BIN, Deployment  # noqa: E402
 
 rows = []
@@ -195,6 +197,65 @@ def service(seconds):
         d.close()
 
 
+@contextlib.contextmanager
+def programs_that_record_nothing(folder):
+    """Deployments that start in here have a strongroomd that records no calls."""
+    folder.mkdir()
+    for program in BIN.iterdir():
+        if program.is_file():
+            source = BIN.parent / "tests" / "strongroomd-unrecorded" if program.name == "strongroomd" else program
+            try:
+                os.link(source, folder / program.name)
+            except OSError:  # another file system
+                shutil.copy2(source, folder / program.name)
+    deployment.BIN = folder
+    try:
+        yield
+    finally:
+        deployment.BIN = BIN
+
+
+def audit(seconds, rounds=8):
+    """What recording every call costs Decrypt, against a strongroomd that records none. The two take turns, AB BA AB …, on
+    the same core, so that what else changes on the machine is the same for both."""
+    root = pathlib.Path(tempfile.mkdtemp(prefix="strongroom-bench-"))
+    root.chmod(0o755)  # the service's own user runs what is in there
+    recorded, unrecorded = Deployment(), Deployment()
+    try:
+        with on_first_core():
+            recorded.start()
+            with programs_that_record_nothing(root / "bin"):
+                unrecorded.start()
+        bodies = {}
+        for d in (recorded, unrecorded):
+            key = d.ok("kms", "create-key")["KeyMetadata"]["KeyId"]
+            made = d.ok("kms", "generate-data-key", "--key-id", key, "--key-spec", "AES_256")
+            bodies[d] = json.dumps({"CiphertextBlob": made["CiphertextBlob"]})
+            settle(d)
+
+        def measure(d):
+            host, port = d.endpoint.removeprefix("https://").rsplit(":", 1)
+            before, start = sum(service_cpu(d).values()), time.monotonic()
+            rate = load(host, port, seconds, "--target", "TrentService.Decrypt", "--body", bodies[d], "--region",
+                        d.environment["AWS_DEFAULT_REGION"], environment=d.environment)["rate"]
+            return rate, (sum(service_cpu(d).values()) - before) / (rate * (time.monotonic() - start)) * 1e6
+
+        measured = {recorded: [], unrecorded: []}
+        for turn in range(rounds):
+            for d in (recorded, unrecorded) if turn % 2 == 0 else (unrecorded, recorded):
+                measured[d].append(measure(d))
+        rates, cpus = ({d: [one[which] for one in measured[d]] for d in measured} for which in (0, 1))
+        costs = [(without - with_it) / without * 100 for with_it, without in zip(rates[recorded], rates[unrecorded])]
+        ours, limit = statistics.median(rates[recorded]), statistics.median(rates[unrecorded])
+        row("HTTPS Decrypt, every call recorded", f"{ours:.0f}/s", f"unrecorded {limit:.0f}/s", f"{ours / limit:.3f}",
+            f"recording costs {statistics.median(costs):.1f} % (aim 5; {rounds} pairs from {min(costs):.1f} to {max(costs):.1f}); "
+            f"{statistics.median(cpus[recorded]):.1f} against {statistics.median(cpus[unrecorded]):.1f} us CPU/request")
+    finally:
+        recorded.close()
+        unrecorded.close()
+        shutil.rmtree(root, ignore_errors=True)
+
+
 def openssl_speed(seconds, *algorithm):
     """Bytes each second of one core, by OpenSSL's own measure."""
     out = subprocess.run(["taskset", "-c", "0", "openssl", "speed", "-seconds", str(seconds), "-bytes", str(1 << 20), "-mr",
@@ -225,6 +286,7 @@ PARTS = {
     "policies": lambda seconds: policies(1),
     "archive-messages": archive_messages,
     "service": service,
+    "audit": audit,
     "operations": lambda seconds: operations.each_operation(sys.modules[__name__], seconds),
     "million-keys": lambda seconds: operations.a_million_keys(sys.modules[__name__], seconds),
     "cluster-sqlite": lambda seconds: cluster.on_sqlite(row, seconds),

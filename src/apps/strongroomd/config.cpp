@@ -8,6 +8,9 @@
 #include <boost/asio/ip/address.hpp>
 #include <limits>
 
+#include "aws_client/config.h"
+#include "aws_client/s3_store.h"
+
 namespace strongroom::service {
 namespace {
 
@@ -179,12 +182,44 @@ Status ReadOidc(Reader& in, Config& c) {
   c.oidc.hosts = *std::move(places);
   return {};
 }
+Status ReadDelivery(Reader& in, Config& c) {
+  auto& s3 = c.audit.s3;
+  SR_CHECK(in.Text("s3_bucket", s3.bucket));
+  SR_CHECK(in.Text("s3_prefix", s3.prefix));
+  SR_CHECK(in.Text("s3_region", s3.region));
+  SR_CHECK(in.Text("s3_endpoint", s3.endpoint));
+  SR_CHECK(in.Text("s3_profile", s3.profile));
+  SR_CHECK(in.Path("s3_credentials_file", s3.credentials_file));
+  SR_CHECK(in.Path("s3_config_file", s3.config_file));
+  SR_CHECK(in.Path("s3_ca_file", s3.ca_file));
+  SR_CHECK(in.Number("s3_minutes", s3.minutes, 1, 60));
+  SR_CHECK(in.Number("s3_kib_per_second", s3.kib_per_second, 16, 1'048'576));
+  if (s3.bucket.empty()) {
+    if (!s3.prefix.empty() || !s3.region.empty() || !s3.endpoint.empty() || !s3.profile.empty() ||
+        !s3.credentials_file.empty() || !s3.config_file.empty() || !s3.ca_file.empty())
+      return in.Wrong("s3_bucket", "say which, or leave the other settings for it out");
+    return {};
+  }
+  const auto url = aws_client::ParseS3Url("s3://" + s3.bucket + "/" + s3.prefix);
+  if (!url.ok()) return in.Wrong("s3_bucket", url.error().public_message());
+  if (url->bucket != s3.bucket)
+    return in.Wrong("s3_bucket", "a bucket's name has no slash; what follows it is s3_prefix");
+  s3.prefix = url->prefix;
+  if (!s3.endpoint.empty()) {
+    const auto endpoint = aws_client::ParseEndpoint(s3.endpoint);
+    if (!endpoint.ok()) return in.Wrong("s3_endpoint", endpoint.error().public_message());
+  }
+  if (s3.region.empty()) return {};
+  const Status region = aws_client::CheckRegion(s3.region);
+  return region.ok() ? region : in.Wrong("s3_region", region.error().public_message());
+}
 Status ReadAudit(Reader& in, Config& c) {
   SR_CHECK(in.Text("mode", c.audit.mode));
   SR_CHECK(in.Text("throttling", c.audit.throttling));
   SR_CHECK(in.Text("region", c.audit.region));
   SR_CHECK(in.Path("directory", c.audit.directory));
   SR_CHECK(in.Number("digest_minutes", c.audit.digest_minutes, 1, 1440));
+  SR_CHECK(ReadDelivery(in, c));
   return in.Number("retention_days", c.audit.retention_days, 1, 36'500);
 }
 Status ReadLog(Reader& in, Config& c) { return in.Text("level", c.log_level); }
@@ -262,8 +297,9 @@ void MakeAbsolute(Config& c, const fs::path& data) {
                          &c.recovery_public_key, &c.account.root_access_key, &c.audit.directory}) {
     *path = data / *path;
   }
-  for (fs::path* path : {&c.client.hosts, &c.kms.attestation_roots, &c.xks.ca_file, &c.oidc.ca_file,
-                         &c.xks.client_certificate, &c.xks.client_key})
+  for (fs::path* path :
+       {&c.client.hosts, &c.kms.attestation_roots, &c.xks.ca_file, &c.oidc.ca_file, &c.xks.client_certificate,
+        &c.xks.client_key, &c.audit.s3.credentials_file, &c.audit.s3.config_file, &c.audit.s3.ca_file})
     if (!path->empty()) *path = data / *path;
   for (HostEntry& host : c.hosts) host.certificate = data / host.certificate;
 }

@@ -45,7 +45,10 @@ struct HostEntry {
 ///   [audit]      mode = "grouped" (default) or "strict" (trail/trail.h), directory,
 ///                digest_minutes = 60, retention_days = 90,
 ///                throttling = "off" (default) or "aws": AWS's rate of LookupEvents (trail/lookup_rate.h),
-///                region = "us-east-1": where calls are recorded that name none
+///                region = "us-east-1": where calls are recorded that name none;
+///                s3_bucket: where records are delivered to (trail/delivery/delivery.h), nowhere when empty;
+///                s3_prefix, s3_region, s3_endpoint (URL), s3_profile, s3_credentials_file, s3_config_file, s3_ca_file,
+///                s3_minutes = 5, s3_kib_per_second = 8192
 ///   [log]        level
 struct Config {
   struct {
@@ -91,6 +94,11 @@ struct Config {
     std::string mode = "grouped", throttling = "off", region = "us-east-1";
     std::filesystem::path directory = "service/audit";
     std::int64_t digest_minutes = 60, retention_days = 90;
+    struct {
+      std::string bucket, prefix, region, endpoint, profile;  // prefix: empty or with a slash at its end
+      std::filesystem::path credentials_file, config_file, ca_file;
+      std::int64_t minutes = 5, kib_per_second = 8192;
+    } s3;
   } audit;
   std::string log_level = "info";
 };

@@ -81,6 +81,16 @@ const Row kRows[] = {
      "FILE:14: 'kms.grants_per_key' must be a whole number from 1 to 1000000000"},
     {"BadAuditThrottling", With("[audit]\nthrottling = \"some\"\n"),
      "FILE: 'audit.throttling' must be \"off\" or \"aws\""},
+    {"DeliveryWithoutABucket", With("[audit]\ns3_region = \"eu-central-1\"\n"),
+     "FILE:13: 'audit.s3_bucket': say which, or leave the other settings for it out"},
+    {"BucketWithAPath", With("[audit]\ns3_bucket = \"trail/here\"\n"),
+     "FILE:14: 'audit.s3_bucket': a bucket's name has no slash; what follows it is s3_prefix"},
+    {"BadBucketRegion", With("[audit]\ns3_bucket = \"trail\"\ns3_region = \"eu/central\"\n"),
+     "FILE:15: 'audit.s3_region': The Region's name is not made of lower-case letters, digits and hyphens."},
+    {"BadBucketEndpoint", With("[audit]\ns3_bucket = \"trail\"\ns3_endpoint = \"ftp://x\"\n"),
+     "FILE:15: 'audit.s3_endpoint': The endpoint is not http(s)://host[:port][/path]: it begins otherwise."},
+    {"DeliveryTooSeldom", With("[audit]\ns3_bucket = \"trail\"\ns3_minutes = 61\n"),
+     "FILE:15: 'audit.s3_minutes' must be a whole number from 1 to 60"},
     {"BadThrottling", With("[kms]\nthrottling = \"some\"\n"), "FILE: 'kms.throttling' must be \"off\" or \"aws\""},
     {"BadSm2", With("[kms]\nsm2 = \"yes\"\n"), "FILE: 'kms.sm2' must be \"off\" or \"on\""},
     {"BadXksNetwork", With("[xks]\nnetworks = \"10.0.0.0/8 ten\"\n"),
@@ -110,6 +120,15 @@ TEST_P(ConfigRefusals, NameTheLine) {
 
 INSTANTIATE_TEST_SUITE_P(Strongroomd, ConfigRefusals, ::testing::ValuesIn(kRows),
                          [](const auto& tested) { return tested.param.name; });
+
+TEST(Config, WhereTheTrailIsDeliveredTo) {
+  const ConfigFile file(With("[audit]\ns3_bucket = \"trail\"\ns3_prefix = \"a/b\"\ns3_ca_file = \"ca.pem\"\n"));
+  const auto config = LoadConfig(file.path(), "/data");
+  ASSERT_TRUE(config.ok()) << config.error();
+  EXPECT_EQ(config->audit.s3.prefix, "a/b/");
+  EXPECT_EQ(config->audit.s3.ca_file, "/data/ca.pem");
+  EXPECT_EQ(config->audit.s3.minutes, 5);
+}
 
 TEST(Config, MissingFileIsSaid) { EXPECT_EQ(LoadConfig("/nowhere/c.toml", "/data").error().code(), Errc::kNotFound); }
 

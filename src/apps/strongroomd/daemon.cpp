@@ -9,6 +9,8 @@
 #include <future>
 #include <thread>
 
+#include "apps/strongroomd/delivery.h"
+#include "apps/strongroomd/recording.h"
 #include "apps/strongroomd/root_key.h"
 #include "aws/dispatch/dispatcher.h"
 #include "aws/http/server.h"
@@ -148,6 +150,7 @@ struct Daemon::Parts {
   std::unique_ptr<trail::Trail> trail;
   std::unique_ptr<trail::DigestKey> digest_key;
   std::unique_ptr<trail::Keeper> trail_keeper;
+  std::unique_ptr<trail::Delivery> delivery;  // null: nowhere to
   std::unique_ptr<trail::CloudTrail> cloudtrail;
 
   cloudhsm::Hosts hosts;
@@ -271,6 +274,11 @@ std::string Daemon::Parts::Alarms() const {
   if (health.lost != 0) lines += fmt::format("audit: {} records were lost since the start.\n", health.lost);
   if (!trail_keeper->failure().empty())
     lines += "audit: records do not reach the store, or digests are not signed. The log says why.\n";
+  if (!delivery) return lines;
+  const trail::DeliveryHealth delivered = delivery->health();
+  if (!delivered.failure.empty())
+    lines += fmt::format("audit: records do not reach the bucket; {} closed segments wait. The log says why.\n",
+                         delivered.waiting_segments);
   return lines;
 }
 
@@ -292,6 +300,8 @@ Status Daemon::Parts::OpenTrail() {
                                .keep = std::chrono::hours(24 * config.audit.retention_days)};
   options.sign = [this](Bytes message) { return RunOn(control, digest_key->Sign(std::move(message))); };
   options.public_key = [this] { return RunOn(control, digest_key->Ensure()); };
+  delivery = MakeDelivery(config, *database, options);
+  if (delivery) options.close_every = std::chrono::minutes(config.audit.s3.minutes);
   trail_keeper = std::make_unique<trail::Keeper>(*database, *trail, std::move(options));
   cloudtrail.reset(new trail::CloudTrail{*database, authorizer, trail::LookupRate(config.audit.throttling == "aws")});
   return {};
@@ -376,8 +386,9 @@ Status Daemon::Parts::MakeServices() {
   options.signing_keys = credentials.get();
   options.services.push_back(trail::Describe(*cloudtrail));
   trail->Know(options.services);
-  options.trail = trail.get();
+  options.trail = RecorderOfCalls(*trail);
   options.metrics.push_back(trail->metrics());
+  if (delivery) options.metrics.push_back(delivery->metrics());
   options.loops = loops.size();
   options.health = [this] { return Health(); };
   options.alarms = [this] { return Alarms(); };
@@ -428,6 +439,7 @@ Result<std::string> Daemon::Start() {
   SR_CHECK(parts.OpenTrail());
   SR_CHECK(parts.MakeServices());
   parts.trail_keeper->Start();
+  if (parts.delivery) parts.delivery->Start();
   parts.key_uses->Start();
   SR_CHECK(parts.feed.Start());
   // After the feed has begun, so that no key made meanwhile is missed.
@@ -460,6 +472,7 @@ void Daemon::Stop() {
   if (parts.kms) parts.kms->Stop();
 #endif
   parts.domain->Stop();
+  if (parts.delivery) parts.delivery->Stop();
   if (parts.trail) parts.trail->Stop();
   if (parts.trail_keeper) parts.trail_keeper->Stop();
   if (!parts.started) return;

@@ -68,6 +68,32 @@ Result<std::string> OidcSection(const DataDirectory& data, const Settings& setti
   return text + fmt::format("ca_file = {}\n", Quoted(copy.string()));
 }
 
+/// What [audit] says of the bucket, likewise. Keys are in a file of the service's own.
+Result<std::string> DeliverySettings(const DataDirectory& data, const Settings& settings) {
+  const auto& s3 = settings.audit.s3;
+  std::string text = fmt::format("s3_minutes = {}\ns3_kib_per_second = {}\n", s3.minutes, s3.kib_per_second);
+  const std::pair<std::string_view, const std::string&> texts[] = {{"bucket", s3.bucket},
+                                                                   {"prefix", s3.prefix},
+                                                                   {"region", s3.region},
+                                                                   {"endpoint", s3.endpoint},
+                                                                   {"profile", s3.profile}};
+  for (const auto& [key, value] : texts)
+    if (!value.empty()) text += fmt::format("s3_{} = {}\n", key, Quoted(value));
+  const struct {
+    std::string_view key, copy;
+    const std::string& file;
+    mode_t mode;
+  } files[] = {{"credentials_file", "s3-credentials", s3.credentials_file, 0600},
+               {"config_file", "s3-config", s3.config_file, 0600},
+               {"ca_file", "s3-ca.pem", s3.ca_file, 0644}};
+  for (const auto& [key, copy, file, mode] : files) {
+    if (file.empty()) continue;
+    SR_CHECK(CopyFor(data.root() / file, data.service() / copy, mode));
+    text += fmt::format("s3_{} = {}\n", key, Quoted((data.service() / copy).string()));
+  }
+  return text;
+}
+
 }  // namespace
 
 Result<fs::path> WriteServiceConfig(const DataDirectory& data, const Settings& settings) {
@@ -83,6 +109,7 @@ Result<fs::path> WriteServiceConfig(const DataDirectory& data, const Settings& s
   }
   SR_TRY(const std::string xks, XksSection(data, settings));
   SR_TRY(const std::string oidc, OidcSection(data, settings));
+  SR_TRY(const std::string delivery, DeliverySettings(data, settings));
   SR_TRY(const std::string host_id, data.HostId());
 
   const std::string store = settings.store.empty() ? "sqlite = " + Quoted((service / "strongroom.sqlite").string())
@@ -99,7 +126,7 @@ Result<fs::path> WriteServiceConfig(const DataDirectory& data, const Settings& s
       "[kms]\nkeys = {}\ncustom_key_stores = {}\naliases_per_key = {}\ngrants_per_key = {}\non_demand_rotations = "
       "{}\nthrottling = "
       "{}\nsm2 = {}\n{}domain_key_days = {}\nbackup_retention_days = {}\n\n{}\n{}\n[audit]\nmode = {}\n"
-      "directory = {}\ndigest_minutes = {}\nretention_days = {}\nthrottling = {}\nregion = {}\n\n[log]\nlevel = {}\n",
+      "directory = {}\ndigest_minutes = {}\nretention_days = {}\nthrottling = {}\nregion = {}\n{}\n[log]\nlevel = {}\n",
       Quoted(settings.https_address), settings.https_port, settings.threads,
       Quoted((data.tls() / "server.crt").string()), Quoted((data.tls() / "server.key").string()), store,
       Quoted(settings.network_prefix), Quoted(host_id), Quoted(settings.network_prefix + ".1"),
@@ -113,7 +140,7 @@ Result<fs::path> WriteServiceConfig(const DataDirectory& data, const Settings& s
       Quoted(settings.kms.throttling), Quoted(settings.kms.sm2), attestation_roots, settings.kms.domain_key_days,
       settings.kms.backup_retention_days, xks, oidc, Quoted(settings.audit.mode), Quoted((service / "audit").string()),
       settings.audit.digest_minutes, settings.audit.retention_days, Quoted(settings.audit.throttling),
-      Quoted(settings.region), Quoted(settings.log_level));
+      Quoted(settings.region), delivery, Quoted(settings.log_level));
   const fs::path file = data.run() / "strongroomd.toml";
   SR_CHECK(WriteFileAtomically(file, text, 0600));
   SR_CHECK(GiveTo(file, kServiceUser));

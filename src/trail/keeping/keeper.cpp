@@ -128,6 +128,7 @@ Status Keeper::State::MakeDigest(bool due_anyway) {
 void Keeper::State::Run() {
   bool first = true;
   Steady::time_point digest_due = Steady::now();
+  Steady::time_point close_due = Steady::now() + options.close_every;
   std::chrono::milliseconds pause = options.ship_every;
   for (;;) {
     const Status shipped = Ship();
@@ -141,6 +142,10 @@ void Keeper::State::Run() {
       Note(digest_failure, made, "signing a digest");
       digest_due = Steady::now() + (made.ok() ? options.digest_every : std::min(kDigestRetry, options.digest_every));
       first = first && !made.ok();
+    }
+    if (options.close_every.count() > 0 && Steady::now() >= close_due) {
+      // What the disk says against it is told by the trail itself, and the round after brings what was closed.
+      if (trail.CloseSegment().ok()) close_due = Steady::now() + options.close_every;
     }
     std::unique_lock lock(mutex);
     if (!stopping) wake.wait_for(lock, pause, [this] { return stopping; });

@@ -16,6 +16,7 @@ struct KeeperOptions {
   std::string front_end;
   std::chrono::milliseconds ship_every{1000};
   std::chrono::milliseconds digest_every{std::chrono::hours(1)};
+  std::chrono::milliseconds close_every{0};  // segments are closed as often, for who delivers them; 0: at digests
   std::chrono::milliseconds keep{std::chrono::hours(24 * 90)};
   /// Signs with the key of the domain cluster, and its public half (DER SubjectPublicKeyInfo). Both may wait.
   std::function<Result<Bytes>(Bytes message)> sign;

@@ -184,7 +184,7 @@ ports::Caller User() {
 }
 
 /// One call, made into its records.
-struct Made {
+struct MadeRecord {
   std::string service = "kms", operation = "Decrypt", body = "{}";
   ports::Caller caller = User();
   std::vector<std::string> resources{std::string(kArn)};
@@ -269,7 +269,8 @@ struct Made {
 };
 
 TEST(Record, OfADecryptIsAsAwsWritesIt) {
-  Made made{.body = R"({"CiphertextBlob":"c2VjcmV0","EncryptionContext":{"Dept":"IT"},"GrantTokens":["secret"]})"};
+  MadeRecord made{.body =
+                      R"({"CiphertextBlob":"c2VjcmV0","EncryptionContext":{"Dept":"IT"},"GrantTokens":["secret"]})"};
   made.reply.emplace();
   made.reply->Text("KeyId", std::string(kArn)).Blob("Plaintext", {1, 2, 3}).Text("KeyMaterialId", "abcd");
   json::object record = made.One();
@@ -295,7 +296,7 @@ TEST(Record, OfADecryptIsAsAwsWritesIt) {
 }
 
 TEST(Record, OfAChangeShowsTheAnswer) {
-  Made made{.operation = "CreateKey", .body = R"({"Tags":[{"TagKey":"a","TagValue":"b"}],"MultiRegion":true})"};
+  MadeRecord made{.operation = "CreateKey", .body = R"({"Tags":[{"TagKey":"a","TagValue":"b"}],"MultiRegion":true})"};
   aws::Reply metadata;
   metadata.Text("AWSAccountId", "111122223333").Timestamp("CreationDate", kNow).Bool("Enabled", true);
   metadata.Texts("EncryptionAlgorithms", {"SYMMETRIC_DEFAULT"}).Text("SomethingNew", "secret");
@@ -329,7 +330,7 @@ TEST(Record, SecretsOfRequestsStayOut) {
       {"strongroom", "CreateXksProxy", R"({"ClusterId":"c","Password":"c2VjcmV0"})"},
   };
   for (const auto& row : rows) {
-    Made made{.service = row.service, .operation = row.operation, .body = row.body, .resources = {}};
+    MadeRecord made{.service = row.service, .operation = row.operation, .body = row.body, .resources = {}};
     made.reply.emplace();
     made.reply->Text("SecretAccessKey", "c2VjcmV0").Text("Plaintext", "c2VjcmV0").Text("GrantToken", "c2VjcmV0");
     made.Records();
@@ -338,7 +339,7 @@ TEST(Record, SecretsOfRequestsStayOut) {
 }
 
 TEST(Record, FailuresHaveTheirCode) {
-  Made made{.error_code = "AccessDeniedException", .error_message = "User: x is not authorized"};
+  MadeRecord made{.error_code = "AccessDeniedException", .error_message = "User: x is not authorized"};
   const json::object record = made.One();
   EXPECT_EQ(record.at("errorCode"), "AccessDenied");
   EXPECT_EQ(record.at("errorMessage"), "User: x is not authorized");
@@ -346,7 +347,7 @@ TEST(Record, FailuresHaveTheirCode) {
 }
 
 TEST(Record, OfAnotherAccountsKeyIsInBothTrails) {
-  Made made{.resources = {"arn:aws:kms:eu-central-1:444455556666:key/1"}};
+  MadeRecord made{.resources = {"arn:aws:kms:eu-central-1:444455556666:key/1"}};
   const auto records = made.Records();
   ASSERT_EQ(records.size(), 2U);
   const json::object &own = records[0], &other = records[1];
@@ -359,12 +360,12 @@ TEST(Record, OfAnotherAccountsKeyIsInBothTrails) {
 }
 
 TEST(Record, OfACallLikeTheOneBeforeIsShort) {
-  Made made{.body = R"({"CiphertextBlob":"c2VjcmV0"})"};
+  MadeRecord made{.body = R"({"CiphertextBlob":"c2VjcmV0"})"};
   made.reply.emplace();
   made.reply->Text("KeyId", std::string(kArn)).Text("KeyMaterialId", std::string(64, 'a'));
   const json::object first = made.One();
   const std::size_t alone = made.bytes;
-  // Made as one group.
+  // MadeRecord as one group.
   constexpr std::size_t kMany = 100;
   made.before = kMany - 1;
   const auto all = made.Records();
@@ -374,7 +375,7 @@ TEST(Record, OfACallLikeTheOneBeforeIsShort) {
 }
 
 TEST(Record, OfCallersWhoCouldNotBeEstablished) {
-  Made made{.error_code = "InvalidSignatureException", .error_message = "The request signature does not match."};
+  MadeRecord made{.error_code = "InvalidSignatureException", .error_message = "The request signature does not match."};
   made.established = false;
   made.claimed_key = "AKIAIOSFODNN7EXAMPLE";
   made.claimed_account = "444455556666";
@@ -395,7 +396,7 @@ TEST(Record, OfCallersWhoCouldNotBeEstablished) {
 
 TEST(Record, AnotherCallersRecordDoesNotTakeTheirPlace) {
   // One recorder makes them all: what it keeps must be of the call that is recorded.
-  Made made{.body = R"({"CiphertextBlob":"c2VjcmV0"})"};
+  MadeRecord made{.body = R"({"CiphertextBlob":"c2VjcmV0"})"};
   const json::object alice = made.One();
   made.caller.user_name = "Bob";
   made.caller.arn = "arn:aws:iam::111122223333:user/Bob";
@@ -410,20 +411,20 @@ TEST(Record, AnotherCallersRecordDoesNotTakeTheirPlace) {
   EXPECT_EQ(made.One().at("resources").at(0).at("ARN").as_string(), made.resources[0]);
   made.request_id = "not a \"UUID\"";
   EXPECT_EQ(made.One().at("requestID").as_string(), made.request_id);
-  Made again{.body = made.body};
+  MadeRecord again{.body = made.body};
   EXPECT_EQ(again.One(), alice);
 }
 
 TEST(Record, AnOverlongRequestIsLeftOut) {
-  Made made{.operation = "CreateKey",
-            .body = R"({"Policy":")" + std::string(kLongestParameters, 'x') + R"("})",
-            .resources = {}};
+  MadeRecord made{.operation = "CreateKey",
+                  .body = R"({"Policy":")" + std::string(kLongestParameters, 'x') + R"("})",
+                  .resources = {}};
   EXPECT_EQ(made.One().at("requestParameters").at("omitted"), true);
 }
 
 TEST(Record, NothingThatACallerSendsMakesItLongerThanItMayBe) {
   const std::string longest(8 << 20, '"');
-  Made made{.body = "{\"KeyId\":\"k\"}", .data = {{"keyStore", longest}}, .error_code = "ValidationException"};
+  MadeRecord made{.body = "{\"KeyId\":\"k\"}", .data = {{"keyStore", longest}}, .error_code = "ValidationException"};
   made.error_message = longest;
   made.request_id = longest.substr(0, 1000);
   made.One();
