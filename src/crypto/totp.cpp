@@ -57,6 +57,18 @@ Result<SecretBuffer> TotpSeedText(const SecretBuffer& seed) {
   });
 }
 
+Status WithTotpText(std::string_view before, const SecretBuffer& seed, const std::function<Status(const char*)>& use) {
+  SR_TRY(const SecretBuffer typed, TotpSeedText(seed));
+  const ByteView letters = EvpKeyLoader::View(typed);
+  // One more, which stays zero and ends the text.
+  SR_TRY(const SecretBuffer text,
+         SecretBuffer::Produce(before.size() + letters.size() + 1, [&](std::span<std::uint8_t> out) {
+           std::ranges::copy(letters, std::ranges::copy(AsBytes(before), out.begin()).out);
+           return out.size();
+         }));
+  return use(reinterpret_cast<const char*>(EvpKeyLoader::View(text).data()));
+}
+
 std::optional<std::int64_t> FindTotpStep(const SecretBuffer& seed, std::string_view code, std::int64_t first,
                                          std::int64_t last) {
   std::optional<std::int64_t> found;

@@ -135,6 +135,30 @@ TEST_P(IamTest, ARoleIsShownAsItIs) {
   EXPECT_THAT(At(role, "/AssumeRolePolicyDocument"), StartsWith("%7B%22Version%22%3A%222012-10-17%22"));
 }
 
+TEST_P(IamTest, ARolesTrustShowsWhoIsGoneByTheUniqueId) {
+  const std::string id = At(Do("CreateUser", R"({"UserName":"anna"})"), "/User/UserId");
+  Do("CreateRole",
+     R"({"RoleName":"r","AssumeRolePolicyDocument":"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",)"
+     R"(\"Action\":\"sts:AssumeRole\",\"Principal\":{\"AWS\":\"arn:aws:iam::111122223333:user/anna\"}}]}"})");
+  const auto named = [this](std::string_view who) {
+    const std::string one = At(Do("GetRole", R"({"RoleName":"r"})"), "/Role/AssumeRolePolicyDocument");
+    const std::string listed = At(Do("ListRoles", "{}"), "/Roles/0/AssumeRolePolicyDocument");
+    const std::string detail =
+        At(Do("GetAccountAuthorizationDetails", "{}"), "/RoleDetailList/0/AssumeRolePolicyDocument");
+    EXPECT_EQ(one, listed);
+    EXPECT_EQ(one, detail);
+    return one.find(who) != std::string::npos;
+  };
+  const std::string escaped = "user%2Fanna";
+  EXPECT_TRUE(named(escaped));
+  EXPECT_FALSE(named(id));
+  Do("DeleteUser", R"({"UserName":"anna"})");
+  EXPECT_TRUE(named(id));
+  EXPECT_FALSE(named(escaped));
+  Do("CreateUser", R"({"UserName":"anna"})");
+  EXPECT_TRUE(named(id)) << "whoever has the name now";
+}
+
 TEST_P(IamTest, AccountAuthorizationDetailsHaveEverything) {
   Do("CreateUser", R"({"UserName":"anna"})");
   Do("CreateGroup", R"({"GroupName":"staff"})");

@@ -113,7 +113,7 @@ Task<void> Kms::WriteUsage() {
   // The last round, once stopping has begun, writes what the others left.
   for (bool go_on = true; go_on;) {
     go_on = co_await background_.Sleep(kUsageInterval);
-    const Status written = co_await last_usage_.Flush();
+    const Status written = co_await last_usage_.Flush(go_on ? LastUsage::Which::kDue : LastUsage::Which::kAll);
     if (!written.ok() && written.error().code() != Errc::kUnavailable)
       LogError("writing when keys were used", written.error());
   }

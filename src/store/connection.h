@@ -31,6 +31,9 @@ class Connection {
   virtual Status Begin(Access access) = 0;
   virtual Status Commit() = 0;
   virtual void Rollback() noexcept = 0;
+  /// To be the first of a transaction: who asks for the same waits until this transaction has ended, and then sees what
+  /// it did. kConflict when that takes too long.
+  virtual Status LockTable(std::string_view table) = 0;
   /// Runs one statement with $1, $2 ... inside or outside a transaction.
   virtual Result<Reply> Run(std::string_view sql, std::span<const Value> values) = 0;
   virtual Result<std::int64_t> NowMillis() = 0;

@@ -93,6 +93,7 @@ Status CheckKnown(const std::vector<Applied>& applied, std::int64_t ours) {
 
 /// Makes the next missing version. True when nothing is missing.
 Result<bool> Step(Connection& connection, const std::vector<Migration>& migrations) {
+  SR_CHECK(connection.LockTable("schema_version"));
   SR_TRY(const auto applied, ReadApplied(connection));
   SR_CHECK(CheckKnown(applied, migrations.empty() ? 0 : migrations.back().version));
   const std::int64_t current = applied.empty() ? 0 : applied.back().version;
@@ -148,8 +149,8 @@ Status Migrate(Connection& connection, std::span<const SchemaFile> files) {
   SR_TRY(const auto migrations, ParseMigrations(files, connection));
   Status last;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    // Programs that start together meet here, and the loser's error is not always a serialisation failure: two that
-    // create the same table find it in the catalogue. So the loser looks again.
+    // Programs that start together meet here. Two that create the first table find it in the catalogue, which is no
+    // serialisation failure; so the loser looks again.
     if (attempt > 0) std::this_thread::sleep_for(std::chrono::milliseconds(20 << attempt));
     last = InTransaction(connection, [&] { return CreateVersionTable(connection); });
     while (last.ok()) {

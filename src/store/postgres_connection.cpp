@@ -63,6 +63,11 @@ class PostgresConnection final : public Connection {
     if (forget_prepared_) ForgetPrepared();
   }
 
+  /// LOCK takes no snapshot (PostgreSQL manual, "LOCK"): the transaction's is of after the wait.
+  Status LockTable(std::string_view table) override {
+    return Simple(("LOCK TABLE " + std::string(table) + " IN EXCLUSIVE MODE").c_str());
+  }
+
   Result<Reply> Run(std::string_view sql, std::span<const Value> values) override {
     std::size_t bytes = 0;
     for (const Value& value : values) {

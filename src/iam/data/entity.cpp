@@ -2,6 +2,7 @@
 
 #include "iam/data/documents.h"
 #include "iam/page.h"
+#include "iam/principals/directory.h"
 
 namespace strongroom::iam {
 namespace {
@@ -223,7 +224,8 @@ Result<aws::Reply> ShowEntity(store::Transaction& t, const Entity& entity, Detai
   if (entity.kind == Kind::kUser && entity.password_used_at)
     reply.Timestamp("PasswordLastUsed", WallTimeOf(*entity.password_used_at));
   if (entity.kind == Kind::kRole) {
-    reply.Text("AssumeRolePolicyDocument", UrlEncoded(entity.trust_policy));
+    SR_TRY(const std::string trust, ShownTrustPolicy(t, entity));
+    reply.Text("AssumeRolePolicyDocument", UrlEncoded(trust));
     if (!entity.description.empty()) reply.Text("Description", entity.description);
     reply.Int("MaxSessionDuration", entity.max_session_seconds);
   }

@@ -1,6 +1,8 @@
 // Source: IAM API Reference, "CreateVirtualMFADevice".
 #include "crypto/totp.h"
+#include "iam/data/account.h"
 #include "iam/data/mfa.h"
+#include "iam/data/qr_code.h"
 #include "iam/ops/all.h"
 
 namespace strongroom::iam {
@@ -23,11 +25,21 @@ Result<MfaDevice> DeviceToMake(Work& work) {
   return device;
 }
 
+std::string_view NameIn(std::string_view serial_number) { return serial_number.substr(serial_number.rfind('/') + 1); }
+
+/// As authenticator programs show it: the alias, else the number.
+Result<std::string> NameOfAccount(Work& work) {
+  SR_TRY(const auto alias, ReadAlias(work.t, work.account()));
+  return alias ? *alias : std::string(work.account());
+}
+
 Task<Result<aws::Reply>> CreateVirtualMfaDevice(Iam& iam, aws::Call& call) {
   auto actor = std::make_shared<const Actor>(iam, call);
   SR_CO_TRY(const MfaDevice wanted, co_await RunFor<MfaDevice>(iam, actor, store::Access::kRead, &DeviceToMake));
   SR_CO_TRY(SecretBuffer seed, crypto::NewTotpSeed());
   SR_CO_TRY(SecretBuffer shown_seed, crypto::TotpSeedText(seed));
+  SR_CO_TRY(const std::string account, co_await RunFor<std::string>(iam, actor, store::Access::kRead, &NameOfAccount));
+  SR_CO_TRY(SecretBuffer picture, TotpQrCode(NameIn(wanted.serial_number), account, seed));
   std::string purpose(kMfaSeedPurpose);
   SR_CO_TRY(Bytes sealed, co_await iam.sealer().Seal(std::move(purpose), wanted.serial_number, std::move(seed)));
   auto write = [sealed = std::move(sealed)](Work& work) -> Result<aws::Reply> {
@@ -44,7 +56,7 @@ Task<Result<aws::Reply>> CreateVirtualMfaDevice(Iam& iam, aws::Call& call) {
     return shown;
   };
   SR_CO_TRY(aws::Reply shown, co_await RunFor<aws::Reply>(iam, actor, store::Access::kWrite, std::move(write)));
-  shown.Secret("Base32StringSeed", std::move(shown_seed));
+  shown.Secret("Base32StringSeed", std::move(shown_seed)).Secret("QRCodePNG", std::move(picture));
   aws::Reply reply;
   reply.Object("VirtualMFADevice", std::move(shown));
   co_return reply;

@@ -4,6 +4,7 @@
 #include "iam/data/managed.h"
 #include "iam/ops/all.h"
 #include "iam/page.h"
+#include "iam/principals/directory.h"
 
 namespace strongroom::iam {
 namespace {
@@ -46,7 +47,8 @@ Result<aws::Reply> EntityDetail(Work& work, const Entity& entity) {
   aws::Reply detail;
   ShowNames(entity, detail);
   if (entity.kind == Kind::kRole) {
-    detail.Text("AssumeRolePolicyDocument", UrlEncoded(entity.trust_policy)).Objects("InstanceProfileList", {});
+    SR_TRY(const std::string trust, ShownTrustPolicy(work.t, entity));
+    detail.Text("AssumeRolePolicyDocument", UrlEncoded(trust)).Objects("InstanceProfileList", {});
     ShowLastUsed(entity, detail);
   }
   if (entity.kind == Kind::kUser) {

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "aws/policy/shown.h"
 #include "iam/data/entity.h"
 
 namespace strongroom::iam {
@@ -80,6 +81,16 @@ Result<std::string> TrustedBy(Work& work, std::string_view trust_policy) {
   if (ids.error().code() != Errc::kNotFound) return std::move(ids).error();
   return Error(Errc::kMalformedPolicy,
                fmt::format("Invalid principal in policy: \"AWS\":\"{}\"", ids.error().public_message()));
+}
+
+Result<std::string> ShownTrustPolicy(store::Transaction& t, const Entity& role) {
+  SR_TRY(const ports::PrincipalIds ids, ports::ReadPrincipalIds(role.trust_principals));
+  std::set<std::string, std::less<>> gone;
+  for (const auto& [arn, id] : ids) {
+    SR_TRY(const auto now, IdOf(t, arn));
+    if (now != id) gone.insert(arn);
+  }
+  return aws::policy::ShownPolicy(role.trust_policy, ids, gone);
 }
 
 }  // namespace strongroom::iam

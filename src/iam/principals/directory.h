@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "iam/data/entity.h"
 #include "iam/work.h"
 #include "ports/principal_directory.h"
 #include "store/database.h"
@@ -26,5 +27,8 @@ Result<ports::PrincipalIds> ResolvePrincipals(store::Transaction& t, std::span<c
 /// Whom a role's new trust policy names, as it is kept (ports::TextOf).
 /// Errors: kMalformedPolicy in IAM's words for somebody who does not exist; the store's.
 Result<std::string> TrustedBy(Work& work, std::string_view trust_policy);
+
+/// A role's trust policy as its readers see it (aws/policy/shown.h). Errors: kCorrupted; the store's.
+Result<std::string> ShownTrustPolicy(store::Transaction& t, const Entity& role);
 
 }  // namespace strongroom::iam

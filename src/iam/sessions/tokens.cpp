@@ -26,7 +26,7 @@ Bytes HeadOf(std::string_view access_key_id, std::int64_t expires_millis) {
   return head;
 }
 
-std::int64_t MillisOf(ports::WallTime time) {
+std::int64_t EpochMillis(ports::WallTime time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
 }
 
@@ -73,8 +73,8 @@ Task<Result<SessionTokens::Minted>> SessionTokens::Mint(proto::SessionClaims cla
   Minted minted;
   minted.access_key_id = NewAccessKeyId("ASIA", claims.account());
   minted.expires_at = std::chrono::floor<std::chrono::seconds>(expires_at);
-  const Bytes head = HeadOf(minted.access_key_id, MillisOf(minted.expires_at));
-  ports::SigningSecrets::Terms terms{std::string(AsText(head)), MillisOf(minted.expires_at)};
+  const Bytes head = HeadOf(minted.access_key_id, EpochMillis(minted.expires_at));
+  ports::SigningSecrets::Terms terms{std::string(AsText(head)), EpochMillis(minted.expires_at)};
   SR_CO_TRY(ports::SigningSecrets::Made made, co_await secrets_.Make(std::move(terms), std::move(claim_bytes)));
   Bytes token = head;
   Append(token, Guard(head, made.sealed));
@@ -110,7 +110,7 @@ ports::SigningKeySource::Token SessionTokens::Judge(std::string_view access_key_
 Task<Result<SessionTokens::Opened>> SessionTokens::Open(ports::WantedKey wanted) {
   auto parts = TakeApart(wanted.access_key_id, wanted.session_token);
   if (!parts) co_return NotOurs();
-  ports::SigningSecrets::Terms terms{std::string(AsText(parts->head)), MillisOf(parts->expires_at)};
+  ports::SigningSecrets::Terms terms{std::string(AsText(parts->head)), EpochMillis(parts->expires_at)};
   auto derived = co_await secrets_.Derive(std::move(terms), std::move(parts->sealed), std::move(wanted.date),
                                           std::move(wanted.region), std::move(wanted.service));
   if (!derived.ok()) {

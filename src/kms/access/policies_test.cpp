@@ -68,6 +68,23 @@ const std::vector<PolicyRow> kWhoDecides = {
        return seen;
      },
      {kOk, kDenied, kOk}},
+    {"WhoIsNotThereAnyMoreIsShownByTheUniqueId",
+     [](PolicyWorld& w) {
+       w.service.principals().BeAnother(kBobArn, "AIDABOBBEFORE");
+       const std::string key = w.Key({kAdminOnly, KeyAllows(kAliceArn, "kms:*"), KeyAllows(kBobArn, "kms:*")});
+       const auto shown = [&] {
+         const std::string text = w.service.Call("GetKeyPolicy", {{"KeyId", key}}, "111122223333.admin").Text("Policy");
+         std::string who;
+         for (const auto& [name, told] : {std::pair(kAliceArn, "alice "), {kBobArn, "bob "}, {"AIDABOBBEFORE", "id "}})
+           if (text.find("\"" + std::string(name) + "\"") != std::string::npos) who += told;
+         return who;
+       };
+       Outcomes seen{shown()};
+       w.service.principals().BeTheSame(kBobArn);
+       seen.push_back(shown());
+       return seen;
+     },
+     {"alice bob ", "alice id "}},
     {"WhoDoesNotExistCannotBeNamed",
      [](PolicyWorld& w) {
        const std::string key = w.Key({kAdminOnly});

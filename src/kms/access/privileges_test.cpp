@@ -228,6 +228,41 @@ const std::vector<PolicyRow> kPrivileges = {
        return seen;
      },
      {kDenied, "CloudHsmClusterNotFoundException"}},
+    {"WhoMovesAStoreToAClusterNeedsToSeeClusters",
+     [](PolicyWorld& w) {
+       w.service.MakeCluster();
+       const std::string store = w.service.NewStore("moved");
+       const json::object move{{"CustomKeyStoreId", store}, {"CloudHsmClusterId", "cluster-aaaaaaaaaaa"}};
+       w.Attach(kAlice, MayDo("kms:UpdateCustomKeyStore"));
+       Outcomes seen{
+           w.Try(kAlice, "UpdateCustomKeyStore", move),
+           w.Try(kAlice, "UpdateCustomKeyStore", {{"CustomKeyStoreId", store}, {"NewCustomKeyStoreName", "named"}})};
+       w.Attach(kAlice, MayDo("cloudhsm:DescribeClusters"));
+       seen.push_back(w.Try(kAlice, "UpdateCustomKeyStore", move));
+       return seen;
+     },
+     {kDenied, kOk, "CloudHsmClusterNotFoundException"}},
+    {"WhatCanBeRetiredIsListedForWhoHadTheNameThen",
+     [](PolicyWorld& w) {
+       const std::string key = w.Key({kAccountIn});
+       const std::string carol = "arn:aws:iam::111122223333:user/carol",
+                         nobody = "arn:aws:iam::111122223333:user/nobody";
+       FakePrincipals& names = w.service.principals();
+       names.BeAnother(carol, "BEFORECAROL");
+       w.Grant(key, kAliceArn, {"Encrypt"}, {{"RetiringPrincipal", carol}});
+       const auto count = [&](const std::string& whom) {
+         const Answer listed = w.service.Call("ListRetirableGrants", {{"RetiringPrincipal", whom}});
+         return listed.ok() ? std::to_string(listed.body.at("Grants").as_array().size()) : Outcome(listed);
+       };
+       Outcomes seen{count(carol)};
+       names.BeTheSame(carol);
+       seen.push_back(count(carol));
+       w.Grant(key, kAliceArn, {"Decrypt"}, {{"RetiringPrincipal", carol}});
+       seen.push_back(count(carol));
+       seen.push_back(count(nobody));
+       return seen;
+     },
+     {"1", "0", "1", "0"}},
     {"MoreTagsThanAKeyCanHaveAreNoQuestionForPolicies",
      [](PolicyWorld& w) {
        const std::string key = w.Key({kAccountIn}, {{"MultiRegion", true}});

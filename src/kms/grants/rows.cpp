@@ -195,11 +195,12 @@ Result<std::vector<Grant>> ListGrantRows(store::Transaction& t, const KeyRow& ke
 }
 
 Result<std::vector<Grant>> ListRetirable(store::Transaction& t, const std::string& region, const std::string& principal,
-                                         const GrantPosition& after, std::int64_t limit) {
-  return ReadAll(t.Query("SELECT " SR_GRANT_COLUMNS
-                         " FROM kms_grants WHERE region = $1 AND retiring_principal = $2 AND (created_at > $3 OR "
-                         "(created_at = $3 AND grant_id > $4)) ORDER BY created_at, grant_id LIMIT $5",
-                         {region, principal, after.created_millis, after.grant_id, limit}));
+                                         const std::string& unique_id, const GrantPosition& after, std::int64_t limit) {
+  return ReadAll(
+      t.Query("SELECT " SR_GRANT_COLUMNS
+              " FROM kms_grants WHERE region = $1 AND retiring_principal = $2 AND retiring_id = $3 AND "
+              "(created_at > $4 OR (created_at = $4 AND grant_id > $5)) ORDER BY created_at, grant_id LIMIT $6",
+              {region, principal, unique_id, after.created_millis, after.grant_id, limit}));
 }
 
 }  // namespace strongroom::kms

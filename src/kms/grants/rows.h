@@ -46,8 +46,8 @@ struct GrantFilter {
 };
 Result<std::vector<Grant>> ListGrantRows(store::Transaction& t, const KeyRow& key, const GrantFilter& filter,
                                          const GrantPosition& after, std::int64_t limit);
-/// Of all keys and accounts of a region.
+/// Of all keys and accounts of a region. `unique_id`: as of Grant::retiring_id.
 Result<std::vector<Grant>> ListRetirable(store::Transaction& t, const std::string& region, const std::string& principal,
-                                         const GrantPosition& after, std::int64_t limit);
+                                         const std::string& unique_id, const GrantPosition& after, std::int64_t limit);
 
 }  // namespace strongroom::kms

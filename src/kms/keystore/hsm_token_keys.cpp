@@ -16,7 +16,7 @@ std::vector<SecretBuffer> OneSegment(SecretBuffer secret) {
   return segments;
 }
 
-Bytes ToBytes(const std::string& field) { return strongroom::ToBytes(AsBytes(field)); }
+Bytes FieldBytes(const std::string& field) { return strongroom::ToBytes(AsBytes(field)); }
 
 void FillSide(proto::ReSealSide& to, const SealSide& side) {
   SetKey(*to.mutable_key(), *side.key, *side.material);
@@ -55,7 +55,7 @@ Task<Result<Bytes>> HsmKeyStore::Encrypt(const Key& key, const std::string& algo
   auto answer =
       co_await cluster_->Call<proto::AsymmetricEncryptReply>(Command::kAsymmetricEncrypt, request, std::move(segments));
   if (!answer.ok()) co_return Translate(std::move(answer).error());
-  co_return ToBytes(answer->reply.ciphertext());
+  co_return FieldBytes(answer->reply.ciphertext());
 }
 
 Task<Result<SecretBuffer>> HsmKeyStore::Decrypt(const Key& key, const std::string& algorithm, ByteView ciphertext) {
@@ -72,7 +72,7 @@ Task<Result<Bytes>> HsmKeyStore::Sign(const Key& key, SignedMessage message) {
   auto segments = OneSegment(std::move(message.message));
   auto answer = co_await cluster_->Call<proto::SignReply>(Command::kSign, request, std::move(segments));
   if (!answer.ok()) co_return Translate(std::move(answer).error());
-  co_return ToBytes(answer->reply.signature());
+  co_return FieldBytes(answer->reply.signature());
 }
 
 Task<Status> HsmKeyStore::Verify(const Key& key, SignedMessage message, const Bytes& signature) {
@@ -90,7 +90,7 @@ Task<Result<Bytes>> HsmKeyStore::GenerateMac(const Key& key, const std::string& 
   auto segments = OneSegment(std::move(message));
   auto answer = co_await cluster_->Call<proto::GenerateMacReply>(Command::kGenerateMac, request, std::move(segments));
   if (!answer.ok()) co_return Translate(std::move(answer).error());
-  co_return ToBytes(answer->reply.mac());
+  co_return FieldBytes(answer->reply.mac());
 }
 
 Task<Status> HsmKeyStore::VerifyMac(const Key& key, const std::string& algorithm, SecretBuffer message,
@@ -118,7 +118,7 @@ Task<Result<Bytes>> HsmKeyStore::PublicKey(const Key& key) {
   request.set_usage(key.row.usage);
   auto answer = co_await cluster_->Call<proto::GetPublicKeyReply>(Command::kGetPublicKey, request);
   if (!answer.ok()) co_return Translate(std::move(answer).error());
-  co_return ToBytes(answer->reply.public_key());
+  co_return FieldBytes(answer->reply.public_key());
 }
 
 }  // namespace strongroom::kms

@@ -25,8 +25,13 @@ Task<Result<aws::Reply>> ListRetirableGrants(Kms& kms, aws::Call& call) {
   SR_CO_CHECK(CheckPrincipal(principal));
   SR_CO_CHECK(Authorize(kms, call, principal));
   SR_CO_TRY(const Page page, ParsePage(kms, call, kGrantPages, principal));
-  auto list = [region = std::string(call.region), principal, page](store::Transaction& t) {
-    return ListRetirable(t, region, principal, GrantPosition::Read(page.after), page.limit + 1);
+  // Grants to somebody who had this name before are another's.
+  std::vector<std::string> named{principal};
+  const auto ids = co_await kms.principals().Resolve(std::move(named));
+  if (!ids.ok() && ids.error().code() != Errc::kNotFound) co_return ids.error();
+  std::string id = ids.ok() && ids->contains(principal) ? ids->find(principal)->second : "";
+  auto list = [region = std::string(call.region), principal, id = std::move(id), page](store::Transaction& t) {
+    return ListRetirable(t, region, principal, id, GrantPosition::Read(page.after), page.limit + 1);
   };
   SR_CO_TRY(auto grants, co_await kms.database().RunRead(std::move(list)));
   co_return ShowGrants(kms, page, std::move(grants));

@@ -57,6 +57,7 @@ class FakeService {
   hsm_client::testing::HsmDouble& AddDomainHsm();
   hsm_client::testing::DoubleCluster& domain_cluster() { return *domain_; }
   Kms& kms();
+  store::Database& database() { return *database_; }
 
   /// CreateCustomKeyStore on the cluster with kInitialPassword; the id.
   std::string NewStore(const std::string& name = "store");

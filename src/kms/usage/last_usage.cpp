@@ -59,34 +59,41 @@ void LastUsage::Record(const aws::Call& call) {
     Shard& shard = ShardOf(arn);
     const std::lock_guard lock(shard.mutex);
     const auto found = shard.uses.find(std::string_view(arn));
-    KeyUse& use = found == shard.uses.end() ? shard.uses[arn] : found->second;
-    if (use.millis > now) continue;
-    use.operation.assign(call.operation);
-    use.request_id.assign(call.request_id);
-    use.millis = now;
+    Kept& kept = found == shard.uses.end() ? shard.uses[arn] : found->second;
+    if (kept.use.millis > now) continue;
+    kept.use.operation.assign(call.operation);
+    kept.use.request_id.assign(call.request_id);
+    kept.use.millis = now;
+    kept.written = false;
   }
 }
 
-std::vector<LastUsage::Use> LastUsage::Unwritten() const {
-  std::vector<Use> all;
-  for (const Shard& shard : shards_) {
+std::vector<LastUsage::Use> LastUsage::ToWrite(Which which) {
+  std::vector<Use> due;
+  const auto now = Clock::now();
+  for (Shard& shard : shards_) {
     const std::lock_guard lock(shard.mutex);
-    all.insert(all.end(), shard.uses.begin(), shard.uses.end());
+    std::erase_if(shard.uses, [&](const auto& use) { return use.second.written && use.second.due <= now; });
+    for (const auto& [arn, kept] : shard.uses)
+      if (!kept.written && (which == Which::kAll || kept.due <= now)) due.emplace_back(arn, kept.use);
   }
-  return all;
+  return due;
 }
 
 void LastUsage::Written(const std::vector<Use>& uses) {
+  const auto due = Clock::now() + write_again_;
   for (const auto& [arn, use] : uses) {
     Shard& shard = ShardOf(arn);
     const std::lock_guard lock(shard.mutex);
     const auto found = shard.uses.find(std::string_view(arn));
-    if (found != shard.uses.end() && found->second.request_id == use.request_id) shard.uses.erase(found);
+    if (found == shard.uses.end()) continue;
+    found->second.written = found->second.use.request_id == use.request_id;  // else it has been used again meanwhile
+    found->second.due = due;
   }
 }
 
-Task<Status> LastUsage::Flush() {
-  const std::vector<Use> all = Unwritten();
+Task<Status> LastUsage::Flush(Which which) {
+  const std::vector<Use> all = ToWrite(which);
   for (std::size_t begin = 0; begin < all.size(); begin += kBatch) {
     const auto first = all.begin() + static_cast<std::ptrdiff_t>(begin);
     std::vector<Use> batch(first, first + static_cast<std::ptrdiff_t>(std::min(kBatch, all.size() - begin)));
@@ -107,7 +114,7 @@ Task<Result<std::optional<KeyUse>>> LastUsage::Find(std::string account, std::st
     Shard& shard = ShardOf(arn);
     const std::lock_guard lock(shard.mutex);
     const auto found = shard.uses.find(std::string_view(arn));
-    if (found != shard.uses.end()) newest = found->second;
+    if (found != shard.uses.end()) newest = found->second.use;
   }
   auto load = [account, region, key_id](store::Transaction& t) -> Result<std::optional<KeyUse>> {
     SR_TRY(const auto row, t.QueryOne("SELECT operation, used_at, request_id FROM kms_last_usage WHERE account_id = $1 "

@@ -9,10 +9,10 @@ namespace strongroom::kms::testing {
 namespace {
 namespace json = boost::json;
 
-Task<void> FlushInto(Kms* kms, Status* status) { *status = co_await kms->last_usage().Flush(); }
-Status Flush(FakeService& service) {
+Task<void> FlushTo(LastUsage* usage, LastUsage::Which which, Status* status) { *status = co_await usage->Flush(which); }
+Status Flush(FakeService& service, LastUsage::Which which = LastUsage::Which::kDue) {
   Status status;
-  service.RunTask(FlushInto(&service.kms(), &status));
+  service.RunTask(FlushTo(&service.kms().last_usage(), which, &status));
   return status;
 }
 json::object Last(FakeService& service, const std::string& key) {
@@ -66,6 +66,44 @@ TEST(LastUsage, IsWrittenInAGroupAndOutlivesTheProcess) {
   ASSERT_TRUE(service.Call("Encrypt", EncryptBody(first)).ok());
   ASSERT_TRUE(Flush(service).ok());
   EXPECT_EQ(Last(service, first)["Operation"], "Sign");
+}
+
+TEST(LastUsage, OfAKeyInSteadyUseIsWrittenNowAndThen) {
+  FakeService service;
+  const std::string key = service.NewKey();
+  ASSERT_TRUE(service.Call("Encrypt", EncryptBody(key)).ok());
+  ASSERT_TRUE(Flush(service).ok());
+  ASSERT_TRUE(service.Call("GenerateDataKey", {{"KeyId", key}, {"KeySpec", "AES_256"}}).ok());
+  ASSERT_TRUE(Flush(service).ok());
+  EXPECT_EQ(service.Count("SELECT COUNT(*) FROM kms_last_usage WHERE operation = 'Encrypt'"), 1);
+  EXPECT_EQ(Last(service, key)["Operation"], "GenerateDataKey");  // known all the same
+  ASSERT_TRUE(Flush(service, LastUsage::Which::kAll).ok());
+  EXPECT_EQ(service.Count("SELECT COUNT(*) FROM kms_last_usage WHERE operation = 'GenerateDataKey'"), 1);
+}
+
+TEST(LastUsage, OfAKeyInSteadyUseIsWrittenAgainWhenItIsDue) {
+  FakeService service;
+  const std::string key = service.NewKey();
+  LastUsage usage(service.database(), std::chrono::milliseconds(0));
+  const ports::Caller caller;
+  const json::object body;
+  for (const std::string operation : {"Encrypt", "Decrypt"}) {
+    aws::Call call{.caller = caller,
+                   .region = kRegion,
+                   .request_id = operation,
+                   .operation = operation,
+                   .iam_action = "kms:Any",
+                   .source_ip = "",
+                   .user_agent = "",
+                   .time = ports::WallTime::clock::now(),
+                   .body = aws::Fields(body)};
+    call.AuditResource(service.Call("DescribeKey", {{"KeyId", key}}).Text("KeyMetadata.Arn"));
+    usage.Record(call);
+    Status written;
+    service.RunTask(FlushTo(&usage, LastUsage::Which::kDue, &written));
+    ASSERT_TRUE(written.ok()) << written.error();
+    EXPECT_EQ(service.Count("SELECT COUNT(*) FROM kms_last_usage WHERE operation = '" + operation + "'"), 1);
+  }
 }
 
 TEST(LastUsage, IsWrittenByItselfAndAtTheEnd) {
