@@ -5,7 +5,6 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/deferred.hpp>
-#include <boost/asio/post.hpp>
 #include <charconv>
 #include <ctime>
 
@@ -16,7 +15,6 @@ namespace {
 namespace asio = boost::asio;
 /// Waited for in place, without a coroutine frame for each operation.
 constexpr asio::as_tuple_t<asio::deferred_t> kTuple{};
-constexpr asio::deferred_t kTurn{};
 
 /// Room before a reply's body, where its header is put once the body's length is known: so both go out in one write.
 constexpr std::size_t kHeadRoom = 640;
@@ -199,17 +197,20 @@ Task<void> Connection::Serve() {
                                 .remote_address = remote_,
                                 .tls_version = tls_.version(),
                                 .tls_cipher = tls_.cipher()};
+      // Requests that came together are received one after another, then handled, then answered: each step finds its
+      // code in the processor's caches, and the client is woken once for many answers. It also gives others their turn
+      // when one client sends many requests at once.
+      co_await loop_->turns.Next(socket_.get_executor());
       co_await server_->handler->Handle(request, response);
       keep = reader_->keep_alive() && !response.close && !server_->stopping.load(std::memory_order_relaxed);
       in_.Consume(reader_->total_bytes());
     }
+    co_await loop_->turns.Next(socket_.get_executor());
     const std::string_view all = PutHead(response, keep);
     Enter(Phase::kSending, limits.write);
     const bool sent = Send(all) || co_await SendRest();
     out_.Clear(kKeepBytes);
     next = !sent ? Next::kClose : keep ? Next::kGoOn : state == State::kBad ? Next::kDrain : Next::kClose;
-    // A client that sends many requests at once lets others have their turn in between.
-    if (next == Next::kGoOn && (!in_.empty() || tls_.MayHaveMore())) co_await asio::post(socket_.get_executor(), kTurn);
   }
   if (next == Next::kDrain) in_.Clear(0);
   co_await CloseGracefully();

@@ -12,6 +12,7 @@
 #include "aws/http/handler.h"
 #include "aws/http/request_reader.h"
 #include "aws/http/server.h"
+#include "aws/http/turns.h"
 #include "channel/tls_layer.h"
 
 namespace strongroom::aws {
@@ -24,6 +25,7 @@ class Connection;
 /// One loop's connections; touched on that loop only (but for `requests` and `open`).
 struct LoopConnections {
   std::unordered_set<Connection*> all;
+  Turns turns;
   Coarse now = std::chrono::steady_clock::now();  // as of the last tick or accept; coarse is enough for deadlines
   std::string date;                               // the Date header's value for `date_second`
   std::time_t date_second = 0;

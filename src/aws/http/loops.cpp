@@ -9,6 +9,7 @@
 
 #include "aws/http/loop_slot.h"
 #include "base/log.h"
+#include "base/processors.h"
 
 namespace strongroom::aws {
 namespace {
@@ -40,7 +41,7 @@ struct LoopGroup::State {
 };
 
 LoopGroup::LoopGroup(std::size_t count) : state_(std::make_unique<State>()) {
-  if (count == 0) count = std::max(1u, std::thread::hardware_concurrency());
+  if (count == 0) count = UsableProcessors();
   for (std::size_t i = 0; i < count; ++i) {
     auto one = std::make_unique<State::One>();
     one->work.emplace(one->loop.get_executor());
