@@ -1,6 +1,7 @@
 # One interface target carries every flag, so that no component can have its own idea of a warning.
 option(STRONGROOM_DEV "Relaxations for a developer's machine: unlocked memory, a movable clock" OFF)
 set(STRONGROOM_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them (address,undefined or thread)")
+option(STRONGROOM_BATCHES "Compile a dozen files at once: a build of everything is quicker, of one file slower" OFF)
 option(STRONGROOM_HARDENED "Harden beyond the defaults (CET, stack clash, zeroed locals)" OFF)
 
 add_library(strongroom_flags INTERFACE)
@@ -27,7 +28,7 @@ if(STRONGROOM_SANITIZE)
   # GCC 12 reports false -Wmaybe-uninitialized and friends once a sanitizer rewrites the code, and takes Asio's own frame
   # allocator, inlined, for a mismatched pair.
   target_compile_options(strongroom_flags INTERFACE
-    -fsanitize=${STRONGROOM_SANITIZE} -fno-sanitize-recover=all -Wno-maybe-uninitialized
+    -fsanitize=${STRONGROOM_SANITIZE} -fno-sanitize-recover=all -Wno-maybe-uninitialized -Wno-stringop-overflow
     -Wno-mismatched-new-delete)
   target_link_options(strongroom_flags INTERFACE -fsanitize=${STRONGROOM_SANITIZE})
   target_compile_definitions(strongroom_flags INTERFACE STRONGROOM_SANITIZED=1)
@@ -35,6 +36,10 @@ endif()
 if(STRONGROOM_HARDENED)
   target_compile_options(strongroom_flags INTERFACE
     -fcf-protection=full -fstack-clash-protection -ftrivial-auto-var-init=zero)
+endif()
+if(STRONGROOM_BATCHES AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  # GCC tidies its memory from 128 MiB on, less than a precompiled header brings: a tenth of its time, for 70 MiB.
+  target_compile_options(strongroom_flags INTERFACE "SHELL:--param ggc-min-heapsize=700000")
 endif()
 target_include_directories(strongroom_flags INTERFACE
   ${CMAKE_SOURCE_DIR}/src ${CMAKE_BINARY_DIR}/generated)

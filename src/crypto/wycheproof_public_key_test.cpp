@@ -46,7 +46,7 @@ struct OaepFile {
 class WycheproofOaep : public ::testing::TestWithParam<OaepFile> {};
 TEST_P(WycheproofOaep, EveryCase) {
   ForEach(GetParam().name + "_test", [](const auto& group, const auto& test, const std::string& want) {
-    const auto key = PrivateKey::FromPkcs8(Secret(group, "privateKeyPkcs8"), KeyCheck::kParseOnly);
+    const auto key = PrivateKey::FromPkcs8(HexedSecret(group, "privateKeyPkcs8"), KeyCheck::kParseOnly);
     ASSERT_TRUE(key.ok()) << key.error();
     const auto opened = key->DecryptOaep(GetParam().hash, Hexed(test, "label"), Hexed(test, "ct"));
     if (want == "valid") {

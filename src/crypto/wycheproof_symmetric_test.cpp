@@ -11,7 +11,7 @@ using namespace wycheproof;
 
 TEST(WycheproofAesGcm, EveryCase) {
   ForEach("aes_gcm_test", [](const auto& group, const auto& test, const std::string& want) {
-    const SecretBuffer key = Secret(test, "key");
+    const SecretBuffer key = HexedSecret(test, "key");
     const Bytes iv = Hexed(test, "iv"), aad = Hexed(test, "aad"), message = Hexed(test, "msg");
     Bytes sealed = Hexed(test, "ct");
     Append(sealed, Hexed(test, "tag"));
@@ -37,7 +37,7 @@ TEST(WycheproofAesGcm, EveryCase) {
 template <typename Wrap, typename Unwrap>
 void KeyWrapFile(const std::string& file, Wrap wrap, Unwrap unwrap) {
   ForEach(file, [&](const auto&, const auto& test, const std::string& want) {
-    const SecretBuffer wrapping_key = Secret(test, "key"), message = Secret(test, "msg");
+    const SecretBuffer wrapping_key = HexedSecret(test, "key"), message = HexedSecret(test, "msg");
     const Bytes wrapped = Hexed(test, "ct");
     const auto unwrapped = unwrap(wrapping_key, wrapped);
     if (want == "valid") {
@@ -60,7 +60,7 @@ TEST(WycheproofKeyWrapPadded, EveryCase) { KeyWrapFile("aes_kwp_test", AesKeyWra
 TEST(WycheproofHkdf, EveryCase) {
   ForEach("hkdf_sha256_test", [](const auto&, const auto& test, const std::string& want) {
     const auto size = static_cast<std::size_t>(test.at("size").as_int64());
-    const auto output = HkdfSha256(Secret(test, "ikm"), Hexed(test, "salt"), Hexed(test, "info"), size);
+    const auto output = HkdfSha256(HexedSecret(test, "ikm"), Hexed(test, "salt"), Hexed(test, "info"), size);
     ASSERT_EQ(output.ok(), want == "valid");
     if (output.ok()) {
       EXPECT_EQ(Shown(*output), Hexed(test, "okm"));
@@ -77,7 +77,7 @@ struct HmacFile {
 class WycheproofHmac : public ::testing::TestWithParam<HmacFile> {};
 TEST_P(WycheproofHmac, EveryCase) {
   ForEach(GetParam().name + "_test", [](const auto& group, const auto& test, const std::string& want) {
-    Bytes mac = Hmac(GetParam().digest, Secret(test, "key"), {Hexed(test, "msg")});
+    Bytes mac = Hmac(GetParam().digest, HexedSecret(test, "key"), {Hexed(test, "msg")});
     mac.resize(static_cast<std::size_t>(group.at("tagSize").as_int64()) / 8);
     EXPECT_EQ(ConstantTimeEqual(mac, Hexed(test, "tag")), want == "valid");
   });

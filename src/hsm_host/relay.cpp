@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/log.h"
+#include "base/processors.h"
 #include "hsm_host/host_directory.h"
 #include "hsm_host/hsm_list.h"
 #include "hsm_host/relay_impl.h"
@@ -275,7 +276,7 @@ int RunRelay(const HostOptions& options) {
   auto identity = LoadRelayIdentity(HostDirectory{options.data});
   Status ready = identity.ok() ? GiveUpRights(options) : Status(identity.error());
   if (ready.ok()) {
-    const unsigned processors = std::max(1U, std::thread::hardware_concurrency());
+    const unsigned processors = UsableProcessors();
     Loop loop(1);
     Relay relay(loop, std::move(*identity), options.relay_threads != 0 ? options.relay_threads : processors);
     ready = relay.Start(std::move(supervisor), options.address, options.control_port);

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/commands/all.h"
+#include "cli/counted.h"
 #include "cli/data/data_directory.h"
 #include "store/database.h"
 #include "trail/keeping/keeper.h"
@@ -16,12 +17,12 @@
 namespace strongroom::cli {
 namespace {
 
-struct Options {
+struct AuditOptions {
   std::string data, key_file, start, end;
 };
 
 /// The key that this machine's front end has kept, or the one named. Empty: there is none yet.
-Result<Bytes> DigestKeyOf(const DataDirectory& data, const Options& options) {
+Result<Bytes> DigestKeyOf(const DataDirectory& data, const AuditOptions& options) {
   const auto file = options.key_file.empty() ? trail::DigestKeyFile(data.service() / "audit")
                                              : std::filesystem::path(options.key_file);
   const auto pem = ReadFile(file, 64 * 1024);
@@ -45,15 +46,18 @@ Result<std::unique_ptr<store::Database>> OpenStore(const DataDirectory& data) {
   return store::Database::Open(data.StoreOf(settings));
 }
 
-Status VerifyTrail(const Options& options) {
+Status VerifyTrail(const AuditOptions& options) {
   const DataDirectory data{options.data};
   SR_TRY(const auto database, OpenStore(data));
   SR_TRY(auto key, DigestKeyOf(data, options));
   SR_TRY(const trail::VerifyReport report,
          trail::Verify(*database, {.directory = data.service() / "audit", .public_key = std::move(key)}));
-  std::printf("%lld records in %lld segments of %lld front ends, %lld digests.\n",
-              static_cast<long long>(report.records), static_cast<long long>(report.segments),
-              static_cast<long long>(report.front_ends), static_cast<long long>(report.digests));
+  const auto counted = [](std::int64_t count, std::string_view what) {
+    return Counted(static_cast<std::uint64_t>(count), what);
+  };
+  std::printf("%s in %s of %s, %s.\n", counted(report.records, "record").c_str(),
+              counted(report.segments, "segment").c_str(), counted(report.front_ends, "front end").c_str(),
+              counted(report.digests, "digest").c_str());
   for (const std::string& note : report.notes) std::printf("note: %s\n", note.c_str());
   for (const std::string& problem : report.problems) std::printf("WRONG: %s\n", problem.c_str());
   if (report.problems.empty()) {
@@ -61,7 +65,7 @@ Status VerifyTrail(const Options& options) {
     return {};
   }
   return Error(Errc::kCorrupted,
-               "The audit trail is not as it was written: " + std::to_string(report.problems.size()) + " problems.");
+               "The audit trail is not as it was written: " + Counted(report.problems.size(), "problem") + ".");
 }
 
 /// Milliseconds of a time such as 2026-03-01T12:00:00Z.
@@ -72,7 +76,7 @@ Result<std::int64_t> Time(const std::string& text, std::int64_t otherwise) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time->time_since_epoch()).count();
 }
 
-Status Export(const Options& options) {
+Status Export(const AuditOptions& options) {
   SR_TRY(const std::int64_t start, Time(options.start, 0));
   SR_TRY(const std::int64_t end, Time(options.end, std::numeric_limits<std::int64_t>::max()));
   SR_TRY(const auto database, OpenStore(DataDirectory{options.data}));
@@ -86,8 +90,8 @@ Status Export(const Options& options) {
   return {};
 }
 
-std::function<Status()> Declare(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+std::function<Status()> DeclareAudit(CLI::App& app) {
+  auto options = std::make_shared<AuditOptions>();
   app.require_subcommand(1);
   auto* verify = app.add_subcommand("verify", "Find any record, segment or digest that was removed, edited or moved");
   auto* exported = app.add_subcommand("export", "Print all records, one JSON object on each line");
@@ -102,6 +106,6 @@ std::function<Status()> Declare(CLI::App& app) {
 
 }  // namespace
 
-const Command op::audit = {"audit", "Verify or print the audit trail", &Declare};
+const Command op::audit = {"audit", "Verify or print the audit trail", &DeclareAudit};
 
 }  // namespace strongroom::cli

@@ -19,7 +19,7 @@
 namespace strongroom::cli {
 namespace {
 
-struct Options {
+struct BackupOptions {
   std::string data, file;
   bool without_trail = false;
 };
@@ -50,7 +50,7 @@ std::vector<recovery::Sample> MakeSamples(const DataDirectory& data, const Setti
   return samples;
 }
 
-Status Run(const Options& options) {
+Status RunBackup(const BackupOptions& options) {
   const DataDirectory data{options.data};
   SR_TRY(const Settings settings, data.Load());
   log::OnlyFrom(log::Level::kWarn);
@@ -83,18 +83,18 @@ Status Run(const Options& options) {
   return {};
 }
 
-std::function<Status()> Declare(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+std::function<Status()> DeclareBackup(CLI::App& app) {
+  auto options = std::make_shared<BackupOptions>();
   app.add_option("FILE", options->file, "The backup to write; a file that is there is not replaced")->required();
   app.add_option("--data", options->data, "The data directory")->required();
   app.add_flag("--without-trail", options->without_trail, "Leave out the audit trail's records");
   app.footer(
       "Takes a consistent backup of everything but this machine's own keys and certificates, while Strongroom runs.");
-  return [options] { return Run(*options); };
+  return [options] { return RunBackup(*options); };
 }
 
 }  // namespace
 
-const Command op::backup = {"backup", "Write a backup of the whole deployment to a file", &Declare};
+const Command op::backup = {"backup", "Write a backup of the whole deployment to a file", &DeclareBackup};
 
 }  // namespace strongroom::cli

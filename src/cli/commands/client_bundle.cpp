@@ -8,11 +8,11 @@
 namespace strongroom::cli {
 namespace {
 
-struct Options {
+struct ClientBundleOptions {
   std::string data, target;
 };
 
-Status Run(const Options& options) {
+Status RunClientBundle(const ClientBundleOptions& options) {
   const DataDirectory data{options.data};
   SR_TRY(const Settings settings, data.Load());
   SR_CHECK(RefreshClientPackage(data));
@@ -28,15 +28,16 @@ Status Run(const Options& options) {
   return {};
 }
 
-std::function<Status()> Declare(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+std::function<Status()> DeclareClientBundle(CLI::App& app) {
+  auto options = std::make_shared<ClientBundleOptions>();
   app.add_option("--data", options->data, "The data directory")->required();
   app.add_option("--output", options->target, "Copy the package, programs included, to this new directory");
-  return [options] { return Run(*options); };
+  return [options] { return RunClientBundle(*options); };
 }
 
 }  // namespace
 
-const Command op::client_bundle = {"client-bundle", "The CloudHSM client package of this deployment", &Declare};
+const Command op::client_bundle = {"client-bundle", "The CloudHSM client package of this deployment",
+                                   &DeclareClientBundle};
 
 }  // namespace strongroom::cli

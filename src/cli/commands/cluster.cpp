@@ -15,7 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct Options {
+struct ClusterOptions {
   std::string data, cluster;
   int patience_seconds = 60;
 };
@@ -38,7 +38,7 @@ Status Request(store::Database& database, const std::string& cluster, const std:
 }
 
 // The service does it: it can ask the HSMs, and no other one works on the cluster meanwhile.
-Status RepairLog(const Options& options) {
+Status RepairLog(const ClusterOptions& options) {
   const DataDirectory data{options.data};
   SR_TRY(const Settings settings, data.Load());
   log::OnlyFrom(log::Level::kWarn);
@@ -68,8 +68,8 @@ Status RepairLog(const Options& options) {
                "The service has not answered; the request stays and is carried out when `strongroom serve` runs.");
 }
 
-std::function<Status()> Declare(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+std::function<Status()> DeclareCluster(CLI::App& app) {
+  auto options = std::make_shared<ClusterOptions>();
   app.require_subcommand(1);
   auto* repair = app.add_subcommand(
       "repair-log", "Move aside what no HSM can verify at the end of a cluster's log; nothing acknowledged is touched");
@@ -82,6 +82,6 @@ std::function<Status()> Declare(CLI::App& app) {
 
 }  // namespace
 
-const Command op::cluster = {"cluster", "A cluster's log", &Declare};
+const Command op::cluster = {"cluster", "A cluster's log", &DeclareCluster};
 
 }  // namespace strongroom::cli

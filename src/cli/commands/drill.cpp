@@ -30,7 +30,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::minutes kStartPatience{2}, kClusterPatience{5};
 constexpr std::int64_t kKeysOfEachStore = 3;
 
-struct Options {
+struct DrillOptions {
   std::string data, backup;
   GivenRecoveryKey recovery_key;
   bool as_json = false;
@@ -194,7 +194,7 @@ void Print(const json::object& report) {
   std::printf("%s\n", report.at("ok").get_bool() ? "The backup is good." : "THE BACKUP IS NOT GOOD.");
 }
 
-Status Run(const Options& options) {
+Status RunDrill(const DrillOptions& options) {
   const DataDirectory data{options.data};
   SR_CHECK(data.Load());
   SR_CHECK(HardenForSecrets());
@@ -220,18 +220,18 @@ Status Run(const Options& options) {
   return {};
 }
 
-std::function<Status()> Declare(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+std::function<Status()> DeclareDrill(CLI::App& app) {
+  auto options = std::make_shared<DrillOptions>();
   app.add_option("--data", options->data, "The data directory whose newest backup is tried")->required();
   app.add_option("--backup", options->backup, "Another backup than the newest");
   options->recovery_key.Declare(app);
   app.add_flag("--json", options->as_json, "Print JSON");
   app.footer("Restores into a temporary directory beside what runs, decrypts samples, and removes it again.");
-  return [options] { return Run(*options); };
+  return [options] { return RunDrill(*options); };
 }
 
 }  // namespace
 
-const Command op::drill = {"drill", "Try whether the newest backup can be restored", &Declare};
+const Command op::drill = {"drill", "Try whether the newest backup can be restored", &DeclareDrill};
 
 }  // namespace strongroom::cli

@@ -10,7 +10,7 @@
 namespace strongroom::cli {
 namespace {
 
-struct Options {
+struct EnvOptions {
   std::string data;
 };
 
@@ -21,7 +21,7 @@ std::string Quoted(const std::string& text) {
   return out + "'";
 }
 
-Status Run(const Options& options) {
+Status RunEnv(const EnvOptions& options) {
   const DataDirectory data{options.data};
   SR_TRY(const Settings settings, data.Load());
   const bool v6 = settings.https_address.find(':') != std::string::npos;
@@ -56,15 +56,15 @@ Status Run(const Options& options) {
   return {};
 }
 
-std::function<Status()> Declare(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+std::function<Status()> DeclareEnv(CLI::App& app) {
+  auto options = std::make_shared<EnvOptions>();
   app.add_option("--data", options->data, "The data directory")->required();
   app.footer("Use it as: eval \"$(strongroom env --data DIR)\"");
-  return [options] { return Run(*options); };
+  return [options] { return RunEnv(*options); };
 }
 
 }  // namespace
 
-const Command op::env = {"env", "Print shell exports that point AWS clients here", &Declare};
+const Command op::env = {"env", "Print shell exports that point AWS clients here", &DeclareEnv};
 
 }  // namespace strongroom::cli

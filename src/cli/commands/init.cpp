@@ -10,13 +10,13 @@
 namespace strongroom::cli {
 namespace {
 
-struct Options {
+struct InitCommandOptions {
   std::string data, listen;
   InitOptions init;
   NewRecoveryKey recovery_key;
 };
 
-Status Run(Options options) {
+Status RunInit(InitCommandOptions options) {
   DataDirectory data{options.data};
   if (!options.listen.empty()) {
     SR_TRY(auto listen, ParseListen(options.listen));
@@ -32,8 +32,8 @@ Status Run(Options options) {
   return {};
 }
 
-std::function<Status()> Declare(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+std::function<Status()> DeclareInit(CLI::App& app) {
+  auto options = std::make_shared<InitCommandOptions>();
   app.add_option("--data", options->data, "The data directory to make")->required();
   app.add_option("--listen", options->listen, "HTTPS address, ADDR:PORT; default: an address of the deployment's own");
   app.add_option("--account", options->init.account_id, "Account id, 12 digits; default: drawn at random")
@@ -53,11 +53,11 @@ std::function<Status()> Declare(CLI::App& app) {
                    : std::string("everybody on this machine can read a command line; put the password into ~/.pgpass");
       });
   options->recovery_key.Declare(app, true);
-  return [options] { return Run(*options); };
+  return [options] { return RunInit(*options); };
 }
 
 }  // namespace
 
-const Command op::init = {"init", "Make a data directory: certificates, recovery key, settings", &Declare};
+const Command op::init = {"init", "Make a data directory: certificates, recovery key, settings", &DeclareInit};
 
 }  // namespace strongroom::cli

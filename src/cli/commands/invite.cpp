@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Options {
+struct InviteOptions {
   std::string data, file;
 };
 
@@ -53,7 +53,7 @@ Result<JoinPackage> Pack(const DataDirectory& data, const Settings& settings) {
   return package;
 }
 
-Status Run(const Options& options) {
+Status RunInvite(const InviteOptions& options) {
   const DataDirectory data{options.data};
   SR_TRY(const Settings settings, data.Load());
   if (settings.store.empty())
@@ -89,16 +89,17 @@ Status Run(const Options& options) {
   return {};
 }
 
-std::function<Status()> Declare(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+std::function<Status()> DeclareInvite(CLI::App& app) {
+  auto options = std::make_shared<InviteOptions>();
   app.add_option("FILE", options->file, "The file to write; one that is there is not replaced")->required();
   app.add_option("--data", options->data, "The data directory of a machine that is part of the deployment")->required();
   app.footer("The other machine is let in by this one's Strongroom, which has to be running then.");
-  return [options] { return Run(*options); };
+  return [options] { return RunInvite(*options); };
 }
 
 }  // namespace
 
-const Command op::invite = {"invite", "Write the file with which another machine joins this deployment", &Declare};
+const Command op::invite = {"invite", "Write the file with which another machine joins this deployment",
+                            &DeclareInvite};
 
 }  // namespace strongroom::cli

@@ -21,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::chrono::seconds kApprovalPatience{30};
 
-struct Options {
+struct JoinOptions {
   std::string file, data, listen, network, postgresql;
 };
 
@@ -74,7 +74,7 @@ bool WaitForApproval(store::Database& database, const std::string& host_id) {
   return false;
 }
 
-Result<InitOptions> InitOptionsOf(const Options& options, const JoinPackage& package, store::Database& database,
+Result<InitOptions> InitOptionsOf(const JoinOptions& options, const JoinPackage& package, store::Database& database,
                                   const Bytes& hash) {
   InitOptions init;
   if (!options.listen.empty()) {
@@ -93,7 +93,7 @@ Result<InitOptions> InitOptionsOf(const Options& options, const JoinPackage& pac
   return init;
 }
 
-Status Run(const Options& options) {
+Status RunJoin(const JoinOptions& options) {
   DataDirectory data{options.data};
   if (data.initialised())
     return Error(Errc::kAlreadyExists, data.root().string() +
@@ -125,8 +125,8 @@ Status Run(const Options& options) {
   return {};
 }
 
-std::function<Status()> Declare(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+std::function<Status()> DeclareJoin(CLI::App& app) {
+  auto options = std::make_shared<JoinOptions>();
   app.add_option("FILE", options->file, "What `strongroom invite` has written")->required()->check(CLI::ExistingFile);
   app.add_option("--data", options->data, "The data directory to make on this machine")->required();
   app.add_option("--listen", options->listen, "HTTPS address, ADDR:PORT; default: an address of the machine's own");
@@ -140,12 +140,12 @@ std::function<Status()> Declare(CLI::App& app) {
                    ? std::string()
                    : std::string("everybody on this machine can read a command line; put the password into ~/.pgpass");
       });
-  return [options] { return Run(*options); };
+  return [options] { return RunJoin(*options); };
 }
 
 }  // namespace
 
 const Command op::join = {"join", "Make this machine one of a deployment's, with a file of `strongroom invite`",
-                          &Declare};
+                          &DeclareJoin};
 
 }  // namespace strongroom::cli

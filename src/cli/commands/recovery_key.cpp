@@ -15,7 +15,7 @@
 namespace strongroom::cli {
 namespace {
 
-struct Options {
+struct RecoveryKeyOptions {
   std::string data;
   NewRecoveryKey fresh;
 };
@@ -31,7 +31,7 @@ Result<cloudhsm::HsmRow> DomainHsm(store::Transaction& t, const std::string& hos
   return Error(Errc::kNotFound, "This machine has no HSM of the domain cluster; run this where there is one.");
 }
 
-Status Show(const Options& options) {
+Status Show(const RecoveryKeyOptions& options) {
   const DataDirectory data{options.data};
   SR_CHECK(data.Load());
   SR_TRY(const crypto::PublicKey key, recovery::LoadPublic(data.recovery_public_key()));
@@ -39,7 +39,7 @@ Status Show(const Options& options) {
   return {};
 }
 
-Status Replace(const Options& options) {
+Status Replace(const RecoveryKeyOptions& options) {
   const DataDirectory data{options.data};
   SR_TRY(const Settings settings, data.Load());
   SR_CHECK(options.fresh.Check(data));
@@ -67,9 +67,9 @@ Status Replace(const Options& options) {
   return {};
 }
 
-std::function<Status()> Declare(CLI::App& app) {
-  auto options = std::make_shared<Options>();
-  auto action = std::make_shared<Status (*)(const Options&)>(&Show);
+std::function<Status()> DeclareRecoveryKey(CLI::App& app) {
+  auto options = std::make_shared<RecoveryKeyOptions>();
+  auto action = std::make_shared<Status (*)(const RecoveryKeyOptions&)>(&Show);
   app.require_subcommand(1);
   auto* show = app.add_subcommand("show", "Print the fingerprint of the key that restores backups taken now");
   show->add_option("--data", options->data, "The data directory")->required();
@@ -84,6 +84,6 @@ std::function<Status()> Declare(CLI::App& app) {
 
 }  // namespace
 
-const Command op::recovery_key = {"recovery-key", "Show or replace the key that restores backups", &Declare};
+const Command op::recovery_key = {"recovery-key", "Show or replace the key that restores backups", &DeclareRecoveryKey};
 
 }  // namespace strongroom::cli

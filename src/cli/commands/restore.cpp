@@ -10,14 +10,14 @@
 namespace strongroom::cli {
 namespace {
 
-struct Options {
+struct RestoreOptions {
   std::string listen;
   RestorePlan plan;
   std::string backup, data;
   GivenRecoveryKey recovery_key;
 };
 
-Status Run(Options options) {
+Status RunRestore(RestoreOptions options) {
   options.plan.backup = options.backup;
   options.plan.data = options.data;
   if (!options.listen.empty()) {
@@ -39,8 +39,8 @@ Status Run(Options options) {
   return {};
 }
 
-std::function<Status()> Declare(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+std::function<Status()> DeclareRestore(CLI::App& app) {
+  auto options = std::make_shared<RestoreOptions>();
   app.add_option("FILE", options->backup, "The backup")->required();
   app.add_option("--data", options->data, "The data directory to make; must not be there, or be empty")->required();
   options->recovery_key.Declare(app);
@@ -49,11 +49,11 @@ std::function<Status()> Declare(CLI::App& app) {
                  "libpq connection string of an empty database, without password; default: SQLite in the directory");
   app.add_flag("--new-root-key", options->plan.new_root_key,
                "Give the account a new root access key at the next start; the old ones stop working");
-  return [options] { return Run(*options); };
+  return [options] { return RunRestore(*options); };
 }
 
 }  // namespace
 
-const Command op::restore = {"restore", "Bring a deployment back from a backup, on an empty machine", &Declare};
+const Command op::restore = {"restore", "Bring a deployment back from a backup, on an empty machine", &DeclareRestore};
 
 }  // namespace strongroom::cli

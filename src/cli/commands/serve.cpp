@@ -22,7 +22,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kStopPatience{15};
 
-struct Options {
+struct ServeOptions {
   std::string data, listen, config;
 };
 
@@ -65,7 +65,7 @@ Status TakeRootKey(const DataDirectory& data) {
   return GiveTo(data.root_access_key(), ::geteuid());
 }
 
-Status Prepare(DataDirectory& data, const Options& options, Settings& settings) {
+Status Prepare(DataDirectory& data, const ServeOptions& options, Settings& settings) {
   std::optional<Listen> listen;
   if (!options.listen.empty()) {
     SR_TRY(listen, ParseListen(options.listen));
@@ -112,7 +112,7 @@ std::vector<Kept> Children(const DataDirectory& data, const Settings& settings, 
   return children;
 }
 
-Status Run(const Options& options) {
+Status RunServe(const ServeOptions& options) {
   SignalDescriptor signals;
   DataDirectory data{options.data};
   std::error_code failed;
@@ -173,18 +173,18 @@ Status Run(const Options& options) {
   return result;
 }
 
-std::function<Status()> Declare(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+std::function<Status()> DeclareServe(CLI::App& app) {
+  auto options = std::make_shared<ServeOptions>();
   app.add_option("--data", options->data, "The data directory; made when it is not there")->required();
   app.add_option("--listen", options->listen, "HTTPS address, ADDR:PORT; kept for later starts");
   app.add_option("--config", options->config, "Settings to use in place of DIR/strongroom.toml")
       ->check(CLI::ExistingFile);
   app.footer("Runs in the foreground until SIGTERM or Ctrl-C.");
-  return [options] { return Run(*options); };
+  return [options] { return RunServe(*options); };
 }
 
 }  // namespace
 
-const Command op::serve = {"serve", "Start Strongroom on this machine, in the foreground", &Declare};
+const Command op::serve = {"serve", "Start Strongroom on this machine, in the foreground", &DeclareServe};
 
 }  // namespace strongroom::cli

@@ -19,7 +19,7 @@ namespace {
 
 namespace json = boost::json;
 
-struct Options {
+struct StatusOptions {
   std::string data;
   bool as_json = false;
 };
@@ -94,7 +94,7 @@ void Print(const json::object& status) {
   }
 }
 
-Status Run(const Options& options) {
+Status RunStatus(const StatusOptions& options) {
   const DataDirectory data{options.data};
   SR_TRY(const Settings settings, data.Load());
   log::OnlyFrom(log::Level::kWarn);
@@ -121,15 +121,15 @@ Status Run(const Options& options) {
   return {};
 }
 
-std::function<Status()> Declare(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+std::function<Status()> DeclareStatus(CLI::App& app) {
+  auto options = std::make_shared<StatusOptions>();
   app.add_option("--data", options->data, "The data directory")->required();
   app.add_flag("--json", options->as_json, "Print JSON");
-  return [options] { return Run(*options); };
+  return [options] { return RunStatus(*options); };
 }
 
 }  // namespace
 
-const Command op::status = {"status", "Show processes, clusters and HSMs", &Declare};
+const Command op::status = {"status", "Show processes, clusters and HSMs", &DeclareStatus};
 
 }  // namespace strongroom::cli

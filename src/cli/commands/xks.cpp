@@ -18,7 +18,7 @@ namespace {
 
 namespace json = boost::json;
 
-struct Options {
+struct XksOptions {
   std::string data, cluster, user, path_prefix, region, password_file, proxy, key;
   bool has_prefix = false;
   std::int64_t keep_previous = 24 * 3600;
@@ -30,7 +30,7 @@ struct Deployment {
   store::Config store;
 };
 
-Result<Deployment> Open(const Options& options) {
+Result<Deployment> Open(const XksOptions& options) {
   const DataDirectory data{options.data};
   SR_TRY(Settings settings, data.Load());
   log::OnlyFrom(log::Level::kWarn);
@@ -71,7 +71,7 @@ Result<std::string> RegionOfProxy(Deployment& deployment, const std::string& pro
 }
 
 /// Puts the password into a request that Wipe cleans afterwards.
-Status AddPassword(const Options& options, json::object& body) {
+Status AddPassword(const XksOptions& options, json::object& body) {
   SR_TRY(const SecretBuffer password, options.password_file.empty()
                                           ? Terminal::AskPassword("Password of the crypto user: ")
                                           : Terminal::ReadPasswordFile(options.password_file));
@@ -95,7 +95,7 @@ void Print(json::object answer) {
   Wipe(answer, "RawSecretAccessKey");
 }
 
-Status Create(const Options& options) {
+Status Create(const XksOptions& options) {
   SR_TRY(Deployment deployment, Open(options));
   SR_TRY(const std::string region, RegionOf(deployment, options.cluster));
   json::object body{{"ClusterId", options.cluster}, {"UserName", options.user}};
@@ -109,7 +109,7 @@ Status Create(const Options& options) {
   return {};
 }
 
-Status List(const Options& options) {
+Status List(const XksOptions& options) {
   SR_TRY(Deployment deployment, Open(options));
   SR_TRY(json::array listed, Listed(deployment));
   Print(json::object{{"Proxies", std::move(listed)}});
@@ -117,7 +117,7 @@ Status List(const Options& options) {
 }
 
 /// One operation on the proxy that was named.
-Status OnProxy(const Options& options, std::string_view operation, json::object body) {
+Status OnProxy(const XksOptions& options, std::string_view operation, json::object body) {
   SR_TRY(Deployment deployment, Open(options));
   SR_TRY(const std::string region, RegionOfProxy(deployment, options.proxy));
   body["ProxyId"] = options.proxy;
@@ -128,18 +128,18 @@ Status OnProxy(const Options& options, std::string_view operation, json::object 
   return {};
 }
 
-Status Rotate(const Options& options) {
+Status Rotate(const XksOptions& options) {
   return OnProxy(options, "RotateXksProxyCredential", {{"PreviousValidSeconds", options.keep_previous}});
 }
 
-Status SetPassword(const Options& options) {
+Status SetPassword(const XksOptions& options) {
   json::object body;
   SR_CHECK(AddPassword(options, body));
   return OnProxy(options, "SetXksProxyPassword", std::move(body));
 }
 
-std::function<Status()> Declare(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+std::function<Status()> DeclareXks(CLI::App& app) {
+  auto options = std::make_shared<XksOptions>();
   auto action = std::make_shared<std::function<Status()>>();
   app.require_subcommand(1);
   const auto add = [&](const char* name, const char* summary, std::function<Status()> run) {
@@ -206,6 +206,6 @@ std::function<Status()> Declare(CLI::App& app) {
 
 }  // namespace
 
-const Command op::xks = {"xks", "External key store proxies: a cluster's keys for AWS KMS", &Declare};
+const Command op::xks = {"xks", "External key store proxies: a cluster's keys for AWS KMS", &DeclareXks};
 
 }  // namespace strongroom::cli

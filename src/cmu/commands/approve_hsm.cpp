@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t kFingerprintBytes = 32;
 
-bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
+bool RunApproveHsm(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
   const auto fingerprint = FromHex(arguments[0]);
   if (!fingerprint.ok() || fingerprint->size() != kFingerprintBytes) {
     fmt::print("approveHSM failed: the fingerprint is 64 hexadecimal digits, as listHSMRequests shows it\n");
@@ -25,7 +25,7 @@ bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
 }  // namespace
 
 const Command op::approve_hsm = {
-    "approveHSM", "<fingerprint>", "Let a new HSM into the cluster, by the fingerprint of its device (CO only)", 1, 1,
-    &Run};
+    "approveHSM",  "<fingerprint>", "Let a new HSM into the cluster, by the fingerprint of its device (CO only)", 1, 1,
+    &RunApproveHsm};
 
 }  // namespace strongroom::cmu

@@ -6,7 +6,7 @@
 namespace strongroom::cmu {
 namespace {
 
-bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
+bool RunChangePswd(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
   const auto type = util.UserTypeArgument(arguments[0]);
   if (!type) return false;
   proto::ChangePasswordRequest request;
@@ -39,6 +39,6 @@ const Command op::change_pswd = {"changePswd",
                                  "Change a password; PRECO's change activates the cluster",
                                  3,
                                  3,
-                                 &Run};
+                                 &RunChangePswd};
 
 }  // namespace strongroom::cmu

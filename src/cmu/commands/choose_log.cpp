@@ -7,7 +7,7 @@
 namespace strongroom::cmu {
 namespace {
 
-bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
+bool RunChooseLog(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
   proto::ChooseLogRequest request;
   if (arguments[0] == "hsm") {
     request.set_side(proto::ChooseLogRequest::THIS_HSM);
@@ -38,6 +38,6 @@ bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
 
 const Command op::choose_log = {
     "chooseLog", "<hsm|store>", "End a fork of the cluster's log: keep this HSM's changes or the store's (CO only)", 1,
-    1,           &Run};
+    1,           &RunChooseLog};
 
 }  // namespace strongroom::cmu

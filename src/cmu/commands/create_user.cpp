@@ -6,7 +6,7 @@
 namespace strongroom::cmu {
 namespace {
 
-bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
+bool RunCreateUser(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
   const auto type = util.UserTypeArgument(arguments[0]);
   if (!type) return false;
   proto::CreateUserRequest request;
@@ -25,7 +25,7 @@ bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
 
 }  // namespace
 
-const Command op::create_user = {"createUser", "<CO|CU> <name> <password|-hpswd>", "Create a user (CO only)", 3, 3,
-                                 &Run};
+const Command op::create_user = {"createUser",  "<CO|CU> <name> <password|-hpswd>", "Create a user (CO only)", 3, 3,
+                                 &RunCreateUser};
 
 }  // namespace strongroom::cmu

@@ -6,7 +6,7 @@
 namespace strongroom::cmu {
 namespace {
 
-bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
+bool RunDeleteUser(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
   const auto type = util.UserTypeArgument(arguments[0]);
   if (!type) return false;
   proto::DeleteUserRequest request;
@@ -18,6 +18,6 @@ bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
 
 }  // namespace
 
-const Command op::delete_user = {"deleteUser", "<CO|CU> <name>", "Delete a user (CO only)", 2, 2, &Run};
+const Command op::delete_user = {"deleteUser", "<CO|CU> <name>", "Delete a user (CO only)", 2, 2, &RunDeleteUser};
 
 }  // namespace strongroom::cmu

@@ -7,7 +7,7 @@ namespace strongroom::cmu {
 namespace {
 
 // Every connection has both TLS layers from its first byte; the command exists because guides have it.
-bool Run(MgmtUtil& util, const std::vector<std::string_view>&) {
+bool RunEnableE2e(MgmtUtil& util, const std::vector<std::string_view>&) {
   for (Server* server : util.Targets()) {
     server->end_to_end = true;
     fmt::print("E2E enabled on server {}({})\n", util.IndexOf(*server), server->Label());
@@ -17,6 +17,6 @@ bool Run(MgmtUtil& util, const std::vector<std::string_view>&) {
 
 }  // namespace
 
-const Command op::enable_e2e = {"enable_e2e", "", "Use end-to-end encryption (always on)", 0, 0, &Run};
+const Command op::enable_e2e = {"enable_e2e", "", "Use end-to-end encryption (always on)", 0, 0, &RunEnableE2e};
 
 }  // namespace strongroom::cmu

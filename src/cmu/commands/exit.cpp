@@ -4,7 +4,7 @@
 namespace strongroom::cmu {
 namespace {
 
-bool Run(MgmtUtil& util, const std::vector<std::string_view>&) {
+bool RunExit(MgmtUtil& util, const std::vector<std::string_view>&) {
   if (!util.in_server_mode()) util.Quit();
   util.EnterServerMode(std::nullopt);
   return true;
@@ -12,6 +12,6 @@ bool Run(MgmtUtil& util, const std::vector<std::string_view>&) {
 
 }  // namespace
 
-const Command op::exit = {"exit", "", "Leave server mode, or the tool", 0, 0, &Run};
+const Command op::exit = {"exit", "", "Leave server mode, or the tool", 0, 0, &RunExit};
 
 }  // namespace strongroom::cmu

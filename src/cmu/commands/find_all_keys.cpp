@@ -31,7 +31,7 @@ Result<Found> FindAll(Server& server, std::uint32_t user_id) {
   return found;
 }
 
-bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
+bool RunFindAllKeys(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
   const auto asked = NumberIn(arguments[0]);
   if (!asked || (arguments[1] != "0" && arguments[1] != "1")) {
     fmt::print("Usage: findAllKeys <user id> <0|1> [file]\n");
@@ -80,6 +80,6 @@ const Command op::find_all_keys = {"findAllKeys",
                                    "List the keys of a user; with 1 also the hash of all keys' ownership",
                                    2,
                                    3,
-                                   &Run};
+                                   &RunFindAllKeys};
 
 }  // namespace strongroom::cmu

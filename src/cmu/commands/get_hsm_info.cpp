@@ -16,7 +16,7 @@ std::string_view Name(proto::Lifecycle lifecycle) {
   }
 }
 
-bool Run(MgmtUtil& util, const std::vector<std::string_view>&) {
+bool RunGetHsmInfo(MgmtUtil& util, const std::vector<std::string_view>&) {
   fmt::print("Getting HSM Info on {} nodes\n", util.Targets().size());
   bool all = true;
   for (Server* server : util.Targets()) {
@@ -46,6 +46,6 @@ bool Run(MgmtUtil& util, const std::vector<std::string_view>&) {
 
 }  // namespace
 
-const Command op::get_hsm_info = {"getHSMInfo", "", "Show what each HSM is and holds", 0, 0, &Run};
+const Command op::get_hsm_info = {"getHSMInfo", "", "Show what each HSM is and holds", 0, 0, &RunGetHsmInfo};
 
 }  // namespace strongroom::cmu

@@ -18,7 +18,7 @@ std::string Described(const proto::KeyInfo& key) {
   return text;
 }
 
-bool Run(MgmtUtil& util, const std::vector<std::string_view>& words) {
+bool RunGetKeyInfo(MgmtUtil& util, const std::vector<std::string_view>& words) {
   std::vector<std::string_view> arguments = words;
   if (arguments[0] == "-k") arguments.erase(arguments.begin());
   const auto handle = arguments.empty() || arguments.size() > 2 ? std::nullopt : NumberIn(arguments[0]);
@@ -48,6 +48,6 @@ bool Run(MgmtUtil& util, const std::vector<std::string_view>& words) {
 }  // namespace
 
 const Command op::get_key_info = {
-    "getKeyInfo", "[-k] <key handle> [file]", "Show whose a key is and with whom it is shared", 1, 3, &Run};
+    "getKeyInfo", "[-k] <key handle> [file]", "Show whose a key is and with whom it is shared", 1, 3, &RunGetKeyInfo};
 
 }  // namespace strongroom::cmu

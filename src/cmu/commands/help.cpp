@@ -8,7 +8,7 @@
 namespace strongroom::cmu {
 namespace {
 
-bool Run(MgmtUtil&, const std::vector<std::string_view>& arguments) {
+bool RunHelp(MgmtUtil&, const std::vector<std::string_view>& arguments) {
   bool found = arguments.empty();
   if (arguments.empty()) fmt::print("\nCommands (any unambiguous beginning of a name will do):\n\n");
   for (const Command* command : kAllRows) {
@@ -25,6 +25,6 @@ bool Run(MgmtUtil&, const std::vector<std::string_view>& arguments) {
 
 }  // namespace
 
-const Command op::help = {"help", "[command]", "List the commands, or explain one", 0, 1, &Run};
+const Command op::help = {"help", "[command]", "List the commands, or explain one", 0, 1, &RunHelp};
 
 }  // namespace strongroom::cmu

@@ -9,7 +9,7 @@
 namespace strongroom::cmu {
 namespace {
 
-bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
+bool RunInfo(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
   std::size_t number = 0;
   const auto [end, failed] = std::from_chars(arguments[1].data(), arguments[1].data() + arguments[1].size(), number);
   if (arguments[0] != "server" || failed != std::errc() || end != arguments[1].data() + arguments[1].size() ||
@@ -29,6 +29,6 @@ bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
 
 }  // namespace
 
-const Command op::info = {"info", "server <n>", "Show one server's connection and login", 2, 2, &Run};
+const Command op::info = {"info", "server <n>", "Show one server's connection and login", 2, 2, &RunInfo};
 
 }  // namespace strongroom::cmu

@@ -7,7 +7,7 @@
 namespace strongroom::cmu {
 namespace {
 
-bool Run(MgmtUtil& util, const std::vector<std::string_view>&) {
+bool RunListHsmRequests(MgmtUtil& util, const std::vector<std::string_view>&) {
   return util.ForEach("listHSMRequests", [&](Server& server) -> Status {
     SR_TRY(const auto answer, server.connection->Call<proto::ListAdmissionsReply>(wire::Command::kListAdmissions,
                                                                                   proto::ListAdmissionsRequest()));
@@ -23,6 +23,6 @@ bool Run(MgmtUtil& util, const std::vector<std::string_view>&) {
 }  // namespace
 
 const Command op::list_hsm_requests = {
-    "listHSMRequests", "", "List the new HSMs that wait for approval (CO only)", 0, 0, &Run};
+    "listHSMRequests", "", "List the new HSMs that wait for approval (CO only)", 0, 0, &RunListHsmRequests};
 
 }  // namespace strongroom::cmu

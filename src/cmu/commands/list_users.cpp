@@ -6,7 +6,7 @@
 namespace strongroom::cmu {
 namespace {
 
-bool Run(MgmtUtil& util, const std::vector<std::string_view>&) {
+bool RunListUsers(MgmtUtil& util, const std::vector<std::string_view>&) {
   bool all = true;
   for (Server* server : util.Targets()) {
     const auto users =
@@ -32,6 +32,6 @@ bool Run(MgmtUtil& util, const std::vector<std::string_view>&) {
 
 }  // namespace
 
-const Command op::list_users = {"listUsers", "", "List the users of the cluster; needs no login", 0, 0, &Run};
+const Command op::list_users = {"listUsers", "", "List the users of the cluster; needs no login", 0, 0, &RunListUsers};
 
 }  // namespace strongroom::cmu

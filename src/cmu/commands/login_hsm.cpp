@@ -6,7 +6,7 @@
 namespace strongroom::cmu {
 namespace {
 
-bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
+bool RunLoginHsm(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
   const auto type = util.UserTypeArgument(arguments[0]);
   if (!type) return false;
   const std::string name(arguments[1]);
@@ -40,6 +40,7 @@ bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
 
 }  // namespace
 
-const Command op::login_hsm = {"loginHSM", "<CO|CU|PRECO> <name> <password|-hpswd>", "Log in to the HSMs", 3, 3, &Run};
+const Command op::login_hsm = {"loginHSM",  "<CO|CU|PRECO> <name> <password|-hpswd>", "Log in to the HSMs", 3, 3,
+                               &RunLoginHsm};
 
 }  // namespace strongroom::cmu

@@ -4,7 +4,7 @@
 namespace strongroom::cmu {
 namespace {
 
-bool Run(MgmtUtil& util, const std::vector<std::string_view>&) {
+bool RunLogoutHsm(MgmtUtil& util, const std::vector<std::string_view>&) {
   return util.ForEach("logoutHSM", [](Server& server) -> Status {
     SR_CHECK(server.connection->Logout());
     server.logged_in_as.clear();
@@ -14,6 +14,6 @@ bool Run(MgmtUtil& util, const std::vector<std::string_view>&) {
 
 }  // namespace
 
-const Command op::logout_hsm = {"logoutHSM", "", "Log out of the HSMs", 0, 0, &Run};
+const Command op::logout_hsm = {"logoutHSM", "", "Log out of the HSMs", 0, 0, &RunLogoutHsm};
 
 }  // namespace strongroom::cmu

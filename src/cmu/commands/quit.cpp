@@ -6,7 +6,7 @@
 namespace strongroom::cmu {
 namespace {
 
-bool Run(MgmtUtil& util, const std::vector<std::string_view>&) {
+bool RunQuit(MgmtUtil& util, const std::vector<std::string_view>&) {
   std::puts("disconnecting from servers, please wait...");
   util.Quit();
   return true;
@@ -14,6 +14,6 @@ bool Run(MgmtUtil& util, const std::vector<std::string_view>&) {
 
 }  // namespace
 
-const Command op::quit = {"quit", "", "Disconnect and leave", 0, 0, &Run};
+const Command op::quit = {"quit", "", "Disconnect and leave", 0, 0, &RunQuit};
 
 }  // namespace strongroom::cmu

@@ -77,7 +77,7 @@ bool Recover(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
                                                  &*password);
 }
 
-bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
+bool RunRecoverCo(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
   if (arguments.size() == 2) return Challenge(util, std::string(arguments[0]), std::string(arguments[1]));
   return Recover(util, arguments);
 }
@@ -89,6 +89,6 @@ const Command op::recover_co = {"recoverCO",
                                 "Give an officer a new password by the customer CA's key (no login)",
                                 2,
                                 4,
-                                &Run};
+                                &RunRecoverCo};
 
 }  // namespace strongroom::cmu

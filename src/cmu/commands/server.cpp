@@ -8,7 +8,7 @@
 namespace strongroom::cmu {
 namespace {
 
-bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
+bool RunServer(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
   std::size_t number = 0;
   const auto [end, failed] = std::from_chars(arguments[0].data(), arguments[0].data() + arguments[0].size(), number);
   if (failed != std::errc() || end != arguments[0].data() + arguments[0].size() || number >= util.servers().size()) {
@@ -22,6 +22,6 @@ bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
 
 }  // namespace
 
-const Command op::server = {"server", "<n>", "Let commands act on one server only, until `exit`", 1, 1, &Run};
+const Command op::server = {"server", "<n>", "Let commands act on one server only, until `exit`", 1, 1, &RunServer};
 
 }  // namespace strongroom::cmu

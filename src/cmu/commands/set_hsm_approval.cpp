@@ -7,7 +7,7 @@
 namespace strongroom::cmu {
 namespace {
 
-bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
+bool RunSetHsmApproval(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
   if (arguments[0] != "on" && arguments[0] != "off") {
     fmt::print("Usage: setHSMApproval <on|off>\n");
     return false;
@@ -22,6 +22,6 @@ bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
 }  // namespace
 
 const Command op::set_hsm_approval = {
-    "setHSMApproval", "<on|off>", "Whether a new HSM needs an officer's approval (CO only)", 1, 1, &Run};
+    "setHSMApproval", "<on|off>", "Whether a new HSM needs an officer's approval (CO only)", 1, 1, &RunSetHsmApproval};
 
 }  // namespace strongroom::cmu

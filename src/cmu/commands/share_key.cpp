@@ -7,7 +7,7 @@
 namespace strongroom::cmu {
 namespace {
 
-bool Run(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
+bool RunShareKey(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
   const auto handle = NumberIn(arguments[0]), user = NumberIn(arguments[1]);
   if (!handle || !user || (arguments[2] != "0" && arguments[2] != "1")) {
     fmt::print("Usage: shareKey <key handle> <user id> <1|0>\n");
@@ -28,6 +28,6 @@ const Command op::share_key = {"shareKey",
                                "Share a key with another crypto user (1), or no longer (0) (its owner only)",
                                3,
                                3,
-                               &Run};
+                               &RunShareKey};
 
 }  // namespace strongroom::cmu

@@ -18,7 +18,7 @@ inline std::string Text(const boost::json::object& object, std::string_view name
 inline Bytes Hexed(const boost::json::object& object, std::string_view name) {
   return FromHex(Text(object, name)).value();
 }
-inline SecretBuffer Secret(const boost::json::object& object, std::string_view name) {
+inline SecretBuffer HexedSecret(const boost::json::object& object, std::string_view name) {
   return SecretBuffer::CopyOf(Hexed(object, name)).value();
 }
 inline Bytes Shown(const SecretBuffer& buffer) { return ToBytes(secret::Peek::At(buffer)); }

@@ -7,7 +7,7 @@
 namespace strongroom::hsm {
 namespace {
 
-Result<replica::Proposal> Decide(const replica::State& state, std::uint32_t wanted) {
+Result<replica::Proposal> DecideAddDomainKey(const replica::State& state, std::uint32_t wanted) {
   const std::uint32_t newest = state.newest_domain_key();
   if (newest == 0) return Error(Errc::kUnsupported, "This cluster has no domain key.");
   replica::Proposal proposal;
@@ -24,16 +24,16 @@ Result<replica::Proposal> Decide(const replica::State& state, std::uint32_t want
   return proposal;
 }
 
-Task<Status> Run(Call& call) {
+Task<Status> RunAddDomainKey(Call& call) {
   proto::AddDomainKeyRequest request;
   SR_CO_CHECK(wire::ParseMessage(call.request, request));
   replica::Decide decide = [wanted = request.generation()](const replica::State& state) {
-    return Decide(state, wanted);
+    return DecideAddDomainKey(state, wanted);
   };
   SR_CO_TRY(call.answer, co_await call.engine.replica.Change(nullptr, wire::Command::kAddDomainKey, std::move(decide)));
   co_return Status{};
 }
 
 }  // namespace
-constinit const CommandRow op::add_domain_key{.command = wire::Command::kAddDomainKey, .run = &Run};
+constinit const CommandRow op::add_domain_key{.command = wire::Command::kAddDomainKey, .run = &RunAddDomainKey};
 }  // namespace strongroom::hsm

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t kShortIvBytes = 12, kLongIvBytes = 16, kTagBytes = 16;
 
-Status Run(Call& call) {
+Status RunAesGcmDecrypt(Call& call) {
   static thread_local proto::AesGcmDecryptRequest request;
   static thread_local const proto::AesGcmDecryptReply reply;
   SR_CHECK(wire::ParseMessage(call.request, request));
@@ -32,5 +32,5 @@ Status Run(Call& call) {
 }
 
 }  // namespace
-constinit const CommandRow op::aes_gcm_decrypt{.command = wire::Command::kAesGcmDecrypt, .run_now = &Run};
+constinit const CommandRow op::aes_gcm_decrypt{.command = wire::Command::kAesGcmDecrypt, .run_now = &RunAesGcmDecrypt};
 }  // namespace strongroom::hsm

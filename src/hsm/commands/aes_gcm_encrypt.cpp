@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kIvBytes = 12, kTagBytes = 16;
 
-Status Run(Call& call) {
+Status RunAesGcmEncrypt(Call& call) {
   static thread_local proto::AesGcmEncryptRequest request;
   static thread_local proto::AesGcmEncryptReply reply;
   SR_CHECK(wire::ParseMessage(call.request, request));
@@ -36,5 +36,5 @@ Status Run(Call& call) {
 
 }  // namespace
 constinit const CommandRow op::aes_gcm_encrypt{
-    .command = wire::Command::kAesGcmEncrypt, .run_now = &Run, .segments = 1};
+    .command = wire::Command::kAesGcmEncrypt, .run_now = &RunAesGcmEncrypt, .segments = 1};
 }  // namespace strongroom::hsm

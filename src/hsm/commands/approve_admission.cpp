@@ -9,7 +9,8 @@
 namespace strongroom::hsm {
 namespace {
 
-Result<replica::Proposal> Decide(const replica::State& state, const Bytes& fingerprint, std::uint32_t officer) {
+Result<replica::Proposal> DecideApproveAdmission(const replica::State& state, const Bytes& fingerprint,
+                                                 std::uint32_t officer) {
   SR_CHECK(replica::RequireLevel(state, replica::kLevelOfAdmissionRules));
   if (!state.admission_needs_approval())
     return Error(Errc::kInvalidState, "The cluster does not demand an officer's approval of new HSMs.");
@@ -29,14 +30,14 @@ Result<replica::Proposal> Decide(const replica::State& state, const Bytes& finge
   return Error(Errc::kNotFound, "No HSM with this fingerprint waits for approval.");
 }
 
-Task<Status> Run(Call& call) {
+Task<Status> RunApproveAdmission(Call& call) {
   proto::ApproveAdmissionRequest request;
   SR_CO_CHECK(wire::ParseMessage(call.request, request));
   if (request.fingerprint().size() != crypto::Sha256Digest{}.size())
     co_return Error(Errc::kInvalidArgument, "A fingerprint has 32 bytes.");
   const Bytes fingerprint = ToBytes(AsBytes(request.fingerprint()));
   replica::Decide decide = [fingerprint, officer = call.session.login()->user_id](const replica::State& state) {
-    return Decide(state, fingerprint, officer);
+    return DecideApproveAdmission(state, fingerprint, officer);
   };
   SR_CO_TRY(call.answer,
             co_await call.engine.replica.Change(call.client_id(), wire::Command::kApproveAdmission, std::move(decide)));
@@ -45,6 +46,6 @@ Task<Status> Run(Call& call) {
 
 }  // namespace
 constinit const CommandRow op::approve_admission{.command = wire::Command::kApproveAdmission,
-                                                 .run = &Run,
+                                                 .run = &RunApproveAdmission,
                                                  .audit = {.opcode_name = "CN_APPROVE_HSM", .opcode = 0x1f2}};
 }  // namespace strongroom::hsm

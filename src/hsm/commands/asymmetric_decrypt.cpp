@@ -4,7 +4,7 @@
 
 namespace strongroom::hsm {
 namespace {
-Task<Status> Run(Call& call) {
+Task<Status> RunAsymmetricDecrypt(Call& call) {
   proto::AsymmetricDecryptRequest request;
   SR_CO_CHECK(wire::ParseMessage(call.request, request));
   SR_CO_TRY(SecretBuffer plaintext, co_await DecryptFor(call.engine, call.session.key_user(), request.key(),
@@ -14,5 +14,6 @@ Task<Status> Run(Call& call) {
   co_return Status{};
 }
 }  // namespace
-constinit const CommandRow op::asymmetric_decrypt{.command = wire::Command::kAsymmetricDecrypt, .run = &Run};
+constinit const CommandRow op::asymmetric_decrypt{.command = wire::Command::kAsymmetricDecrypt,
+                                                  .run = &RunAsymmetricDecrypt};
 }  // namespace strongroom::hsm

@@ -4,7 +4,7 @@
 
 namespace strongroom::hsm {
 namespace {
-Task<Status> Run(Call& call) {
+Task<Status> RunAsymmetricEncrypt(Call& call) {
   proto::AsymmetricEncryptRequest request;
   SR_CO_CHECK(wire::ParseMessage(call.request, request));
   SR_CO_TRY(const Bytes sealed, co_await EncryptFor(call.engine, call.session.key_user(), request.key(),
@@ -16,5 +16,5 @@ Task<Status> Run(Call& call) {
 }
 }  // namespace
 constinit const CommandRow op::asymmetric_encrypt{
-    .command = wire::Command::kAsymmetricEncrypt, .run = &Run, .segments = 1};
+    .command = wire::Command::kAsymmetricEncrypt, .run = &RunAsymmetricEncrypt, .segments = 1};
 }  // namespace strongroom::hsm

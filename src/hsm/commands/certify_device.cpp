@@ -6,7 +6,7 @@
 
 namespace strongroom::hsm {
 namespace {
-Task<Status> Run(Call& call) {
+Task<Status> RunCertifyDevice(Call& call) {
   proto::CertifyDeviceRequest request;
   SR_CO_CHECK(wire::ParseMessage(call.request, request));
   if (request.device_csr().empty() || request.device_csr().size() > 4096)
@@ -24,6 +24,6 @@ Task<Status> Run(Call& call) {
 }  // namespace
 constinit const CommandRow op::certify_device{
     .command = wire::Command::kCertifyDevice,
-    .run = &Run,
+    .run = &RunCertifyDevice,
     .audit = {.opcode_name = "CN_CERT_AUTH_STORE_CERT", .opcode = 0xe8, .detail = AuditRow::Detail::kMinimal}};
 }  // namespace strongroom::hsm

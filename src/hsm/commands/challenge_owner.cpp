@@ -15,7 +15,7 @@ Result<std::string> Make(const Engine& engine, const std::string& name) {
   return MakeOwnerChallenge(state, *secret, name, engine.replica.head(), engine.options.now_millis());
 }
 
-Task<Status> Run(Call& call) {
+Task<Status> RunChallengeOwner(Call& call) {
   proto::ChallengeOwnerRequest request;
   SR_CO_CHECK(wire::ParseMessage(call.request, request));
   SR_CO_CHECK(CheckUserName(request.name()));
@@ -33,5 +33,5 @@ Task<Status> Run(Call& call) {
 }
 
 }  // namespace
-constinit const CommandRow op::challenge_owner{.command = wire::Command::kChallengeOwner, .run = &Run};
+constinit const CommandRow op::challenge_owner{.command = wire::Command::kChallengeOwner, .run = &RunChallengeOwner};
 }  // namespace strongroom::hsm

@@ -24,9 +24,9 @@ bool OneClient(const Asker& asker, const Session& other) {
   return !asker.client_instance.empty() && other.login()->client_instance == asker.client_instance;
 }
 
-Result<replica::Proposal> Decide(const Engine& engine, const replica::State& state,
-                                 const proto::ChangePasswordRequest& request, const Asker& asker,
-                                 const std::string& hash) {
+Result<replica::Proposal> DecideChangePassword(const Engine& engine, const replica::State& state,
+                                               const proto::ChangePasswordRequest& request, const Asker& asker,
+                                               const std::string& hash) {
   const replica::User* user = FindUser(state, request.name(), request.type());
   if (user == nullptr) return NoSuchUser();
   const bool own = user->info.id() == asker.user_id;
@@ -64,7 +64,7 @@ void SettleHash(Engine& engine, const Asker& asker, const std::string& hash) {
   }
 }
 
-Task<Status> Run(Call& call) {
+Task<Status> RunChangePassword(Call& call) {
   proto::ChangePasswordRequest request;
   SR_CO_CHECK(wire::ParseMessage(call.request, request));
   SR_CO_CHECK(CheckUserName(request.name()));
@@ -81,7 +81,7 @@ Task<Status> Run(Call& call) {
   engine.sessions.Revalidate();  // a login that has ended by news from the log keeps nobody busy
   if (own) ExpectHash(engine, asker, hash);
   replica::Decide decide = [&engine, request = std::move(request), asker, hash](const replica::State& state) {
-    return Decide(engine, state, request, asker, hash);
+    return DecideChangePassword(engine, state, request, asker, hash);
   };
   auto changed = co_await engine.replica.Change(call.client_id(), wire::Command::kChangePassword, std::move(decide));
   if (own) SettleHash(engine, asker, hash);
@@ -97,7 +97,7 @@ Task<Status> Run(Call& call) {
 }  // namespace
 constinit const CommandRow op::change_password{
     .command = wire::Command::kChangePassword,
-    .run = &Run,
+    .run = &RunChangePassword,
     .segments = 1,
     .audit = {.opcode_name = "CN_CHANGE_PSWD", .opcode = 0x9, .detail = AuditRow::Detail::kUser}};
 }  // namespace strongroom::hsm

@@ -6,7 +6,7 @@
 namespace strongroom::hsm {
 namespace {
 
-Task<Status> Run(Call& call) {
+Task<Status> RunChooseLog(Call& call) {
   proto::ChooseLogRequest request;
   SR_CO_CHECK(wire::ParseMessage(call.request, request));
   if (request.side() != proto::ChooseLogRequest::THIS_HSM && request.side() != proto::ChooseLogRequest::STORE)
@@ -17,6 +17,7 @@ Task<Status> Run(Call& call) {
 }
 
 }  // namespace
-constinit const CommandRow op::choose_log{
-    .command = wire::Command::kChooseLog, .run = &Run, .audit = {.opcode_name = "CN_CHOOSE_LOG", .opcode = 0x1f3}};
+constinit const CommandRow op::choose_log{.command = wire::Command::kChooseLog,
+                                          .run = &RunChooseLog,
+                                          .audit = {.opcode_name = "CN_CHOOSE_LOG", .opcode = 0x1f3}};
 }  // namespace strongroom::hsm

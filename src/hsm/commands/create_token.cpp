@@ -21,7 +21,7 @@ Result<const crypto::KmsSpec*> ReadSpec(const proto::CreateTokenRequest& request
   return RequireBound(binding, *usage);
 }
 
-Task<Status> Run(Call& call) {
+Task<Status> RunCreateToken(Call& call) {
   proto::CreateTokenRequest request;
   SR_CO_CHECK(wire::ParseMessage(call.request, request));
   SR_CO_TRY(const crypto::KmsSpec* spec, ReadSpec(request));
@@ -43,5 +43,5 @@ Task<Status> Run(Call& call) {
 }
 
 }  // namespace
-constinit const CommandRow op::create_token{.command = wire::Command::kCreateToken, .run = &Run};
+constinit const CommandRow op::create_token{.command = wire::Command::kCreateToken, .run = &RunCreateToken};
 }  // namespace strongroom::hsm

@@ -7,8 +7,8 @@
 namespace strongroom::hsm {
 namespace {
 
-Result<replica::Proposal> Decide(const replica::State& state, const proto::CreateUserRequest& request,
-                                 const std::string& hash) {
+Result<replica::Proposal> DecideCreateUser(const replica::State& state, const proto::CreateUserRequest& request,
+                                           const std::string& hash) {
   if (state.FindUser(request.name()) != nullptr) return Error(Errc::kAlreadyExists, "The user name is taken.");
   if (state.users().size() >= kMaxUsers) return Error(Errc::kLimitExceeded, "A cluster has at most 1024 users.");
   replica::Proposal proposal;
@@ -23,7 +23,7 @@ Result<replica::Proposal> Decide(const replica::State& state, const proto::Creat
   return proposal;
 }
 
-Task<Status> Run(Call& call) {
+Task<Status> RunCreateUser(Call& call) {
   proto::CreateUserRequest request;
   SR_CO_CHECK(wire::ParseMessage(call.request, request));
   SR_CO_CHECK(CheckUserName(request.name()));
@@ -36,7 +36,7 @@ Task<Status> Run(Call& call) {
   auto work = [password = std::move(password)] { return crypto::HashPassword(password); };
   SR_CO_TRY(std::string hash, co_await call.engine.passwords.Run(call.engine.loop, std::move(work)));
   replica::Decide decide = [request = std::move(request), hash = std::move(hash)](const replica::State& state) {
-    return Decide(state, request, hash);
+    return DecideCreateUser(state, request, hash);
   };
   SR_CO_TRY(call.answer,
             co_await call.engine.replica.Change(call.client_id(), wire::Command::kCreateUser, std::move(decide)));
@@ -46,7 +46,7 @@ Task<Status> Run(Call& call) {
 }  // namespace
 constinit const CommandRow op::create_user{
     .command = wire::Command::kCreateUser,
-    .run = &Run,
+    .run = &RunCreateUser,
     .segments = 1,
     .audit = {.opcode_name = "CN_CREATE_USER", .opcode = 0x3, .detail = AuditRow::Detail::kUser}};
 }  // namespace strongroom::hsm

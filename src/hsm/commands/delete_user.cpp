@@ -8,8 +8,8 @@
 namespace strongroom::hsm {
 namespace {
 
-Result<replica::Proposal> Decide(const Engine& engine, const replica::State& state,
-                                 const proto::DeleteUserRequest& request) {
+Result<replica::Proposal> DecideDeleteUser(const Engine& engine, const replica::State& state,
+                                           const proto::DeleteUserRequest& request) {
   const replica::User* user = FindUser(state, request.name(), request.type());
   if (user == nullptr) return NoSuchUser();
   if (user->info.type() == proto::AU) return Error(Errc::kPermission, "The appliance user cannot be deleted.");
@@ -29,7 +29,7 @@ Result<replica::Proposal> Decide(const Engine& engine, const replica::State& sta
   return proposal;
 }
 
-Task<Status> Run(Call& call) {
+Task<Status> RunDeleteUser(Call& call) {
   proto::DeleteUserRequest request;
   SR_CO_CHECK(wire::ParseMessage(call.request, request));
   SR_CO_CHECK(CheckUserName(request.name()));
@@ -38,7 +38,7 @@ Task<Status> Run(Call& call) {
   call.engine.sessions.Revalidate();  // a login that has ended by news from the log keeps nobody busy
   const Engine& engine = call.engine;
   replica::Decide decide = [&engine, request = std::move(request)](const replica::State& state) {
-    return Decide(engine, state, request);
+    return DecideDeleteUser(engine, state, request);
   };
   SR_CO_TRY(call.answer,
             co_await call.engine.replica.Change(call.client_id(), wire::Command::kDeleteUser, std::move(decide)));
@@ -48,6 +48,6 @@ Task<Status> Run(Call& call) {
 }  // namespace
 constinit const CommandRow op::delete_user{
     .command = wire::Command::kDeleteUser,
-    .run = &Run,
+    .run = &RunDeleteUser,
     .audit = {.opcode_name = "CN_DELETE_USER", .opcode = 0xa1, .detail = AuditRow::Detail::kUser}};
 }  // namespace strongroom::hsm

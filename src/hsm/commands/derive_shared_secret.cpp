@@ -4,7 +4,7 @@
 
 namespace strongroom::hsm {
 namespace {
-Task<Status> Run(Call& call) {
+Task<Status> RunDeriveSharedSecret(Call& call) {
   proto::DeriveSharedSecretRequest request;
   SR_CO_CHECK(wire::ParseMessage(call.request, request));
   Engine& engine = call.engine;
@@ -20,5 +20,6 @@ Task<Status> Run(Call& call) {
   co_return Status{};
 }
 }  // namespace
-constinit const CommandRow op::derive_shared_secret{.command = wire::Command::kDeriveSharedSecret, .run = &Run};
+constinit const CommandRow op::derive_shared_secret{.command = wire::Command::kDeriveSharedSecret,
+                                                    .run = &RunDeriveSharedSecret};
 }  // namespace strongroom::hsm

@@ -7,7 +7,7 @@
 
 namespace strongroom::hsm {
 namespace {
-Status Run(Call& call) {
+Status RunDeriveSigningKey(Call& call) {
   proto::DeriveSigningKeyRequest request;
   SR_CHECK(wire::ParseMessage(call.request, request));
   const SigningTerms terms{request.terms().binding(), request.terms().expires_millis()};
@@ -25,5 +25,6 @@ Status Run(Call& call) {
   return {};
 }
 }  // namespace
-constinit const CommandRow op::derive_signing_key{.command = wire::Command::kDeriveSigningKey, .run_now = &Run};
+constinit const CommandRow op::derive_signing_key{.command = wire::Command::kDeriveSigningKey,
+                                                  .run_now = &RunDeriveSigningKey};
 }  // namespace strongroom::hsm

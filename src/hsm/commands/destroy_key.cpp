@@ -5,7 +5,7 @@
 namespace strongroom::hsm {
 namespace {
 
-Result<replica::Proposal> Decide(const replica::State& state, std::uint32_t handle, std::uint32_t user_id) {
+Result<replica::Proposal> DecideDestroyKey(const replica::State& state, std::uint32_t handle, std::uint32_t user_id) {
   const replica::KeyPtr key = state.FindKey(handle);
   if (!key || !MayUse(key->info, user_id)) return NoSuchKey();
   if (key->info.owner() != user_id) return Error(Errc::kPermission, "Only its owner destroys a key.");
@@ -15,12 +15,12 @@ Result<replica::Proposal> Decide(const replica::State& state, std::uint32_t hand
   return proposal;
 }
 
-Task<Status> Run(Call& call) {
+Task<Status> RunDestroyKey(Call& call) {
   proto::DestroyKeyRequest request;
   SR_CO_CHECK(wire::ParseMessage(call.request, request));
   call.audit_key = request.handle();
   replica::Decide decide = [handle = request.handle(), user_id = call.session.login()->user_id](
-                               const replica::State& state) { return Decide(state, handle, user_id); };
+                               const replica::State& state) { return DecideDestroyKey(state, handle, user_id); };
   SR_CO_TRY(call.answer,
             co_await call.engine.replica.Change(call.client_id(), wire::Command::kDestroyKey, std::move(decide)));
   co_return Status{};
@@ -29,6 +29,6 @@ Task<Status> Run(Call& call) {
 }  // namespace
 constinit const CommandRow op::destroy_key{
     .command = wire::Command::kDestroyKey,
-    .run = &Run,
+    .run = &RunDestroyKey,
     .audit = {.opcode_name = "CN_DESTROY_OBJECT", .opcode = 0x11, .detail = AuditRow::Detail::kKey}};
 }  // namespace strongroom::hsm

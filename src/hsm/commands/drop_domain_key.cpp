@@ -7,7 +7,7 @@
 namespace strongroom::hsm {
 namespace {
 
-Result<replica::Proposal> Decide(const replica::State& state, std::uint32_t generation) {
+Result<replica::Proposal> DecideDropDomainKey(const replica::State& state, std::uint32_t generation) {
   SR_CHECK(replica::RequireLevel(state, replica::kLevelOfDroppedDomainKeys));
   const std::uint32_t newest = state.newest_domain_key();
   if (newest == 0) return Error(Errc::kUnsupported, "This cluster has no domain key.");
@@ -21,11 +21,11 @@ Result<replica::Proposal> Decide(const replica::State& state, std::uint32_t gene
   return proposal;
 }
 
-Task<Status> Run(Call& call) {
+Task<Status> RunDropDomainKey(Call& call) {
   proto::DropDomainKeyRequest request;
   SR_CO_CHECK(wire::ParseMessage(call.request, request));
   replica::Decide decide = [generation = request.generation()](const replica::State& state) {
-    return Decide(state, generation);
+    return DecideDropDomainKey(state, generation);
   };
   SR_CO_TRY(call.answer,
             co_await call.engine.replica.Change(nullptr, wire::Command::kDropDomainKey, std::move(decide)));
@@ -33,5 +33,5 @@ Task<Status> Run(Call& call) {
 }
 
 }  // namespace
-constinit const CommandRow op::drop_domain_key{.command = wire::Command::kDropDomainKey, .run = &Run};
+constinit const CommandRow op::drop_domain_key{.command = wire::Command::kDropDomainKey, .run = &RunDropDomainKey};
 }  // namespace strongroom::hsm

@@ -4,7 +4,7 @@
 
 namespace strongroom::hsm {
 namespace {
-Status Run(Call& call) {
+Status RunEcho(Call& call) {
   static thread_local proto::EchoRequest request;
   static thread_local proto::EchoReply reply;
   SR_CHECK(wire::ParseMessage(call.request, request));
@@ -13,5 +13,5 @@ Status Run(Call& call) {
   return {};
 }
 }  // namespace
-constinit const CommandRow op::echo{.command = wire::Command::kEcho, .run_now = &Run};
+constinit const CommandRow op::echo{.command = wire::Command::kEcho, .run_now = &RunEcho};
 }  // namespace strongroom::hsm

@@ -31,7 +31,7 @@ crypto::Sha256Digest OwnershipDigest(const replica::State& state) {
   return digest.Finish();
 }
 
-Status Run(Call& call) {
+Status RunFindKeys(Call& call) {
   proto::FindKeysRequest request;
   SR_CHECK(wire::ParseMessage(call.request, request));
   const Login& login = *call.session.login();
@@ -63,5 +63,5 @@ Status Run(Call& call) {
 }
 
 }  // namespace
-constinit const CommandRow op::find_keys{.command = wire::Command::kFindKeys, .run_now = &Run};
+constinit const CommandRow op::find_keys{.command = wire::Command::kFindKeys, .run_now = &RunFindKeys};
 }  // namespace strongroom::hsm

@@ -9,7 +9,7 @@ namespace {
 
 constexpr int kMostBindings = 256;
 
-Status Run(Call& call) {
+Status RunForgetTokens(Call& call) {
   proto::ForgetTokensRequest request;
   SR_CHECK(wire::ParseMessage(call.request, request));
   if (request.bindings_size() == 0 || request.bindings_size() > kMostBindings)
@@ -24,5 +24,5 @@ Status Run(Call& call) {
 }
 
 }  // namespace
-constinit const CommandRow op::forget_tokens{.command = wire::Command::kForgetTokens, .run_now = &Run};
+constinit const CommandRow op::forget_tokens{.command = wire::Command::kForgetTokens, .run_now = &RunForgetTokens};
 }  // namespace strongroom::hsm

@@ -43,8 +43,8 @@ proto::KeyInfo Describe(const proto::GenerateKeyRequest& request, std::uint32_t 
   return key;
 }
 
-Result<replica::Proposal> Decide(const replica::State& state, const proto::KeyInfo& described, bool unique_label,
-                                 std::uint32_t max_keys, const SharedSecret& material) {
+Result<replica::Proposal> DecideGenerateKey(const replica::State& state, const proto::KeyInfo& described,
+                                            bool unique_label, std::uint32_t max_keys, const SharedSecret& material) {
   if (state.FindUser(described.owner()) == nullptr) return NoSuchUser();
   if (state.keys().size() >= max_keys) return Error(Errc::kLimitExceeded, "The cluster holds no more keys.");
   const bool taken =
@@ -64,7 +64,7 @@ Result<replica::Proposal> Decide(const replica::State& state, const proto::KeyIn
   return proposal;
 }
 
-Task<Status> Run(Call& call) {
+Task<Status> RunGenerateKey(Call& call) {
   proto::GenerateKeyRequest request;
   SR_CO_CHECK(wire::ParseMessage(call.request, request));
   SR_CO_CHECK(Check(request));
@@ -75,7 +75,7 @@ Task<Status> Run(Call& call) {
   described.set_check_value(check_value.data(), check_value.size());
   replica::Decide decide = [described = std::move(described), unique = request.unique_label(),
                             max_keys = call.engine.options.max_keys, material](const replica::State& state) {
-    return Decide(state, described, unique, max_keys, material);
+    return DecideGenerateKey(state, described, unique, max_keys, material);
   };
   SR_CO_TRY(call.answer,
             co_await call.engine.replica.Change(call.client_id(), wire::Command::kGenerateKey, std::move(decide)));
@@ -88,6 +88,6 @@ Task<Status> Run(Call& call) {
 }  // namespace
 constinit const CommandRow op::generate_key{
     .command = wire::Command::kGenerateKey,
-    .run = &Run,
+    .run = &RunGenerateKey,
     .audit = {.opcode_name = "CN_GENERATE_KEY", .opcode = 0x17, .detail = AuditRow::Detail::kKey}};
 }  // namespace strongroom::hsm

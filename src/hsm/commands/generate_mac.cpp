@@ -4,7 +4,7 @@
 
 namespace strongroom::hsm {
 namespace {
-Status Run(Call& call) {
+Status RunGenerateMac(Call& call) {
   static thread_local proto::GenerateMacRequest request;
   static thread_local proto::GenerateMacReply reply;
   SR_CHECK(wire::ParseMessage(call.request, request));
@@ -14,5 +14,6 @@ Status Run(Call& call) {
   return {};
 }
 }  // namespace
-constinit const CommandRow op::generate_mac{.command = wire::Command::kGenerateMac, .run_now = &Run, .segments = 1};
+constinit const CommandRow op::generate_mac{
+    .command = wire::Command::kGenerateMac, .run_now = &RunGenerateMac, .segments = 1};
 }  // namespace strongroom::hsm

@@ -5,7 +5,7 @@
 
 namespace strongroom::hsm {
 namespace {
-Status Run(Call& call) {
+Status RunGenerateRandom(Call& call) {
   static thread_local const proto::GenerateRandomReply reply;
   proto::GenerateRandomRequest request;
   SR_CHECK(wire::ParseMessage(call.request, request));
@@ -17,5 +17,6 @@ Status Run(Call& call) {
   return {};
 }
 }  // namespace
-constinit const CommandRow op::generate_random{.command = wire::Command::kGenerateRandom, .run_now = &Run};
+constinit const CommandRow op::generate_random{.command = wire::Command::kGenerateRandom,
+                                               .run_now = &RunGenerateRandom};
 }  // namespace strongroom::hsm

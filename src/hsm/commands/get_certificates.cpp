@@ -5,7 +5,7 @@
 
 namespace strongroom::hsm {
 namespace {
-Status Run(Call& call) {
+Status RunGetCertificates(Call& call) {
   proto::GetCertificatesRequest request;
   SR_CHECK(wire::ParseMessage(call.request, request));
   const auto put = [](std::string* to, const Bytes& der) { to->assign(AsText(der)); };
@@ -24,5 +24,6 @@ Status Run(Call& call) {
   return {};
 }
 }  // namespace
-constinit const CommandRow op::get_certificates{.command = wire::Command::kGetCertificates, .run_now = &Run};
+constinit const CommandRow op::get_certificates{.command = wire::Command::kGetCertificates,
+                                                .run_now = &RunGetCertificates};
 }  // namespace strongroom::hsm

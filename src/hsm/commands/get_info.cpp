@@ -4,7 +4,7 @@
 
 namespace strongroom::hsm {
 namespace {
-Status Run(Call& call) {
+Status RunGetInfo(Call& call) {
   proto::GetInfoRequest request;
   SR_CHECK(wire::ParseMessage(call.request, request));
   const replica::State& state = call.engine.state();
@@ -26,5 +26,5 @@ Status Run(Call& call) {
   return {};
 }
 }  // namespace
-constinit const CommandRow op::get_info{.command = wire::Command::kGetInfo, .run_now = &Run};
+constinit const CommandRow op::get_info{.command = wire::Command::kGetInfo, .run_now = &RunGetInfo};
 }  // namespace strongroom::hsm

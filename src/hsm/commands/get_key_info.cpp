@@ -3,7 +3,7 @@
 
 namespace strongroom::hsm {
 namespace {
-Status Run(Call& call) {
+Status RunGetKeyInfo(Call& call) {
   proto::GetKeyInfoRequest request;
   SR_CHECK(wire::ParseMessage(call.request, request));
   const Login& login = *call.session.login();
@@ -16,5 +16,5 @@ Status Run(Call& call) {
   return {};
 }
 }  // namespace
-constinit const CommandRow op::get_key_info{.command = wire::Command::kGetKeyInfo, .run_now = &Run};
+constinit const CommandRow op::get_key_info{.command = wire::Command::kGetKeyInfo, .run_now = &RunGetKeyInfo};
 }  // namespace strongroom::hsm

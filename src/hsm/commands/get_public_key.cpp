@@ -4,7 +4,7 @@
 
 namespace strongroom::hsm {
 namespace {
-Status Run(Call& call) {
+Status RunGetPublicKey(Call& call) {
   static thread_local proto::GetPublicKeyRequest request;
   static thread_local proto::GetPublicKeyReply reply;
   SR_CHECK(wire::ParseMessage(call.request, request));
@@ -19,5 +19,5 @@ Status Run(Call& call) {
   return {};
 }
 }  // namespace
-constinit const CommandRow op::get_public_key{.command = wire::Command::kGetPublicKey, .run_now = &Run};
+constinit const CommandRow op::get_public_key{.command = wire::Command::kGetPublicKey, .run_now = &RunGetPublicKey};
 }  // namespace strongroom::hsm

@@ -70,7 +70,7 @@ Result<Imported> Import(const OpenedImportToken& token, const proto::ImportKeyRe
   return imported;
 }
 
-Task<Status> Run(Call& call) {
+Task<Status> RunImportKey(Call& call) {
   proto::ImportKeyRequest request;
   SR_CO_CHECK(wire::ParseMessage(call.request, request));
   SR_CO_TRY(const crypto::KmsSpec* spec, ReadSpec(request));
@@ -106,5 +106,5 @@ Task<Status> Run(Call& call) {
 }
 
 }  // namespace
-constinit const CommandRow op::import_key{.command = wire::Command::kImportKey, .run = &Run};
+constinit const CommandRow op::import_key{.command = wire::Command::kImportKey, .run = &RunImportKey};
 }  // namespace strongroom::hsm

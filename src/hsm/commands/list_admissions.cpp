@@ -5,7 +5,7 @@
 
 namespace strongroom::hsm {
 namespace {
-Status Run(Call& call) {
+Status RunListAdmissions(Call& call) {
   proto::ListAdmissionsRequest request;
   SR_CHECK(wire::ParseMessage(call.request, request));
   const replica::State& state = call.engine.state();
@@ -23,5 +23,6 @@ Status Run(Call& call) {
   return {};
 }
 }  // namespace
-constinit const CommandRow op::list_admissions{.command = wire::Command::kListAdmissions, .run_now = &Run};
+constinit const CommandRow op::list_admissions{.command = wire::Command::kListAdmissions,
+                                               .run_now = &RunListAdmissions};
 }  // namespace strongroom::hsm

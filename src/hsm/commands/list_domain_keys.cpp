@@ -4,7 +4,7 @@
 
 namespace strongroom::hsm {
 namespace {
-Status Run(Call& call) {
+Status RunListDomainKeys(Call& call) {
   proto::ListDomainKeysRequest request;
   SR_CHECK(wire::ParseMessage(call.request, request));
   proto::ListDomainKeysReply reply;
@@ -13,5 +13,6 @@ Status Run(Call& call) {
   return {};
 }
 }  // namespace
-constinit const CommandRow op::list_domain_keys{.command = wire::Command::kListDomainKeys, .run_now = &Run};
+constinit const CommandRow op::list_domain_keys{.command = wire::Command::kListDomainKeys,
+                                                .run_now = &RunListDomainKeys};
 }  // namespace strongroom::hsm

@@ -75,7 +75,7 @@ Task<Status> RunOne(Call& call, proto::LoginRequest request) {
   co_return Status{};
 }
 
-Task<Status> Run(Call& call) {
+Task<Status> RunLogin(Call& call) {
   proto::LoginRequest request;
   SR_CO_CHECK(wire::ParseMessage(call.request, request));
   // Before the name is known to be one, it is not written to the audit log.
@@ -97,7 +97,7 @@ Task<Status> Run(Call& call) {
 }  // namespace
 constinit const CommandRow op::login{
     .command = wire::Command::kLogin,
-    .run = &Run,
+    .run = &RunLogin,
     .segments = 1,
     .audit = {.opcode_name = "CN_LOGIN", .opcode = 0xd, .detail = AuditRow::Detail::kUser}};
 }  // namespace strongroom::hsm

@@ -3,7 +3,7 @@
 
 namespace strongroom::hsm {
 namespace {
-Status Run(Call& call) {
+Status RunLogout(Call& call) {
   if (!call.session.login()) return Error(Errc::kNotLoggedIn, "Nobody has logged in on this connection.");
   call.audit_user = call.session.login()->name;
   call.audit_user_type = call.session.login()->type;
@@ -14,6 +14,6 @@ Status Run(Call& call) {
 }  // namespace
 constinit const CommandRow op::logout{
     .command = wire::Command::kLogout,
-    .run_now = &Run,
+    .run_now = &RunLogout,
     .audit = {.opcode_name = "CN_LOGOUT", .opcode = 0xe, .detail = AuditRow::Detail::kUser}};
 }  // namespace strongroom::hsm

@@ -25,7 +25,7 @@ Result<crypto::KeySpec> Check(const proto::MakeImportKeyRequest& request) {
   return *wrapping;
 }
 
-Task<Status> Run(Call& call) {
+Task<Status> RunMakeImportKey(Call& call) {
   proto::MakeImportKeyRequest request;
   SR_CO_CHECK(wire::ParseMessage(call.request, request));
   SR_CO_TRY(const crypto::KeySpec wrapping, Check(request));
@@ -49,5 +49,5 @@ Task<Status> Run(Call& call) {
 }
 
 }  // namespace
-constinit const CommandRow op::make_import_key{.command = wire::Command::kMakeImportKey, .run = &Run};
+constinit const CommandRow op::make_import_key{.command = wire::Command::kMakeImportKey, .run = &RunMakeImportKey};
 }  // namespace strongroom::hsm

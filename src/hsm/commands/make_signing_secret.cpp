@@ -6,7 +6,7 @@
 
 namespace strongroom::hsm {
 namespace {
-Status Run(Call& call) {
+Status RunMakeSigningSecret(Call& call) {
   proto::MakeSigningSecretRequest request;
   SR_CHECK(wire::ParseMessage(call.request, request));
   SR_TRY(const SecretBuffer* material,
@@ -21,5 +21,6 @@ Status Run(Call& call) {
   return {};
 }
 }  // namespace
-constinit const CommandRow op::make_signing_secret{.command = wire::Command::kMakeSigningSecret, .run_now = &Run};
+constinit const CommandRow op::make_signing_secret{.command = wire::Command::kMakeSigningSecret,
+                                                   .run_now = &RunMakeSigningSecret};
 }  // namespace strongroom::hsm

@@ -5,7 +5,7 @@
 
 namespace strongroom::hsm {
 namespace {
-Status Run(Call& call) {
+Status RunOpenMessage(Call& call) {
   static thread_local proto::OpenMessageRequest request;
   static thread_local const proto::OpenMessageReply reply;
   SR_CHECK(wire::ParseMessage(call.request, request));
@@ -18,5 +18,5 @@ Status Run(Call& call) {
   return {};
 }
 }  // namespace
-constinit const CommandRow op::open_message{.command = wire::Command::kOpenMessage, .run_now = &Run};
+constinit const CommandRow op::open_message{.command = wire::Command::kOpenMessage, .run_now = &RunOpenMessage};
 }  // namespace strongroom::hsm

@@ -35,7 +35,7 @@ Task<Result<std::string>> SealSide(Engine& engine, KeyUser user, const proto::Re
   co_return sealed;
 }
 
-Task<Status> Run(Call& call) {
+Task<Status> RunReSeal(Call& call) {
   proto::ReSealRequest request;
   SR_CO_CHECK(wire::ParseMessage(call.request, request));
   const KeyUser user = call.session.key_user();
@@ -47,5 +47,5 @@ Task<Status> Run(Call& call) {
 }
 
 }  // namespace
-constinit const CommandRow op::re_seal{.command = wire::Command::kReSeal, .run = &Run};
+constinit const CommandRow op::re_seal{.command = wire::Command::kReSeal, .run = &RunReSeal};
 }  // namespace strongroom::hsm

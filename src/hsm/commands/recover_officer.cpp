@@ -21,8 +21,8 @@ Result<const replica::User*> Check(const Engine& engine, const replica::State& s
                              engine.options.now_millis());
 }
 
-Result<replica::Proposal> Decide(const Engine& engine, const replica::State& state,
-                                 const proto::RecoverOfficerRequest& request, const std::string& hash) {
+Result<replica::Proposal> DecideRecoverOfficer(const Engine& engine, const replica::State& state,
+                                               const proto::RecoverOfficerRequest& request, const std::string& hash) {
   // Again, on the state that the change is made to: of two with one challenge, only one may have an effect.
   SR_TRY(const replica::User* officer, Check(engine, state, request));
   replica::Proposal proposal;
@@ -75,7 +75,7 @@ Task<Status> RunOne(Call& call, proto::RecoverOfficerRequest request) {
     co_return std::move(hash).error();
   }
   replica::Decide decide = [&engine, request, hash = std::move(*hash)](const replica::State& state) {
-    return Decide(engine, state, request, hash);
+    return DecideRecoverOfficer(engine, state, request, hash);
   };
   SR_CO_TRY(call.answer,
             co_await engine.replica.Change(call.client_id(), wire::Command::kRecoverOfficer, std::move(decide)));
@@ -85,7 +85,7 @@ Task<Status> RunOne(Call& call, proto::RecoverOfficerRequest request) {
   co_return Status{};
 }
 
-Task<Status> Run(Call& call) {
+Task<Status> RunRecoverOfficer(Call& call) {
   proto::RecoverOfficerRequest request;
   SR_CO_CHECK(wire::ParseMessage(call.request, request));
   SR_CO_CHECK(CheckUserName(request.name()));
@@ -104,7 +104,7 @@ Task<Status> Run(Call& call) {
 }  // namespace
 constinit const CommandRow op::recover_officer{
     .command = wire::Command::kRecoverOfficer,
-    .run = &Run,
+    .run = &RunRecoverOfficer,
     .segments = 1,
     .audit = {.opcode_name = "CN_RECOVER_OFFICER", .opcode = 0x1f4, .detail = AuditRow::Detail::kUser}};
 }  // namespace strongroom::hsm

@@ -26,7 +26,7 @@ Result<proto::ReleaseKeysReply> Release(const replica::Identity& identity, const
   return reply;
 }
 
-Task<Status> Run(Call& call) {
+Task<Status> RunReleaseKeys(Call& call) {
   proto::ReleaseKeysRequest request;
   SR_CO_CHECK(wire::ParseMessage(call.request, request));
   if (request.cluster_id().empty() || request.cluster_id().size() > 64)
@@ -43,6 +43,6 @@ Task<Status> Run(Call& call) {
 }  // namespace
 constinit const CommandRow op::release_keys{
     .command = wire::Command::kReleaseKeys,
-    .run = &Run,
+    .run = &RunReleaseKeys,
     .audit = {.opcode_name = "CN_RESTORE_BEGIN", .opcode = 0xe9, .detail = AuditRow::Detail::kMinimal}};
 }  // namespace strongroom::hsm

@@ -4,7 +4,7 @@
 
 namespace strongroom::hsm {
 namespace {
-Status Run(Call& call) {
+Status RunRewrapToken(Call& call) {
   proto::RewrapTokenRequest request;
   SR_CHECK(wire::ParseMessage(call.request, request));
   SR_TRY(const Bytes token, Vault::RewrapToken(call.engine.state(), request.key()));
@@ -14,5 +14,5 @@ Status Run(Call& call) {
   return {};
 }
 }  // namespace
-constinit const CommandRow op::rewrap_token{.command = wire::Command::kRewrapToken, .run_now = &Run};
+constinit const CommandRow op::rewrap_token{.command = wire::Command::kRewrapToken, .run_now = &RunRewrapToken};
 }  // namespace strongroom::hsm

@@ -5,7 +5,7 @@
 
 namespace strongroom::hsm {
 namespace {
-Task<Status> Run(Call& call) {
+Task<Status> RunSealKeyPair(Call& call) {
   proto::SealKeyPairRequest request;
   SR_CO_CHECK(wire::ParseMessage(call.request, request));
   const crypto::KmsSpec* spec = crypto::FindKmsSpec(request.spec());
@@ -32,5 +32,5 @@ Task<Status> Run(Call& call) {
   co_return Status{};
 }
 }  // namespace
-constinit const CommandRow op::seal_key_pair{.command = wire::Command::kSealKeyPair, .run = &Run};
+constinit const CommandRow op::seal_key_pair{.command = wire::Command::kSealKeyPair, .run = &RunSealKeyPair};
 }  // namespace strongroom::hsm

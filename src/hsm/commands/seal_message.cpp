@@ -5,7 +5,7 @@
 
 namespace strongroom::hsm {
 namespace {
-Status Run(Call& call) {
+Status RunSealMessage(Call& call) {
   static thread_local proto::SealMessageRequest request;
   static thread_local proto::SealMessageReply reply;
   SR_CHECK(wire::ParseMessage(call.request, request));
@@ -18,5 +18,6 @@ Status Run(Call& call) {
   return {};
 }
 }  // namespace
-constinit const CommandRow op::seal_message{.command = wire::Command::kSealMessage, .run_now = &Run, .segments = 1};
+constinit const CommandRow op::seal_message{
+    .command = wire::Command::kSealMessage, .run_now = &RunSealMessage, .segments = 1};
 }  // namespace strongroom::hsm

@@ -6,7 +6,7 @@
 
 namespace strongroom::hsm {
 namespace {
-Status Run(Call& call) {
+Status RunSealRandom(Call& call) {
   static thread_local proto::SealRandomRequest request;
   static thread_local proto::SealRandomReply reply;
   SR_CHECK(wire::ParseMessage(call.request, request));
@@ -22,5 +22,5 @@ Status Run(Call& call) {
   return {};
 }
 }  // namespace
-constinit const CommandRow op::seal_random{.command = wire::Command::kSealRandom, .run_now = &Run};
+constinit const CommandRow op::seal_random{.command = wire::Command::kSealRandom, .run_now = &RunSealRandom};
 }  // namespace strongroom::hsm

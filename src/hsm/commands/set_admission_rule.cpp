@@ -6,7 +6,7 @@
 namespace strongroom::hsm {
 namespace {
 
-Task<Status> Run(Call& call) {
+Task<Status> RunSetAdmissionRule(Call& call) {
   proto::SetAdmissionRuleRequest request;
   SR_CO_CHECK(wire::ParseMessage(call.request, request));
   replica::Decide decide = [approval = request.approval()](const replica::State& state) -> Result<replica::Proposal> {
@@ -24,6 +24,6 @@ Task<Status> Run(Call& call) {
 
 }  // namespace
 constinit const CommandRow op::set_admission_rule{.command = wire::Command::kSetAdmissionRule,
-                                                  .run = &Run,
+                                                  .run = &RunSetAdmissionRule,
                                                   .audit = {.opcode_name = "CN_SET_HSM_APPROVAL", .opcode = 0x1f1}};
 }  // namespace strongroom::hsm

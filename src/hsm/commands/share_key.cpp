@@ -8,8 +8,8 @@
 namespace strongroom::hsm {
 namespace {
 
-Result<replica::Proposal> Decide(const replica::State& state, const proto::ShareKeyRequest& request,
-                                 std::uint32_t asker) {
+Result<replica::Proposal> DecideShareKey(const replica::State& state, const proto::ShareKeyRequest& request,
+                                         std::uint32_t asker) {
   SR_CHECK(replica::RequireLevel(state, replica::kLevelOfSharing));
   const replica::KeyPtr key = state.FindKey(request.handle());
   if (!key || !MayUse(key->info, asker)) return NoSuchKey();
@@ -42,12 +42,12 @@ Result<replica::Proposal> Decide(const replica::State& state, const proto::Share
   return proposal;
 }
 
-Task<Status> Run(Call& call) {
+Task<Status> RunShareKey(Call& call) {
   proto::ShareKeyRequest request;
   SR_CO_CHECK(wire::ParseMessage(call.request, request));
   call.audit_key = request.handle();
   replica::Decide decide = [request, asker = call.session.login()->user_id](const replica::State& state) {
-    return Decide(state, request, asker);
+    return DecideShareKey(state, request, asker);
   };
   SR_CO_TRY(call.answer,
             co_await call.engine.replica.Change(call.client_id(), wire::Command::kShareKey, std::move(decide)));
@@ -57,6 +57,6 @@ Task<Status> Run(Call& call) {
 }  // namespace
 constinit const CommandRow op::share_key{
     .command = wire::Command::kShareKey,
-    .run = &Run,
+    .run = &RunShareKey,
     .audit = {.opcode_name = "CN_SHARE_OBJECT", .opcode = 0x12, .detail = AuditRow::Detail::kKey}};
 }  // namespace strongroom::hsm

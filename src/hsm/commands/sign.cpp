@@ -8,7 +8,7 @@ namespace {
 /// Some 20 us, where a worker's answer costs three processes a wake-up and a write of its own.
 bool IsQuick(crypto::KeySpec spec) { return spec == crypto::KeySpec::kP256 || spec == crypto::KeySpec::kEd25519; }
 
-Task<Status> Run(Call& call) {
+Task<Status> RunSign(Call& call) {
   proto::SignRequest request;
   SR_CO_CHECK(wire::ParseMessage(call.request, request));
   Engine& engine = call.engine;
@@ -31,5 +31,5 @@ Task<Status> Run(Call& call) {
 }
 
 }  // namespace
-constinit const CommandRow op::sign{.command = wire::Command::kSign, .run = &Run, .segments = 1};
+constinit const CommandRow op::sign{.command = wire::Command::kSign, .run = &RunSign, .segments = 1};
 }  // namespace strongroom::hsm

@@ -4,7 +4,7 @@
 
 namespace strongroom::hsm {
 namespace {
-Task<Status> Run(Call& call) {
+Task<Status> RunVerify(Call& call) {
   proto::VerifyRequest request;
   SR_CO_CHECK(wire::ParseMessage(call.request, request));
   Engine& engine = call.engine;
@@ -21,5 +21,5 @@ Task<Status> Run(Call& call) {
   co_return Status{};
 }
 }  // namespace
-constinit const CommandRow op::verify{.command = wire::Command::kVerify, .run = &Run, .segments = 1};
+constinit const CommandRow op::verify{.command = wire::Command::kVerify, .run = &RunVerify, .segments = 1};
 }  // namespace strongroom::hsm

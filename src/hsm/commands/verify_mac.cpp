@@ -4,7 +4,7 @@
 
 namespace strongroom::hsm {
 namespace {
-Status Run(Call& call) {
+Status RunVerifyMac(Call& call) {
   static thread_local proto::VerifyMacRequest request;
   static thread_local const proto::VerifyMacReply reply;
   SR_CHECK(wire::ParseMessage(call.request, request));
@@ -15,5 +15,6 @@ Status Run(Call& call) {
   return {};
 }
 }  // namespace
-constinit const CommandRow op::verify_mac{.command = wire::Command::kVerifyMac, .run_now = &Run, .segments = 1};
+constinit const CommandRow op::verify_mac{
+    .command = wire::Command::kVerifyMac, .run_now = &RunVerifyMac, .segments = 1};
 }  // namespace strongroom::hsm
