@@ -11,23 +11,25 @@ constexpr std::size_t kEdSeedBytes = 32, kEdPublicBytes = 32, kEdSignatureBytes 
 // OpenSSL 3.5's name of the parameter; the headers of 3.0 have no macro for it.
 constexpr const char* kMuParameter = "mu";
 
-/// The parameters of one operation, which point into this object.
+/// The parameters that an operation begins with, which point into this object.
 class Parameters {
  public:
-  explicit Parameters(const WholeMessage& how) : id_(how.distinguishing), mu_(how.mu ? 1 : 0) {
-    OSSL_PARAM* next = list_;
-    if (!id_.empty()) *next++ = ::OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_DIST_ID, id_.data(), id_.size());
-    if (how.mu) *next++ = ::OSSL_PARAM_construct_int(kMuParameter, &mu_);
-    *next = ::OSSL_PARAM_construct_end();
+  explicit Parameters(const WholeMessage& how) : mu_(how.mu ? 1 : 0) {
+    if (how.mu) list_[0] = ::OSSL_PARAM_construct_int(kMuParameter, &mu_);
+    list_[how.mu ? 1 : 0] = ::OSSL_PARAM_construct_end();
   }
   Parameters(const Parameters&) = delete;
   const OSSL_PARAM* list() const noexcept { return list_; }
 
  private:
-  std::string id_;
   int mu_;
-  OSSL_PARAM list_[3];
+  OSSL_PARAM list_[2];
 };
+
+/// Tells an operation that has begun who signs. Up to 3.0.19, OpenSSL does not take it among the parameters to begin with.
+bool SetId(EVP_MD_CTX* context, std::string_view id) {
+  return id.empty() || ::EVP_PKEY_CTX_set1_id(::EVP_MD_CTX_get_pkey_ctx(context), id.data(), id.size()) == 1;
+}
 
 }  // namespace
 
@@ -38,6 +40,7 @@ Result<Bytes> SignWhole(EVP_PKEY* key, const WholeMessage& how, ByteView message
   std::size_t size = out.size();
   if (!context ||
       ::EVP_DigestSignInit_ex(context.get(), nullptr, how.digest, nullptr, nullptr, key, parameters.list()) != 1 ||
+      !SetId(context.get(), how.distinguishing) ||
       ::EVP_DigestSign(context.get(), out.data(), &size, message.data(), message.size()) != 1) {
     return OpenSslError("sign");
   }
@@ -49,7 +52,8 @@ Result<int> VerifyWhole(EVP_PKEY* key, const WholeMessage& how, ByteView message
   const Parameters parameters(how);
   const EvpMdCtx context(::EVP_MD_CTX_new());
   if (!context ||
-      ::EVP_DigestVerifyInit_ex(context.get(), nullptr, how.digest, nullptr, nullptr, key, parameters.list()) != 1) {
+      ::EVP_DigestVerifyInit_ex(context.get(), nullptr, how.digest, nullptr, nullptr, key, parameters.list()) != 1 ||
+      !SetId(context.get(), how.distinguishing)) {
     return OpenSslError("verify a signature");
   }
   return ::EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(), message.size());
