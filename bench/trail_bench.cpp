@@ -66,7 +66,8 @@ void PrintCost() {
   const aws::Service service{
       .name = "kms", .signing_name = "kms", .event_source = "kms.amazonaws.com", .operations = kRows};
   const trail::Shown shown(std::span(&service, 1));
-  ports::Caller caller;
+  const auto credential = std::make_shared<ports::Credential>();
+  ports::Caller& caller = credential->caller;
   caller.kind = ports::PrincipalKind::kUser;
   caller.account = "111122223333";
   caller.arn = "arn:aws:iam::111122223333:user/Alice";
@@ -89,6 +90,7 @@ void PrintCost() {
   call.audit_resources = {"arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"};
   aws::Reply reply;
   reply.Text("KeyMaterialId", std::string(64, 'a'));
+  const std::shared_ptr<const ports::Credential> verified = credential;
   // In groups as large as the writer takes them, so that what is measured is in the caches as it is in service.
   constexpr int kGroup = 500;
   double made = 0, chained = 0, indexed = 0;
@@ -108,6 +110,7 @@ void PrintCost() {
                      .request_id = request_id,
                      .region = "eu-central-1",
                      .caller = &caller,
+                     .credential = &verified,
                      .call = &call,
                      .parameters = &body.get_object(),
                      .reply = &reply,

@@ -260,21 +260,23 @@ void Dispatcher::State::Record(const Exchange& exchange, const Reply* reply, con
                   .request_id = exchange.response.request_id,
                   .region = exchange.verified.region,
                   .time = config.clock->Now()};
-  SignatureClaim claim;
+  std::optional<SignatureClaim> claim;
   std::shared_ptr<const ports::Credential> claimed;
   if (exchange.call && exchange.call->proven) {
     ended.caller = &*exchange.call->proven;
   } else if (exchange.verified.credential) {
     ended.caller = &exchange.verified.credential->caller;
+    ended.credential = &exchange.verified.credential;
   } else {
+    claim.emplace();
     // As far as it reads; none of it is believed.
-    static_cast<void>(ReadClaim(exchange.request, Presigned::kAllowed, claim));
-    if (IsKeyId(claim.key_id)) {
-      ended.claimed_key = claim.key_id;
-      claimed = config.credentials->Find(claim.key_id);
+    static_cast<void>(ReadClaim(exchange.request, Presigned::kAllowed, *claim));
+    if (IsKeyId(claim->key_id)) {
+      ended.claimed_key = claim->key_id;
+      claimed = config.credentials->Find(claim->key_id);
       if (claimed) ended.claimed_account = claimed->caller.account;
     }
-    const auto region = std::ranges::find(config.regions, claim.region);
+    const auto region = std::ranges::find(config.regions, claim->region);
     if (region != config.regions.end()) ended.region = *region;
   }
   if (exchange.call) ended.call = &*exchange.call;

@@ -47,13 +47,16 @@ bool IsPlainJson(std::string_view text) {
   };
   constexpr std::size_t kLane = 16;
   std::array<unsigned char, kLane> care{};
-  std::size_t at = 0;
-  for (; text.size() - at >= kLane; at += kLane) {
-    const char* lane = text.data() + at;
+  const auto look = [&](const char* lane) {
     for (std::size_t i = 0; i < kLane; ++i) care[i] = static_cast<unsigned char>(care[i] | needs_care(lane[i]));
-  }
+  };
   unsigned char any = 0;
-  for (; at < text.size(); ++at) any = static_cast<unsigned char>(any | needs_care(text[at]));
+  if (text.size() < kLane) {
+    for (const char c : text) any = static_cast<unsigned char>(any | needs_care(c));
+    return any == 0;
+  }
+  for (std::size_t at = 0; text.size() - at >= kLane; at += kLane) look(text.data() + at);
+  look(text.data() + text.size() - kLane);  // some of it a second time
   for (const unsigned char one : care) any = static_cast<unsigned char>(any | one);
   return any == 0;
 }

@@ -57,8 +57,8 @@ bool IsPlain(std::string_view text) {
 }
 
 void Parameters(const Shown::Plan* plan, const aws::EndedCall& ended, JsonOut& json) {
-  json.Name("requestParameters");
   WipedBuffer& out = json.out();
+  out.Append(",\"requestParameters\":");
   // What is not as the model has it may have anything anywhere.
   if (plan == nullptr || ended.parameters == nullptr || ended.call == nullptr) return out.Append("null");
   const std::size_t before = out.size();
@@ -74,14 +74,14 @@ void Parameters(const Shown::Plan* plan, const aws::EndedCall& ended, JsonOut& j
 
 /// STS changes nothing, but who got which credentials is what its records are for.
 bool GivesCredentials(const aws::EndedCall& ended) {
+  if (ended.service.name != "sts") return false;
   const std::string_view name = ended.operation.name();
-  return ended.service.name == "sts" &&
-         (name.starts_with("Assume") || name == "GetSessionToken" || name == "GetFederationToken");
+  return name.starts_with("Assume") || name == "GetSessionToken" || name == "GetFederationToken";
 }
 
 void Answer(const Shown::Plan* plan, const aws::EndedCall& ended, JsonOut& json) {
-  json.Name("responseElements");
   WipedBuffer& out = json.out();
+  out.Append(",\"responseElements\":");
   const std::size_t before = out.size();
   const bool shows = plan != nullptr && ended.reply != nullptr && (!plan->read_only || GivesCredentials(ended));
   if (!shows || !Shown::WriteReply(*plan, *ended.reply, out)) out.Append("null");
@@ -94,8 +94,7 @@ void Answer(const Shown::Plan* plan, const aws::EndedCall& ended, JsonOut& json)
 void Additional(const Shown::Plan* plan, const aws::EndedCall& ended, JsonOut& json) {
   WipedBuffer& out = json.out();
   const std::size_t before = out.size();
-  json.Name("additionalEventData");
-  out.Append('{');
+  out.Append(",\"additionalEventData\":{");
   const std::size_t empty = out.size();
   if (ended.call != nullptr) {
     for (const auto& [name, value] : ended.call->audit_data) {
@@ -152,6 +151,11 @@ void PutPiece(WipedBuffer& out, GroupWriter& to) {
   out.Clear();
 }
 
+void PutPiece(WipedBuffer& out, RecentText& recent, GroupWriter& to) {
+  to.Text(out.view(), recent);
+  out.Clear();
+}
+
 }  // namespace
 
 /// Whose trail a record is for, and how it tells the caller.
@@ -166,15 +170,24 @@ struct Recorder::Recipient {
 struct Recorder::Context {
   const aws::Operation* operation = nullptr;
   ports::Caller caller;
+  /// Whose `caller` is. Not kept alive, but its place is not given to another while this is here.
+  std::weak_ptr<const ports::Credential> credential;
   Recipient::Form form{};
   std::string account, region, address, agent, host, tls_version, tls_cipher, key;
 
   SharedText facts, head, about, read_only, tail, tail_end;
+  SharedPieces begin, middle, end;
+  RecentText parameters, answer;
+
+  bool IsOf(const std::shared_ptr<const ports::Credential>* other) const noexcept {
+    return other != nullptr && !credential.owner_before(*other) && !other->owner_before(credential);
+  }
 };
 
 struct Recorder::Resource {
   std::string account;
   SharedText begin, type, arn, json;
+  SharedPieces alone;
   bool plain = true;
 };
 
@@ -182,8 +195,9 @@ struct Recorder::Tables {
   static constexpr std::size_t kContexts = 64, kResources = 256;
   std::array<std::unique_ptr<Context>, kContexts> contexts;
   std::array<std::unique_ptr<Resource>, kResources> resources;
+  Resource* recent = nullptr;
   SharedText event_id{"\",\"eventID\":\""}, resources_begin{",\"resources\":["}, resource_end{"\"}"}, next{","},
-      resources_end{"]"}, last_resource{"\"}]"}, shared_begin{",\"sharedEventID\":\""}, quote{"\""};
+      last_resource{"\"}]"}, shared_begin{",\"sharedEventID\":\""}, quote{"\""};
 };
 
 Recorder::Recorder() : tables_(std::make_unique<Tables>()) {}
@@ -211,12 +225,13 @@ Recorder::Context& Recorder::ContextOf(const Shown::Plan* plan, const aws::Ended
       slot->account == recipient.account && slot->region == recipient.region &&
       slot->address == request.remote_address && slot->agent == agent && slot->host == host &&
       slot->tls_cipher == request.tls_cipher && slot->tls_version == request.tls_version &&
-      SameCaller(slot->caller, caller))
+      (unknown || slot->IsOf(ended.credential) || SameCaller(slot->caller, caller)))
     return *slot;
   slot = std::make_unique<Context>();
   Context& made = *slot;
   made.operation = &ended.operation;
   made.caller = caller;
+  if (!unknown && ended.credential != nullptr) made.credential = *ended.credential;
   made.form = recipient.form;
   made.account = recipient.account;
   made.region = recipient.region;
@@ -286,11 +301,17 @@ Recorder::Context& Recorder::ContextOf(const Shown::Plan* plan, const aws::Ended
 }
 
 Recorder::Resource& Recorder::ResourceOf(std::string_view arn, std::string_view account) {
+  const auto is_this = [&](const Resource* one) {
+    return one != nullptr && one->arn.text() == arn && one->account == account;
+  };
+  if (is_this(tables_->recent)) return *tables_->recent;
   const std::size_t hash = std::hash<std::string_view>()(arn);
   std::unique_ptr<Resource>& slot = tables_->resources[hash % Tables::kResources];
-  if (slot && slot->arn.text() == arn && slot->account == account) return *slot;
+  tables_->recent = slot.get();
+  if (is_this(slot.get())) return *slot;
   slot = std::make_unique<Resource>();
   Resource& made = *slot;
+  tables_->recent = &made;
   made.account = account;
   made.type = SharedText(ResourceType(arn));
   made.arn = SharedText(arn);
@@ -314,15 +335,21 @@ Recorder::Resource& Recorder::ResourceOf(std::string_view arn, std::string_view 
 template <class Arns>
 void Recorder::Resources(const Arns& arns, std::string_view account) {
   if (arns.empty()) return;
-  groups_.Text(tables_->resources_begin);
-  const std::size_t count = std::min<std::size_t>(arns.size(), kMostResources);
-  for (std::size_t i = 0; i < count; ++i) {
-    if (i > 0) groups_.Text(tables_->next);
-    Resource& one = ResourceOf(arns[i], account);
+  const auto put = [this](Resource& one, SharedText& before, SharedText& after) {
+    groups_.Text(before);
     groups_.Resource(one.type, one.arn);
     groups_.Text(one.begin);
     groups_.Text(one.plain ? one.arn : one.json);
-    groups_.Text(i + 1 == count ? tables_->last_resource : tables_->resource_end);
+    groups_.Text(after);
+  };
+  const std::size_t count = std::min<std::size_t>(arns.size(), kMostResources);
+  if (count == 1) {
+    Resource& one = ResourceOf(arns[0], account);
+    return groups_.Pieces(one.alone, [&] { put(one, tables_->resources_begin, tables_->last_resource); });
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    put(ResourceOf(arns[i], account), i == 0 ? tables_->resources_begin : tables_->next,
+        i + 1 == count ? tables_->last_resource : tables_->resource_end);
   }
 }
 
@@ -334,41 +361,55 @@ void Recorder::CallFor(const Shown& shown, const aws::EndedCall& ended, const Re
   JsonOut json(out);
   groups_.Begin(millis);
   groups_.Facts(context.facts);
-  groups_.Text(context.head);
-  groups_.Time();
-  groups_.Text(context.about);
+  groups_.Pieces(context.begin, [&] {
+    groups_.Text(context.head);
+    groups_.Time();
+    groups_.Text(context.about);
+  });
   if (!ended.error_code.empty()) {
     json.Text("errorCode", ErrorCode(ended.error_code));
     json.TextIfAny("errorMessage", ended.error_message.substr(0, kLongestMessage));
     PutPiece(out, groups_);
   }
   Parameters(plan, ended, json);
-  PutPiece(out, groups_);
+  PutPiece(out, context.parameters, groups_);
   Answer(plan, ended, json);
   Additional(plan, ended, json);
   out.Append(",\"requestID\":\"");
-  PutPiece(out, groups_);
+  PutPiece(out, context.answer, groups_);
   const bool derived = groups_.Uuid(ended.request_id);
   const auto event_id = [&](unsigned number) {
     if (derived) return groups_.EventId(number);
     groups_.Text(NewEventId(millis));
   };
-  if (!derived) {
+  const auto middle = [&] {
+    groups_.Text(tables_->event_id);
+    event_id(recipient.id);
+    groups_.Text(context.read_only);
+  };
+  const auto end = [&] {
+    groups_.Text(context.tail);
+    if (recipient.shared) {
+      groups_.Text(tables_->shared_begin);
+      event_id(2);
+      groups_.Text(tables_->quote);
+    }
+    groups_.Text(context.tail_end);
+  };
+  if (derived) {
+    groups_.Pieces(context.middle, middle);
+  } else {
     ReplyWriter::JsonText(ended.request_id, out);
     groups_.Text(out.view().substr(1, out.size() - 2));
     out.Clear();
+    middle();
   }
-  groups_.Text(tables_->event_id);
-  event_id(recipient.id);
-  groups_.Text(context.read_only);
   if (ended.call != nullptr) Resources(ended.call->audit_resources, recipient.account);
-  groups_.Text(context.tail);
   if (recipient.shared) {
-    groups_.Text(tables_->shared_begin);
-    event_id(2);
-    groups_.Text(tables_->quote);
+    end();
+  } else {
+    groups_.Pieces(context.end, end);
   }
-  groups_.Text(context.tail_end);
   groups_.End();
 }
 

@@ -32,13 +32,15 @@ bool IsSecret(const Shape& shape) {
   return false;
 }
 
+std::string Label(std::string_view lower_name) { return '"' + std::string(lower_name) + "\":"; }
+
 std::vector<Shown::Node> NodesOf(const Shape& structure, std::span<const std::string_view> names, int depth) {
   constexpr int kDeepest = 8;
   std::vector<Shown::Node> nodes;
   if (depth > kDeepest) return nodes;
   for (const aws::model::Member& member : structure.members) {
     if (!Lists(names, member.name) || IsSecret(*member.shape)) continue;
-    Shown::Node node{member.name, LowerCamel(member.name), member.shape->type, nullptr, {}};
+    Shown::Node node{member.name, Label(LowerCamel(member.name)), member.shape->type, nullptr, {}};
     if (member.shape->type == Type::kStructure) node.members = NodesOf(*member.shape, names, depth + 1);
     if (member.shape->type == Type::kList && member.shape->member->type == Type::kStructure) {
       Shown::Node element{{}, {}, Type::kStructure, nullptr, NodesOf(*member.shape->member, names, depth + 1)};
@@ -124,9 +126,7 @@ void Members(const std::vector<Shown::Node>& nodes, const json::object& object, 
     const json::value* value = object.if_contains(node.name);
     if (value == nullptr || value->is_null()) continue;
     if (!std::exchange(first, false)) out.Append(',');
-    out.Append('"');
-    out.Append(node.lower_name);
-    out.Append("\":");
+    out.Append(node.label);
     ValueOf(node, *value, out);
   }
 }
@@ -239,8 +239,13 @@ Shown::Shown(std::span<const aws::Service> services) {
       plan.names = &*names;
       const aws::model::OperationShape* shape = model == nullptr ? nullptr : model->Find(operation->name());
       if (shape != nullptr) plan.parameters = NodesOf(*shape->input, names->requests, 0);
-      for (const DefaultValue& one : AllDefaultValues())
-        if (one.service == service.name && one.operation == operation->name()) plan.defaults.push_back(&one);
+      for (const DefaultValue& one : AllDefaultValues()) {
+        if (one.service != service.name || one.operation != operation->name()) continue;
+        const std::string label = Label(one.member);
+        const auto node = std::ranges::find(plan.parameters, label, &Node::label);
+        plan.defaults.push_back(
+            {node == plan.parameters.end() ? std::string() : node->name, label + std::string(one.json)});
+      }
     }
   }
 }
@@ -254,15 +259,11 @@ void Shown::WriteParameters(const Plan& plan, const json::object& body, WipedBuf
   out.Append('{');
   bool first = true;
   Members(plan.parameters, body, first, out);
-  for (const DefaultValue* one : plan.defaults) {
-    const auto node = std::ranges::find(plan.parameters, one->member, &Node::lower_name);
-    const json::value* sent = node == plan.parameters.end() ? nullptr : body.if_contains(node->name);
+  for (const Default& one : plan.defaults) {
+    const json::value* sent = one.name.empty() ? nullptr : body.if_contains(one.name);
     if (sent != nullptr && !sent->is_null()) continue;
     if (!std::exchange(first, false)) out.Append(',');
-    out.Append('"');
-    out.Append(one->member);
-    out.Append("\":");
-    out.Append(one->json);
+    out.Append(one.text);
   }
   out.Append('}');
 }

@@ -48,14 +48,19 @@ class Shown {
  public:
   /// One member of a request that may be shown, with what may be shown of its value.
   struct Node {
-    std::string name, lower_name;
+    std::string name, label;  // label: as a record has it, `"keyId":`
     aws::model::Type type = aws::model::Type::kString;
     std::unique_ptr<const Node> element;  // of a list of structures
     std::vector<Node> members;            // of a structure
   };
+  /// What is shown when a request leaves a member out.
+  struct Default {
+    std::string name;  // the member's; empty when it is always shown
+    std::string text;  // `"encryptionAlgorithm":"SYMMETRIC_DEFAULT"`
+  };
   struct Plan {
     std::vector<Node> parameters;
-    std::vector<const DefaultValue*> defaults;
+    std::vector<Default> defaults;
     const ShownNames* names = nullptr;
     bool read_only = false;
   };

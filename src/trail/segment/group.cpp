@@ -57,8 +57,7 @@ std::uint32_t GroupWriter::Number(SharedText& text) {
   return text.number_;
 }
 
-std::uint32_t GroupWriter::Number(std::string_view text) {
-  if (text.size() > kLongestKept) return Define(text);
+SharedText& GroupWriter::Keep(std::string_view text) {
   const std::size_t hash = std::hash<std::string_view>()(text);
   Kept& kept = kept_[hash % kKept];
   if (kept.hash != hash || kept.text.text_ != text) {
@@ -66,7 +65,7 @@ std::uint32_t GroupWriter::Number(std::string_view text) {
     kept.text.text_ = text;
     kept.text.group_ = 0;
   }
-  return Number(kept.text);
+  return kept.text;
 }
 
 void GroupWriter::PutPiece(Piece piece, std::uint64_t n) {
@@ -80,11 +79,15 @@ void GroupWriter::Resource(SharedText& type, SharedText& name) {
   AppendVarint(Number(name), resource_numbers_);
 }
 
-void GroupWriter::Text(std::string_view text) {
+void GroupWriter::Text(std::string_view text, RecentText& recent) {
   constexpr std::size_t kShortest = 4;  // a shorter one is as short by itself
-  if (text.size() >= kShortest && text.size() <= kLongestKept) return PutPiece(Piece::kText, Number(text));
-  PutPiece(Piece::kLiteral, text.size());
-  pieces_ += text;
+  if (text.size() < kShortest || text.size() > kLongestKept) {
+    PutPiece(Piece::kLiteral, text.size());
+    pieces_ += text;
+    return;
+  }
+  if (recent.last_ == nullptr || recent.last_->text_ != text) recent.last_ = &Keep(text);
+  PutPiece(Piece::kText, Number(*recent.last_));
 }
 
 bool GroupWriter::Uuid(std::string_view id) {

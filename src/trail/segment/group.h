@@ -33,6 +33,23 @@ class SharedText {
   std::uint32_t number_ = 0;
 };
 
+/// The last of texts that are mostly the same.
+class RecentText {
+ private:
+  friend class GroupWriter;
+  SharedText* last_ = nullptr;  // one of the writer's
+};
+
+/// Pieces and resources that many records have one behind the other. They belong to the GroupWriter that they are first
+/// given to.
+class SharedPieces {
+ private:
+  friend class GroupWriter;
+  std::string pieces_, resource_numbers_;
+  std::uint32_t resources_ = 0;
+  std::uint64_t group_ = 0;  // in which the numbers are right
+};
+
 /// Makes groups of records, which stand one behind the other until somebody takes them. A text that has been in the
 /// group already costs a byte or two, so a record of a call like the one before it is some forty bytes long.
 ///
@@ -53,11 +70,17 @@ class GroupWriter {
   void Resource(SharedText& type, SharedText& name);
   void Text(SharedText& text) { PutPiece(Piece::kText, Number(text)); }
   /// A text that some records before may have had.
-  void Text(std::string_view text);
+  void Text(std::string_view text) { Text(text, unlikely_); }
+  /// One that is most likely what the last text given with `recent` was: that is told sooner. `recent` belongs to this
+  /// writer, as a SharedText does.
+  void Text(std::string_view text, RecentText& recent);
   void Time() { PutPiece(Piece::kTime, 0); }
   /// False, and nothing is written, for what is no UUID in lower-case digits.
   bool Uuid(std::string_view id);
   void EventId(unsigned number) { PutPiece(Piece::kEventId, number); }
+  /// What `write` puts by Resource, Text, Time and EventId; it must put the same each time. It is asked once in each group.
+  template <class Write>
+  void Pieces(SharedPieces& shared, Write write);
   void End();
 
  private:
@@ -68,7 +91,10 @@ class GroupWriter {
   static constexpr std::size_t kKept = 512, kLongestKept = 512;
 
   std::uint32_t Number(SharedText& text);
-  std::uint32_t Number(std::string_view text);
+  SharedText& Keep(std::string_view text);
+  std::uint32_t Number(std::string_view text) {
+    return text.size() > kLongestKept ? Define(text) : Number(Keep(text));
+  }
   std::uint32_t Define(std::string_view text);
   void PutPiece(Piece piece, std::uint64_t n);
   void CloseGroup();
@@ -85,6 +111,24 @@ class GroupWriter {
   std::uint32_t facts_ = 0, resources_ = 0;
   std::string resource_numbers_, pieces_, head_;
   std::array<Kept, kKept> kept_;
+  RecentText unlikely_;
 };
+
+template <class Write>
+void GroupWriter::Pieces(SharedPieces& shared, Write write) {
+  if (shared.group_ == group_) {
+    pieces_ += shared.pieces_;
+    resource_numbers_ += shared.resource_numbers_;
+    resources_ += shared.resources_;
+    return;
+  }
+  const std::size_t pieces = pieces_.size(), numbers = resource_numbers_.size();
+  const std::uint32_t resources = resources_;
+  write();
+  shared.pieces_.assign(pieces_, pieces);
+  shared.resource_numbers_.assign(resource_numbers_, numbers);
+  shared.resources_ = resources_ - resources;
+  shared.group_ = group_;
+}
 
 }  // namespace strongroom::trail
