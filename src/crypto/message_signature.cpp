@@ -26,7 +26,8 @@ class Parameters {
   OSSL_PARAM list_[2];
 };
 
-/// Tells an operation that has begun who signs. Up to 3.0.19, OpenSSL does not take it among the parameters to begin with.
+/// Tells an operation that has begun who signs. Up to 3.0.19, OpenSSL does not take it among the parameters to begin
+/// with.
 bool SetId(EVP_MD_CTX* context, std::string_view id) {
   return id.empty() || ::EVP_PKEY_CTX_set1_id(::EVP_MD_CTX_get_pkey_ctx(context), id.data(), id.size()) == 1;
 }

@@ -18,8 +18,8 @@ struct EndedCall {
   const Service& service;
   const Operation& operation;
   const HttpRequest& request;
-  std::string_view request_id, region;              // region: empty when none was named that there is
-  const ports::Caller* caller = nullptr;            // null: the caller could not be established
+  std::string_view request_id, region;    // region: empty when none was named that there is
+  const ports::Caller* caller = nullptr;  // null: the caller could not be established
   /// What `caller` is of, when it is exactly as verified: the same one has the same caller. Null otherwise.
   const std::shared_ptr<const ports::Credential>* credential = nullptr;
   std::string_view claimed_key, claimed_account;    // then: the access key that was named, and whose it would be

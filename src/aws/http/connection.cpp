@@ -1,10 +1,5 @@
 #include "aws/http/connection.h"
 
-#include <errno.h>
-#include <sys/socket.h>
-
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/deferred.hpp>
 #include <charconv>
 #include <ctime>
 
@@ -12,9 +7,6 @@
 
 namespace strongroom::aws {
 namespace {
-namespace asio = boost::asio;
-/// Waited for in place, without a coroutine frame for each operation.
-constexpr asio::as_tuple_t<asio::deferred_t> kTuple{};
 
 /// Room before a reply's body, where its header is put once the body's length is known: so both go out in one write.
 constexpr std::size_t kHeadRoom = 640;
@@ -45,9 +37,9 @@ std::string_view ReasonPhrase(unsigned status) {
 }
 }  // namespace
 
-Connection::Connection(Socket socket, std::string remote, std::shared_ptr<ServerShared> server,
-                       std::shared_ptr<LoopConnections> loop)
-    : socket_(std::move(socket)),
+Connection::Connection(UniqueFd socket, const std::shared_ptr<SocketWatch>& watch, std::string remote,
+                       std::shared_ptr<ServerShared> server, std::shared_ptr<LoopConnections> loop)
+    : socket_(std::move(socket), watch),
       tls_(server->tls.native_handle(), channel::TlsLayer::Side::kServer, "client"),
       received_(kReceiveBytes),
       remote_(std::move(remote)),
@@ -78,16 +70,10 @@ void Connection::CloseWhenIdle() {
   if (phase_ == Phase::kIdle || phase_ == Phase::kHandshake) CloseNow();
 }
 
-void Connection::CloseNow() {
-  boost::system::error_code ignored;
-  socket_.close(ignored);
-}
+void Connection::CloseNow() { socket_.Close(); }
 
 Task<void> Connection::Run(std::shared_ptr<Connection> self) {
   try {
-    boost::system::error_code ignored;
-    self->socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-    self->socket_.native_non_blocking(true, ignored);
     if (!co_await self->Handshake()) {
       self->server_->handshake_failures.fetch_add(1, std::memory_order_relaxed);
       co_return;
@@ -105,9 +91,13 @@ Task<bool> Connection::Handshake() {
     if (!SendCiphertext() && !co_await SendRest()) co_return false;
     if (!done.ok()) co_return false;
     if (*done) co_return true;
-    auto [ec, count] = co_await socket_.async_read_some(asio::buffer(received_), kTuple);
-    if (ec) co_return false;
-    tls_.Feed(ByteView(received_).first(count));
+    auto count = socket_.Receive(received_);
+    while (count && *count == 0) {
+      co_await socket_.Readable();
+      count = socket_.Receive(received_);
+    }
+    if (!count) co_return false;
+    tls_.Feed(ByteView(received_).first(*count));
   }
 }
 
@@ -171,9 +161,13 @@ Task<void> Connection::Serve() {
           got = Got::kEnd;
           break;
         }
-        auto [ec, count] = co_await socket_.async_read_some(asio::buffer(received_), kTuple);
-        if (ec) got = Got::kEnd;
-        tls_.Feed(ByteView(received_).first(count));
+        auto count = socket_.Receive(received_);
+        while (count && *count == 0) {
+          co_await socket_.Readable();
+          count = socket_.Receive(received_);
+        }
+        if (!count) got = Got::kEnd;
+        tls_.Feed(ByteView(received_).first(count.value_or(0)));
       }
       if (got == Got::kEnd) break;
       // Grown step by step, so that announcing a large body costs nothing before it comes.
@@ -200,12 +194,12 @@ Task<void> Connection::Serve() {
       // Requests that came together are received one after another, then handled, then answered: each step finds its
       // code in the processor's caches, and the client is woken once for many answers. It also gives others their turn
       // when one client sends many requests at once.
-      co_await loop_->turns.Next(socket_.get_executor());
+      co_await loop_->turns.Next(loop_->executor);
       co_await server_->handler->Handle(request, response);
       keep = reader_->keep_alive() && !response.close && !server_->stopping.load(std::memory_order_relaxed);
       in_.Consume(reader_->total_bytes());
     }
-    co_await loop_->turns.Next(socket_.get_executor());
+    co_await loop_->turns.Next(loop_->executor);
     const std::string_view all = PutHead(response, keep);
     Enter(Phase::kSending, limits.write);
     const bool sent = Send(all) || co_await SendRest();
@@ -227,14 +221,13 @@ bool Connection::Send(std::string_view bytes) {
 bool Connection::SendCiphertext() {
   Bytes& out = tls_.out();
   while (sent_ < out.size() && !broken_) {
-    const ssize_t count =
-        ::send(socket_.native_handle(), out.data() + sent_, out.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (count >= 0) {
-      sent_ += static_cast<std::size_t>(count);
-    } else if (errno == EAGAIN) {
-      return false;
-    } else if (errno != EINTR) {
+    const auto count = socket_.Send(ByteView(out).subspan(sent_));
+    if (!count) {
       broken_ = true;
+    } else if (*count == 0) {
+      return false;
+    } else {
+      sent_ += *count;
     }
   }
   sent_ = 0;
@@ -245,8 +238,8 @@ bool Connection::SendCiphertext() {
 
 Task<bool> Connection::SendRest() {
   while (!broken_) {
-    auto [ec] = co_await socket_.async_wait(Socket::wait_write, kTuple);
-    if (ec || !socket_.is_open()) co_return false;
+    co_await socket_.Writable();
+    if (!socket_.is_open()) co_return false;
     if (SendCiphertext()) co_return true;
   }
   co_return false;
@@ -311,14 +304,13 @@ Task<void> Connection::CloseGracefully() {
   Enter(Phase::kClosing, kDrainTime);
   if (!socket_.is_open()) co_return;
   tls_.Shutdown();
-  boost::system::error_code ignored;
   if (SendCiphertext() || co_await SendRest()) {
-    socket_.shutdown(Socket::shutdown_send, ignored);
-    std::size_t drained = 0;
-    while (drained < kMostDrained) {
-      auto [ec, count] = co_await socket_.async_read_some(asio::buffer(received_), kTuple);
-      if (ec) break;
-      drained += count;
+    socket_.EndSending();
+    for (std::size_t drained = 0; drained < kMostDrained;) {
+      const auto count = socket_.Receive(received_);
+      if (!count) break;
+      drained += *count;
+      if (*count == 0) co_await socket_.Readable();
     }
   }
   CloseNow();

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <atomic>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <memory>
 #include <optional>
@@ -12,18 +11,21 @@
 #include "aws/http/handler.h"
 #include "aws/http/request_reader.h"
 #include "aws/http/server.h"
+#include "aws/http/socket_watch.h"
 #include "aws/http/turns.h"
 #include "channel/tls_layer.h"
 
 namespace strongroom::aws {
 
-using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, LoopExecutor>;
 using Coarse = std::chrono::steady_clock::time_point;
 
 class Connection;
 
 /// One loop's connections; touched on that loop only (but for `requests` and `open`).
 struct LoopConnections {
+  explicit LoopConnections(const LoopExecutor& on) : executor(on) {}
+  LoopExecutor executor;
+  std::weak_ptr<SocketWatch> watch;  // the loop owns it
   std::unordered_set<Connection*> all;
   Turns turns;
   Coarse now = std::chrono::steady_clock::now();  // as of the last tick or accept; coarse is enough for deadlines
@@ -51,8 +53,8 @@ struct ServerShared {
 /// Lifetime  Run keeps the connection and what it shares alive.
 class Connection {
  public:
-  Connection(Socket socket, std::string remote, std::shared_ptr<ServerShared> server,
-             std::shared_ptr<LoopConnections> loop);
+  Connection(UniqueFd socket, const std::shared_ptr<SocketWatch>& watch, std::string remote,
+             std::shared_ptr<ServerShared> server, std::shared_ptr<LoopConnections> loop);
   ~Connection();
 
   static Task<void> Run(std::shared_ptr<Connection> self);
@@ -86,7 +88,7 @@ class Connection {
   std::string_view PutHead(const HttpResponse& response, bool keep_alive);
   void Enter(Phase phase, std::chrono::milliseconds allowed);
 
-  Socket socket_;
+  WatchedSocket socket_;
   channel::TlsLayer tls_;
   Bytes received_;        // ciphertext of the read under way
   std::size_t sent_ = 0;  // of tls_.out()

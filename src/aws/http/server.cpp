@@ -22,6 +22,7 @@ namespace strongroom::aws {
 namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
+using Socket = asio::basic_stream_socket<tcp, LoopExecutor>;
 using Acceptor = asio::basic_socket_acceptor<tcp, LoopExecutor>;
 using Timer =
     asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>;
@@ -29,7 +30,7 @@ constexpr asio::as_tuple_t<asio::use_awaitable_t<LoopExecutor>> kTuple{};
 
 struct PerLoop {
   Loop& loop;
-  std::shared_ptr<LoopConnections> connections = std::make_shared<LoopConnections>();
+  std::shared_ptr<LoopConnections> connections = std::make_shared<LoopConnections>(loop.get_executor());
   std::optional<Timer> timer;  // empty once stopped: the loop may go before us
   explicit PerLoop(Loop& on) : loop(on), timer(on.get_executor()) {}
 };
@@ -85,17 +86,26 @@ struct HttpServer::State : std::enable_shared_from_this<HttpServer::State> {
     }
     shared->open.fetch_add(1, std::memory_order_acq_rel);
     target.connections->open.fetch_add(1, std::memory_order_relaxed);
-    boost::system::error_code ec;
+    boost::system::error_code ec, ignored;
     const auto peer = socket.remote_endpoint(ec);
-    asio::post(target.loop, [self = shared_from_this(), &target, socket = std::move(socket),
+    socket.set_option(tcp::no_delay(true), ignored);
+    UniqueFd released(socket.release(ignored));
+    asio::post(target.loop, [self = shared_from_this(), &target, socket = std::move(released),
                              remote = ec ? std::string("unknown") : AddressText(peer.address())]() mutable {
+      const auto watch = target.connections->watch.lock();
+      if (!watch) return self->Dismiss(target);
       target.connections->now = std::chrono::steady_clock::now();
       auto connection =
-          std::make_shared<Connection>(std::move(socket), std::move(remote), self->shared, target.connections);
+          std::make_shared<Connection>(std::move(socket), watch, std::move(remote), self->shared, target.connections);
       if (self->shared->stopping) return;
       auto run = Connection::Run(std::move(connection));
       asio::co_spawn(target.loop.get_executor(), std::move(run), asio::detached);
     });
+  }
+
+  void Dismiss(PerLoop& target) {
+    target.connections->open.fetch_sub(1, std::memory_order_relaxed);
+    shared->open.fetch_sub(1, std::memory_order_acq_rel);
   }
 
   static Task<void> Tick(std::shared_ptr<State> self, PerLoop& on) {
@@ -155,6 +165,11 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerConfig& co
   state->port = acceptor.local_endpoint(ec).port();
   state->acceptor.emplace(std::move(acceptor));
 
+  for (const auto& one : state->loops) {
+    SR_TRY(auto watch, SocketWatch::Open(one->loop.get_executor()));
+    one->connections->watch = watch;
+    asio::post(one->loop, [watch = std::move(watch)] { watch->Start(); });
+  }
   auto accepting = State::Accept(state);
   asio::co_spawn(loops.at(0).get_executor(), std::move(accepting), asio::detached);
   for (const auto& one : state->loops) {
@@ -237,6 +252,7 @@ void HttpServer::Stop(std::chrono::milliseconds grace) {
   }
   state_->OnEveryLoop(kLoopPatience, [](PerLoop&, State&) {});
   state_->OnEveryLoop(kLoopPatience, [](PerLoop& on, State& state) {
+    if (const auto watch = on.connections->watch.lock()) watch->Stop();
     on.timer.reset();
     if (&on == state.loops.front().get()) state.acceptor.reset();
   });

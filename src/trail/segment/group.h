@@ -78,7 +78,8 @@ class GroupWriter {
   /// False, and nothing is written, for what is no UUID in lower-case digits.
   bool Uuid(std::string_view id);
   void EventId(unsigned number) { PutPiece(Piece::kEventId, number); }
-  /// What `write` puts by Resource, Text, Time and EventId; it must put the same each time. It is asked once in each group.
+  /// What `write` puts by Resource, Text, Time and EventId; it must put the same each time. It is asked once in each
+  /// group.
   template <class Write>
   void Pieces(SharedPieces& shared, Write write);
   void End();
@@ -92,9 +93,7 @@ class GroupWriter {
 
   std::uint32_t Number(SharedText& text);
   SharedText& Keep(std::string_view text);
-  std::uint32_t Number(std::string_view text) {
-    return text.size() > kLongestKept ? Define(text) : Number(Keep(text));
-  }
+  std::uint32_t Number(std::string_view text) { return text.size() > kLongestKept ? Define(text) : Number(Keep(text)); }
   std::uint32_t Define(std::string_view text);
   void PutPiece(Piece piece, std::uint64_t n);
   void CloseGroup();
