@@ -53,7 +53,7 @@ struct Keeper::State {
   std::thread thread;
 
   void Run();
-  Status Ship();
+  Status Ship(Shipper::Names names = Shipper::Names::kPortion);
   Status MakeDigest(bool due_anyway);
   Status Pin(ByteView public_key) const;
   void Note(std::string& failure, const Status& status, std::string_view doing);
@@ -75,8 +75,8 @@ void Keeper::State::Note(std::string& failure, const Status& status, std::string
   failure = why;
 }
 
-Status Keeper::State::Ship() {
-  const auto shipped = shipper.Ship(trail.durable());
+Status Keeper::State::Ship(Shipper::Names names) {
+  const auto shipped = shipper.Ship(trail.durable(), names);
   if (!shipped.ok()) return shipped.error();
   return {};
 }
@@ -169,7 +169,7 @@ void Keeper::Stop() {
   if (!state_->thread.joinable()) return;
   state_->thread.join();
   // Once more: the trail has written its last since.
-  state_->Note(state_->ship_failure, state_->Ship(), "bringing records to the store");
+  state_->Note(state_->ship_failure, state_->Ship(Shipper::Names::kAll), "bringing records to the store");
 }
 
 std::string Keeper::failure() const {

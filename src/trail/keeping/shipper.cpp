@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -16,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 /// What one transaction brings at most, uncompressed: far from what one may take.
-constexpr std::size_t kMostPerTransaction = 8 << 20;
+constexpr std::size_t kMostPerTransaction = 8 << 20, kMostNamesPerTransaction = 10'000;
 
 /// A part of a file. Errors: those of FileError.
 Result<std::string> ReadPart(const fs::path& file, std::size_t from, std::size_t count) {
@@ -81,8 +82,15 @@ Status Shipper::Send(bool closed) {
   return {};
 }
 
-Result<bool> Shipper::Ship(const DurableTo& to) {
+/// What the indexer has that is new.
+Status Shipper::Bring(std::size_t most_names) {
+  unsent_ = segment_->indexer.Take(most_names);
+  return Send(false);
+}
+
+Result<bool> Shipper::Ship(const DurableTo& to, Names names) {
   bool any = false;
+  std::size_t portion = kPortion;
   if (unsent_) {
     SR_CHECK(Send(false));
     any = true;
@@ -93,7 +101,8 @@ Result<bool> Shipper::Ship(const DurableTo& to) {
       if (numbers.empty() || numbers.front() > to.number) return any;
       SR_CHECK(Begin(numbers.front()));
     }
-    const std::int64_t number = segment_->indexer.header().number;
+    Indexer& indexer = segment_->indexer;
+    const std::int64_t number = indexer.header().number;
     const fs::path file = SegmentFile(directory_, number);
     std::error_code failed;
     const bool closed = number < to.number;
@@ -102,16 +111,19 @@ Result<bool> Shipper::Ship(const DurableTo& to) {
     const std::size_t left = size - std::min(size, segment_->offset);
     SR_TRY(std::string bytes, ReadPart(file, segment_->offset, std::min(left, kMostPerTransaction)));
     bytes.resize(WholeGroups(bytes));
-    if (!bytes.empty()) {
-      SR_CHECK(segment_->indexer.Feed(bytes));
+    const bool fresh = !bytes.empty();
+    if (fresh) {
+      SR_CHECK(indexer.Feed(bytes));
       segment_->offset += bytes.size();
-      unsent_ = segment_->indexer.Take();
-      SR_CHECK(Send(false));
+    }
+    const bool all = closed || names == Names::kAll;
+    if (fresh || (indexer.waiting_names() > 0 && (all || portion > 0))) {
+      SR_CHECK(Bring(all ? kMostNamesPerTransaction : std::exchange(portion, 0)));
       any = true;
       continue;
     }
     if (!closed) return any;
-    unsent_ = segment_->indexer.Take();
+    unsent_ = indexer.Take();
     SR_CHECK(Send(true));
     fs::remove(file, failed);
     if (failed) return FileError("remove", file, failed.value());

@@ -109,7 +109,7 @@ void Indexer::NoteKey(const Facts& facts, std::string_view attribute, std::strin
     at = index_
              .emplace(IndexKey{std::string(facts.account), std::string(facts.region), std::string(attribute),
                                std::string(value)},
-                      Value{span_.first, span_.second, {}, true})
+                      Value{span_.first, span_.second, {}, false})
              .first;
   }
   Value& found = at->second;
@@ -118,7 +118,12 @@ void Indexer::NoteKey(const Facts& facts, std::string_view attribute, std::strin
   const std::size_t block = directory_.size() - 1;
   if (found.blocks.size() <= block / 8) found.blocks.resize(block / 8 + 1);
   found.blocks[block / 8] = static_cast<std::uint8_t>(found.blocks[block / 8] | 1U << (block % 8));
-  found.changed = true;
+  if (std::exchange(found.changed, true)) return;
+  if (attribute == "ResourceName") {
+    waiting_.push_back(at);
+  } else {
+    changed_rows_.push_back(at);
+  }
 }
 
 void Indexer::CloseBlock() {
@@ -126,15 +131,22 @@ void Indexer::CloseBlock() {
   open_.clear();
 }
 
-Indexer::Changes Indexer::Take() {
+Indexer::Changes Indexer::Take(std::size_t most_names) {
   Changes changes;
   if (!open_.empty()) closed_.push_back({static_cast<std::int64_t>(directory_.size()) - 1, Packed(open_)});
   changes.blocks = std::move(closed_);
   closed_.clear();
-  for (auto& [key, value] : index_) {
-    if (!std::exchange(value.changed, false)) continue;
+  const auto take = [&](Index::iterator at) {
+    auto& [key, value] = *at;
+    value.changed = false;
     changes.index.push_back({key.account, key.region, key.attribute, key.value, header_.front_end, header_.number,
                              value.first, value.last, value.blocks});
+  };
+  std::ranges::for_each(changed_rows_, take);
+  changed_rows_.clear();
+  for (; most_names > 0 && !waiting_.empty(); --most_names) {
+    take(waiting_.front());
+    waiting_.pop_front();
   }
   std::int64_t first = header_.opened_millis, last = header_.opened_millis;
   if (!directory_.empty()) {

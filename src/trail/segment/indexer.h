@@ -1,7 +1,9 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <string>
 #include <string_view>
@@ -41,13 +43,16 @@ class Indexer {
     std::string packed;
   };
   /// What the store does not have yet of all that was fed: the blocks that are new or have grown, and the rows of the
-  /// index that have changed. Then nothing is new any more.
+  /// index that have changed, of resources' names those `most_names` that have waited the longest: there may be as many
+  /// names as records, and one name's row changes with each block. All that is taken is not new any more.
   struct Changes {
     SegmentRow segment;
     std::vector<Block> blocks;
     std::vector<IndexRow> index;
   };
-  Changes Take();
+  Changes Take(std::size_t most_names = static_cast<std::size_t>(-1));
+  /// Names whose rows wait.
+  std::size_t waiting_names() const noexcept { return waiting_.size(); }
   bool has_changes() const noexcept { return changed_; }
   const SegmentHeader& header() const noexcept { return header_; }
   std::int64_t records() const noexcept { return records_; }
@@ -77,7 +82,10 @@ class Indexer {
   std::string open_;                                // its groups
   std::pair<std::int64_t, std::int64_t> span_;      // first and last time of the group that is being noted
   std::vector<std::array<std::uint32_t, 3>> seen_;  // facts, type and name in it; 1 more than the number, 0 for none
-  std::map<IndexKey, Value, Less> index_;
+  using Index = std::map<IndexKey, Value, Less>;
+  Index index_;
+  std::vector<Index::iterator> changed_rows_;  // of all attributes but names
+  std::deque<Index::iterator> waiting_;        // of names
   std::vector<Block> closed_;
   bool changed_ = false;
 };
