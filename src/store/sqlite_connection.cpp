@@ -119,9 +119,9 @@ class SqliteConnection final : public Connection {
 
   Status Begin(Access access) override {
     // IMMEDIATE takes the write lock now: a deferred transaction could fail at its first write, having read.
-    return Simple(access == Access::kWrite ? "BEGIN IMMEDIATE" : "BEGIN DEFERRED");
+    return Kept(access == Access::kWrite ? "BEGIN IMMEDIATE" : "BEGIN DEFERRED");
   }
-  Status Commit() override { return Simple("COMMIT"); }
+  Status Commit() override { return Kept("COMMIT"); }
   void Rollback() noexcept override {
     if (in_transaction()) sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
   }
@@ -129,14 +129,15 @@ class SqliteConnection final : public Connection {
   Status LockTable(std::string_view) override { return {}; }  // who writes is alone from BEGIN on
 
   Result<Reply> Run(std::string_view sql, std::span<const Value> values) override {
-    SR_TRY(sqlite3_stmt* const statement, Prepare(sql));
+    SR_TRY(const Prepared* const prepared, Prepare(sql));
+    sqlite3_stmt* const statement = prepared->statement.get();
     const ResetAtEnd reset(statement);
-    if (std::size_t(sqlite3_bind_parameter_count(statement)) != values.size())
+    const std::vector<int>& places = prepared->places;
+    if (places.size() != values.size())
       return Error(Errc::kInternal, "").WithDetail("number of parameters differs from number of values");
     for (std::size_t i = 0; i < values.size(); ++i) {
-      const int index = sqlite3_bind_parameter_index(statement, fmt::format("${}", i + 1).c_str());
-      if (index == 0) return Error(Errc::kInternal, "").WithDetail(fmt::format("statement has no ${}", i + 1));
-      if (const int code = BindValue(statement, index, values[i]); code != SQLITE_OK)
+      if (places[i] == 0) return Error(Errc::kInternal, "").WithDetail(fmt::format("statement has no ${}", i + 1));
+      if (const int code = BindValue(statement, places[i], values[i]); code != SQLITE_OK)
         return SqliteError(db_.get(), code);
     }
     const std::int64_t before = sqlite3_total_changes64(db_.get());
@@ -176,8 +177,21 @@ class SqliteConnection final : public Connection {
   }
 
  private:
-  Result<sqlite3_stmt*> Prepare(std::string_view sql) {
-    if (const auto known = statements_.find(sql); known != statements_.end()) return known->second.get();
+  struct Prepared {
+    StatementHandle statement;
+    std::vector<int> places;  // of $1, $2 ... among SQLite's parameters, which it counts as they come; 0: not there
+  };
+  /// A statement without parameters or rows that comes again and again: it is parsed once.
+  Status Kept(std::string_view sql) {
+    SR_TRY(const Prepared* const prepared, Prepare(sql));
+    const ResetAtEnd reset(prepared->statement.get());
+    if (sqlite3_step(prepared->statement.get()) != SQLITE_DONE)
+      return SqliteError(db_.get(), sqlite3_extended_errcode(db_.get()));
+    return {};
+  }
+
+  Result<const Prepared*> Prepare(std::string_view sql) {
+    if (const auto known = statements_.find(sql); known != statements_.end()) return &known->second;
     sqlite3_stmt* raw = nullptr;
     const int code =
         sqlite3_prepare_v3(db_.get(), sql.data(), int(sql.size()), SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
@@ -185,12 +199,15 @@ class SqliteConnection final : public Connection {
     if (!raw) return Error(Errc::kInternal, "").WithDetail("empty statement");
     // Our statements are few and fixed; the bound is for callers who build theirs.
     if (statements_.size() >= kMaxCachedStatements) statements_.clear();
-    statements_.emplace(std::string(sql), StatementHandle(raw));
-    return raw;
+    Prepared prepared{StatementHandle(raw), {}};
+    const int count = sqlite3_bind_parameter_count(raw);
+    for (int i = 1; i <= count; ++i)
+      prepared.places.push_back(sqlite3_bind_parameter_index(raw, fmt::format("${}", i).c_str()));
+    return &statements_.emplace(std::string(sql), std::move(prepared)).first->second;
   }
 
   DbHandle db_;  // before the statements: they are finalised first
-  std::map<std::string, StatementHandle, std::less<>> statements_;
+  std::map<std::string, Prepared, std::less<>> statements_;
 };
 
 Result<DbHandle> OpenFile(const std::filesystem::path& path) {
