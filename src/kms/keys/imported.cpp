@@ -132,18 +132,7 @@ Result<bool> RemoveMaterial(store::Transaction& t, std::vector<KeyRow>& set, con
 Task<void> ExpireMaterials(Kms& kms) {
   auto due = [](store::Transaction& t) -> Result<std::vector<KeyRow>> {
     SR_TRY(const std::int64_t now, t.NowMillis());
-    SR_TRY(const auto rows,
-           t.Query("SELECT DISTINCT account_id, region, key_id FROM kms_materials WHERE valid_to <= $1 "
-                   "LIMIT $2",
-                   {now, kBatch}));
-    std::vector<KeyRow> keys;
-    for (const store::Row& row : rows) {
-      KeyRow& key = keys.emplace_back();
-      key.account = row.Text(0);
-      key.region = row.Text(1);
-      key.key_id = row.Text(2);
-    }
-    return keys;
+    return KeysOfExpired(t, now, kBatch);
   };
   auto keys = co_await kms.database().RunRead(std::move(due));
   if (!keys.ok()) co_return;

@@ -1,5 +1,7 @@
 #include "kms/keys/material_rows.h"
 
+#include <algorithm>
+
 namespace strongroom::kms {
 namespace {
 
@@ -70,6 +72,25 @@ Status DeleteMaterials(store::Transaction& t, const KeyRow& k) {
   SR_CHECK(t.Execute("DELETE FROM kms_materials WHERE account_id = $1 AND region = $2 AND key_id = $3",
                      {k.account, k.region, k.key_id}));
   return {};
+}
+
+Result<std::vector<KeyRow>> KeysOfExpired(store::Transaction& t, std::int64_t now_millis, std::int64_t limit) {
+  // DISTINCT would have SQLite read all materials in the order of their keys.
+  SR_TRY(const auto rows, t.Query("SELECT account_id, region, key_id FROM kms_materials WHERE valid_to <= $1 "
+                                  "ORDER BY valid_to LIMIT $2",
+                                  {now_millis, limit}));
+  std::vector<KeyRow> keys;
+  for (const store::Row& row : rows) {
+    const auto same = [&row](const KeyRow& key) {
+      return key.account == row.Text(0) && key.region == row.Text(1) && key.key_id == row.Text(2);
+    };
+    if (std::ranges::any_of(keys, same)) continue;
+    KeyRow& key = keys.emplace_back();
+    key.account = row.Text(0);
+    key.region = row.Text(1);
+    key.key_id = row.Text(2);
+  }
+  return keys;
 }
 
 std::int64_t NextPosition(const KeyRow& key) noexcept {

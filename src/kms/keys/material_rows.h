@@ -19,6 +19,10 @@ Status UpdateMaterial(store::Transaction& t, const KeyRow& key, const Material& 
 Status DeleteMaterial(store::Transaction& t, const KeyRow& key, const std::string& material_id);
 Status DeleteMaterials(store::Transaction& t, const KeyRow& key);
 
+/// Keys that have material which has expired, those first whose time was up first: account, Region and id only, each
+/// once. Of `limit` materials.
+Result<std::vector<KeyRow>> KeysOfExpired(store::Transaction& t, std::int64_t now_millis, std::int64_t limit);
+
 /// The position of a material that comes next.
 std::int64_t NextPosition(const KeyRow& key) noexcept;
 
