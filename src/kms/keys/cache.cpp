@@ -1,5 +1,7 @@
 #include "kms/keys/cache.h"
 
+#include <random>
+
 namespace strongroom::kms {
 
 std::string KeyCache::Id(std::string_view account, std::string_view region, std::string_view name) {
@@ -7,6 +9,13 @@ std::string KeyCache::Id(std::string_view account, std::string_view region, std:
   id.reserve(account.size() + region.size() + name.size() + 2);
   id.append(account).append(1, '|').append(region).append(1, '|').append(name);
   return id;
+}
+
+KeyCache::Entry KeyCache::Fresh(KeyPtr key, std::string key_id, Clock::time_point now) const {
+  thread_local std::minstd_rand dice(std::random_device{}());
+  const Clock::duration longest = recheck_;
+  const Clock::duration earlier(std::uniform_int_distribution<Clock::rep>(0, longest.count() / 2)(dice));
+  return {std::move(key), std::move(key_id), now, now + longest - earlier};
 }
 
 std::optional<KeyCache::Entry> KeyCache::Look(const std::string& id) const {
@@ -43,13 +52,13 @@ void KeyCache::OnChanges(std::span<const store::FeedEntry> entries) {
 
 KeyPtr KeyCache::Warm(std::string_view account, std::string_view region, std::string_view key_id) const {
   const auto entry = Look(Id(account, region, key_id));
-  return entry && entry->key && Clock::now() - entry->read < recheck_ ? entry->key : nullptr;
+  return entry && entry->key && Clock::now() < entry->due ? entry->key : nullptr;
 }
 
 std::optional<std::string> KeyCache::WarmAlias(std::string_view account, std::string_view region,
                                                std::string_view name) const {
   const auto entry = Look(Id(account, region, name));
-  if (!entry || entry->key || Clock::now() - entry->read >= recheck_) return std::nullopt;
+  if (!entry || entry->key || Clock::now() >= entry->due) return std::nullopt;
   return entry->key_id;
 }
 
@@ -57,7 +66,7 @@ Task<Result<KeyPtr>> KeyCache::Find(std::string account, std::string region, std
   const std::string id = Id(account, region, key_id);
   const auto entry = Look(id);
   const auto now = Clock::now();
-  if (entry && entry->key && now - entry->read < recheck_) co_return entry->key;
+  if (entry && entry->key && now < entry->due) co_return entry->key;
   auto read = co_await Reread(std::move(account), std::move(region), std::move(key_id));
   if (read.ok()) co_return read;
   const bool away = read.error().code() == Errc::kUnavailable || read.error().code() == Errc::kTimeout;
@@ -72,8 +81,8 @@ Task<Result<KeyPtr>> KeyCache::Reread(std::string account, std::string region, s
   auto load = [account, region, key_id](store::Transaction& t) { return LoadKey(t, account, region, key_id); };
   SR_CO_TRY(auto row, co_await database_.RunRead(std::move(load)));
   if (!row) co_return KeyPtr();
-  SR_CO_TRY(KeyPtr key, MakeKey(std::move(*row), authorizer_));
-  Entry fresh{key, "", now};
+  SR_CO_TRY(KeyPtr key, MakeKey(std::move(*row), policies_));
+  Entry fresh = Fresh(key, "", now);
   Keep(id, std::move(fresh), seen);
   co_return key;
 }
@@ -83,7 +92,7 @@ Task<Result<std::optional<std::string>>> KeyCache::FindAlias(std::string account
   const std::string id = Id(account, region, name);
   const auto entry = Look(id);
   const auto now = Clock::now();
-  if (entry && !entry->key && now - entry->read < recheck_) co_return std::optional<std::string>(entry->key_id);
+  if (entry && !entry->key && now < entry->due) co_return std::optional<std::string>(entry->key_id);
   const std::uint64_t seen = changes_.load();
   auto load = [account, region, name](store::Transaction& t) { return LoadAlias(t, account, region, name); };
   auto row = co_await database_.RunRead(std::move(load));
@@ -94,7 +103,7 @@ Task<Result<std::optional<std::string>>> KeyCache::FindAlias(std::string account
     co_return std::move(row).error();
   }
   if (!*row) co_return std::optional<std::string>();
-  Entry fresh{nullptr, (*row)->key_id, now};
+  Entry fresh = Fresh(nullptr, (*row)->key_id, now);
   Keep(id, std::move(fresh), seen);
   co_return std::optional<std::string>((*row)->key_id);
 }

@@ -20,7 +20,8 @@ namespace strongroom::kms {
 /// Keys and aliases as requests need them, so that a warm key never waits for the database.
 ///
 /// Promise   a change committed by this process is seen at once (Forget), one by another front end when its change-feed
-///           entry arrives; whatever the feed does, an entry is read again after `recheck`. Not-found is never cached.
+///           entry arrives; whatever the feed does, an entry is read again after `recheck`, or up to a half of that
+///           earlier: keys that came into use together are not all read again at one moment. Not-found is never cached.
 ///           With the database away an entry serves until `stale_limit` after it was last read, then kUnavailable.
 /// Threads   any.
 class KeyCache {
@@ -29,7 +30,7 @@ class KeyCache {
 
   KeyCache(store::Database& database, const ports::Authorizer& authorizer, std::chrono::seconds stale_limit,
            std::chrono::seconds recheck = kRecheck)
-      : database_(database), authorizer_(authorizer), stale_limit_(stale_limit), recheck_(recheck) {}
+      : database_(database), policies_(authorizer), stale_limit_(stale_limit), recheck_(recheck) {}
 
   /// The fresh cached key, or null: the whole hot path.
   KeyPtr Warm(std::string_view account, std::string_view region, std::string_view key_id) const;
@@ -52,14 +53,16 @@ class KeyCache {
     KeyPtr key;          // set for keys
     std::string key_id;  // set for aliases
     Clock::time_point read;
+    Clock::time_point due;  // to be read again
   };
+  Entry Fresh(KeyPtr key, std::string key_id, Clock::time_point now) const;
   static std::string Id(std::string_view account, std::string_view region, std::string_view name);
   std::optional<Entry> Look(const std::string& id) const;
   void Keep(const std::string& id, Entry entry, std::uint64_t seen_changes);
   void Forget(const std::string& id);
 
   store::Database& database_;
-  const ports::Authorizer& authorizer_;
+  KeyPolicies policies_;
   const std::chrono::seconds stale_limit_, recheck_;
   mutable std::shared_mutex mutex_;
   std::unordered_map<std::string, Entry> entries_;

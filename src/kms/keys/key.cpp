@@ -5,7 +5,6 @@
 
 #include "crypto/hash.h"
 #include "crypto/random.h"
-#include "ports/principal_directory.h"
 #include "wire/key_token.h"
 
 namespace strongroom::kms {
@@ -81,7 +80,7 @@ Result<std::string> NewMaterialId(const KeyRow& row) {
   return Hex(crypto::Sha256({AsBytes("strongroom material v1"), AsBytes(row.account), AsBytes(row.key_id), fresh}));
 }
 
-Result<KeyPtr> MakeKey(KeyRow row, const ports::Authorizer& authorizer) {
+Result<KeyPtr> MakeKey(KeyRow row, KeyPolicies& policies) {
   auto key = std::make_shared<Key>();
   key->row = std::move(row);
   key->arn = key->row.Arn();
@@ -92,8 +91,7 @@ Result<KeyPtr> MakeKey(KeyRow row, const ports::Authorizer& authorizer) {
   header.key_id = key->row.key_id;
   header.material = key->current().id;
   key->blob_header = EncodeHeader(header);
-  SR_TRY(const ports::PrincipalIds ids, ports::ReadPrincipalIds(key->row.policy_principals));
-  SR_TRY(key->policy, authorizer.Compile(ports::PolicyKind::kKey, key->row.policy, ids));
+  SR_TRY(key->policy, policies.Compile(key->row.policy, key->row.policy_principals));
   return KeyPtr(std::move(key));
 }
 

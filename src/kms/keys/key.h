@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "kms/access/labels.h"
 #include "kms/blob/blob.h"
+#include "kms/keys/key_policies.h"
 #include "kms/keys/material.h"
 #include "ports/authorizer.h"
 
@@ -101,8 +102,8 @@ struct Key {
 };
 using KeyPtr = std::shared_ptr<const Key>;
 
-/// Compiles the policy and derives the rest. Errors: kMalformedPolicy, kCorrupted.
-Result<KeyPtr> MakeKey(KeyRow row, const ports::Authorizer& authorizer);
+/// Compiles the policy, unless another key has the same, and derives the rest. Errors: kMalformedPolicy, kCorrupted.
+Result<KeyPtr> MakeKey(KeyRow row, KeyPolicies& policies);
 /// The canonical binding of a material's token (docs/formats.md 5). It does not name the Region.
 Bytes TokenBinding(const KeyRow& row, std::string_view material_id);
 /// A fresh KeyMaterialId for material that an HSM is to make: names it by public facts. Errors: kInternal.
