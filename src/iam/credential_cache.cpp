@@ -5,7 +5,9 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
@@ -19,52 +21,86 @@
 namespace strongroom::iam {
 namespace {
 
-struct StoredKey {
-  std::string access_key_id, account_id, principal_id;
+/// An access key as the store has it, and what it stands for as things stood when it was made.
+struct KnownKey {
+  std::string account_id, principal_id;
   Bytes sealed;
   bool active = false;
+  std::shared_ptr<const ports::Credential> credential;  // null: its principal is not there
 };
-struct KnownKey {
-  Bytes sealed;
-  std::string principal_id;
-  std::shared_ptr<const ports::Credential> credential;
-};
-using KeyMap = std::map<std::string, KnownKey, std::less<>>;
+using KeyMap = std::map<std::string, std::shared_ptr<const KnownKey>, std::less<>>;
 
-/// What was in the store at one moment.
+/// What was in the store at one moment. Immutable; what has not changed is shared with the view before.
 struct View {
   KeyMap keys;
   std::shared_ptr<const PrincipalSet> principals = std::make_shared<const PrincipalSet>();
 };
 
-struct Stored {
-  std::vector<StoredKey> keys;
-  std::shared_ptr<const PrincipalSet> principals;
-};
+/// What is to be read again; nothing named: all.
+struct Changes {
+  ChangedIds principals;
+  std::set<std::string, std::less<>> keys;
 
-Result<Stored> ReadStored(store::Transaction& t, const ports::Authorizer& authorizer, const PrincipalSet* before) {
-  Stored stored;
-  SR_TRY(const store::Rows rows, t.Query("SELECT access_key_id, account_id, principal_id, sealed_secret, status "
-                                         "FROM access_keys ORDER BY access_key_id"));
-  stored.keys.reserve(rows.size());
-  for (const store::Row& row : rows)
-    stored.keys.push_back({row.Text(0), row.Text(1), row.Text(2), row.Blob(3), row.Text(4) == "Active"});
-  SR_TRY(stored.principals, PrincipalSet::Read(t, authorizer, before));
-  return stored;
-}
+  bool empty() const { return principals.empty() && keys.empty(); }
+  std::size_t size() const { return principals.size() + keys.size(); }
+};
+// Beyond, reading all costs less.
+constexpr std::size_t kMostChanges = 500;
 
 /// A sealed form holds a fresh salt, so another secret has another number; so it is with tokens.
 std::uint64_t VersionOf(std::string_view sealed) { return std::hash<std::string_view>()(sealed); }
 
-std::shared_ptr<const View> MakeView(const Stored& stored) {
-  auto view = std::make_shared<View>();
-  view->principals = stored.principals;
-  for (const StoredKey& key : stored.keys) {
-    auto credential = PermanentCredential(*stored.principals, key.account_id, key.principal_id, key.access_key_id);
-    if (!credential) continue;
+std::shared_ptr<const KnownKey> As(const PrincipalSet& principals, const std::string& id, const KnownKey& key) {
+  auto made = std::make_shared<KnownKey>(key);
+  auto credential = PermanentCredential(principals, key.account_id, key.principal_id, id);
+  if (credential) {
     credential->active = key.active;
     credential->version = VersionOf(AsText(key.sealed));
-    view->keys.emplace(key.access_key_id, KnownKey{key.sealed, key.principal_id, std::move(credential)});
+  }
+  made->credential = std::move(credential);
+  return made;
+}
+
+/// All keys, or those of one id.
+Status ReadKeys(store::Transaction& t, const std::string* only, View& view) {
+  std::string sql = "SELECT access_key_id, account_id, principal_id, sealed_secret, status FROM access_keys";
+  std::vector<store::Value> values;
+  if (only != nullptr) {
+    sql += " WHERE access_key_id = $1";
+    values = {store::Text(*only)};
+  }
+  SR_TRY(const store::Rows rows, t.Query(sql, values));
+  for (const store::Row& row : rows) {
+    const KnownKey key{row.Text(1), row.Text(2), row.Blob(3), row.Text(4) == "Active", nullptr};
+    view.keys.insert_or_assign(row.Text(0), As(*view.principals, row.Text(0), key));
+  }
+  return {};
+}
+
+Result<std::shared_ptr<View>> ReadAll(store::Transaction& t, const ports::Authorizer& authorizer, const View& before) {
+  auto view = std::make_shared<View>();
+  SR_TRY(view->principals, PrincipalSet::Read(t, authorizer, before.principals.get()));
+  SR_CHECK(ReadKeys(t, nullptr, *view));
+  return view;
+}
+
+/// Null where nothing has changed.
+Result<std::shared_ptr<View>> ReadChanged(store::Transaction& t, const ports::Authorizer& authorizer,
+                                          const View& before, const Changes& changes) {
+  SR_TRY(auto principals, PrincipalSet::ReadChanged(t, authorizer, before.principals, changes.principals));
+  const bool same = principals == before.principals;
+  if (same && changes.keys.empty()) return std::shared_ptr<View>();
+  auto view = std::make_shared<View>();
+  view->keys = before.keys;
+  view->principals = std::move(principals);
+  for (const std::string& id : changes.keys) {
+    view->keys.erase(id);
+    SR_CHECK(ReadKeys(t, &id, *view));
+  }
+  if (same) return view;
+  for (auto& [id, key] : view->keys) {
+    if (before.principals->Find(key->principal_id) != view->principals->Find(key->principal_id))
+      key = As(*view->principals, id, *key);
   }
   return view;
 }
@@ -126,7 +162,7 @@ class CredentialCache::Impl : public std::enable_shared_from_this<Impl> {
   std::shared_ptr<const ports::Credential> Find(std::string_view id) {
     const auto view = view_.load();
     const auto found = view->keys.find(id);
-    if (found != view->keys.end()) return found->second.credential;
+    if (found != view->keys.end()) return found->second->credential;
     if (!id.starts_with("ASIA")) return nullptr;
     const auto session = sessions_.Find(id);
     if (!session) return nullptr;
@@ -147,23 +183,7 @@ class CredentialCache::Impl : public std::enable_shared_from_this<Impl> {
     co_return co_await FetchSession(std::move(wanted));
   }
 
-  Task<Status> Reload() {
-    const auto self = shared_from_this();
-    const std::uint64_t number = ++reloads_;
-    const auto before = view_.load();
-    auto read = [&authorizer = parts_.authorizer, before](store::Transaction& t) {
-      return ReadStored(t, authorizer, before->principals.get());
-    };
-    SR_CO_TRY(const Stored stored, co_await parts_.database.RunRead(std::move(read)));
-    auto fresh = MakeView(stored);
-    // Of two that read at once, the one that began later has seen at least as much.
-    const std::lock_guard lock(storing_);
-    if (number > stored_) {
-      stored_ = number;
-      view_.store(std::move(fresh));
-    }
-    co_return Status();
-  }
+  Task<Status> Reload() { return Refresh(Changes()); }
 
   Task<void> FetchAhead() {
     const auto self = shared_from_this();
@@ -199,6 +219,10 @@ class CredentialCache::Impl : public std::enable_shared_from_this<Impl> {
                                               .retry = options_.retry,
                                               .concerns = Concerns,
                                               .reload = [weak = weak_from_this()] { return LookAgain(weak.lock()); }});
+    // Before the reloader, so that what it is told of is noted by then.
+    feed.Subscribe([weak = weak_from_this()](std::span<const store::FeedEntry> entries) {
+      if (const auto self = weak.lock()) self->NoteChanges(entries);
+    });
     reloader_->Watch(feed);
   }
 
@@ -208,11 +232,56 @@ class CredentialCache::Impl : public std::enable_shared_from_this<Impl> {
   }
 
  private:
+  /// Reads what has changed, or everything, on top of the view that is there by then.
+  Task<Status> Refresh(Changes changes) {
+    const auto self = shared_from_this();
+    for (;;) {
+      const auto before = view_.load();
+      auto read = [&authorizer = parts_.authorizer, before,
+                   changes](store::Transaction& t) -> Result<std::shared_ptr<View>> {
+        if (changes.empty() || changes.size() > kMostChanges) return ReadAll(t, authorizer, *before);
+        return ReadChanged(t, authorizer, *before, changes);
+      };
+      SR_CO_TRY(const std::shared_ptr<View> fresh, co_await parts_.database.RunRead(std::move(read)));
+      if (!fresh) co_return Status();
+      // A view that came meanwhile may have what this one has not, which began before it: then once more.
+      const std::lock_guard lock(storing_);
+      if (view_.load() != before) continue;
+      view_.store(fresh);
+      co_return Status();
+    }
+  }
+
+  void NoteChanges(std::span<const store::FeedEntry> entries) {
+    const std::lock_guard lock(noting_);
+    for (const store::FeedEntry& entry : entries) {
+      if (entry.kind == kAccessKeyChange) noted_.keys.insert(entry.id);
+      if (entry.kind == kPrincipalChange) noted_.principals.emplace(entry.account, entry.id);
+      if (entry.kind == store::ChangeFeed::kEverything) all_noted_ = true;
+    }
+  }
+  /// What was noted since it was taken last; nothing, and so everything, when it is time for that.
+  Changes TakeChanges() {
+    const auto now = std::chrono::steady_clock::now();
+    const std::lock_guard lock(noting_);
+    Changes taken = std::exchange(noted_, {});
+    const bool all = std::exchange(all_noted_, false) || now - all_read_at_ >= options_.recheck;
+    if (!all) return taken;
+    all_read_at_ = now;
+    return Changes();
+  }
+  void PutBack(Changes changes) {
+    const std::lock_guard lock(noting_);
+    if (changes.empty()) all_noted_ = true;
+    noted_.principals.merge(changes.principals);
+    noted_.keys.merge(changes.keys);
+  }
+
   Task<Status> FetchPermanent(ports::WantedKey wanted) {
     const auto view = view_.load();
     const auto found = view->keys.find(wanted.access_key_id);
-    if (found == view->keys.end() || !found->second.credential->active) co_return NoSuchAccessKey();
-    const KnownKey& key = found->second;
+    if (found == view->keys.end() || !found->second->active || !found->second->credential) co_return NoSuchAccessKey();
+    const KnownKey& key = *found->second;
     std::string name =
         KeyName(wanted.access_key_id, key.credential->version, {wanted.date, wanted.region, wanted.service});
     auto terms = AccessKeyTerms(key.credential->caller.account, key.principal_id, wanted.access_key_id);
@@ -236,7 +305,9 @@ class CredentialCache::Impl : public std::enable_shared_from_this<Impl> {
     const bool of_root = opened.claims.principal_id() == opened.claims.account();
     if (!of_root && !view->principals->Find(opened.claims.principal_id())) {
       // A role that was made a moment ago may not have arrived here yet.
-      SR_CO_CHECK(co_await Reload());
+      Changes only;
+      only.principals.emplace(opened.claims.account(), opened.claims.principal_id());
+      SR_CO_CHECK(co_await Refresh(std::move(only)));
       view = view_.load();
     }
     OpenSession session;
@@ -278,7 +349,11 @@ class CredentialCache::Impl : public std::enable_shared_from_this<Impl> {
   static Task<Status> LookAgain(std::shared_ptr<Impl> self) {
     if (!self) co_return Status();
     self->ForgetExpired();
-    SR_CO_CHECK(co_await self->Reload());
+    Changes changes = self->TakeChanges();
+    if (const Status read = co_await self->Refresh(changes); !read.ok()) {
+      self->PutBack(std::move(changes));
+      co_return read;
+    }
     const auto now = self->clock_.Now();
     const auto midnight = std::chrono::floor<std::chrono::days>(now) + std::chrono::days(1);
     if (!self->stopped_ && midnight - now <= self->options_.ahead) co_await self->FetchAhead();
@@ -288,11 +363,13 @@ class CredentialCache::Impl : public std::enable_shared_from_this<Impl> {
   const Parts parts_;
   const Options options_;
   const ports::Clock& clock_;
-  std::shared_ptr<store::Reloader> reloader_;  // once it watches
-  std::atomic<std::shared_ptr<const View>> view_;
-  std::atomic<std::uint64_t> reloads_ = 0;
+  std::shared_ptr<store::Reloader> reloader_;      // once it watches
+  std::atomic<std::shared_ptr<const View>> view_;  // stored under storing_
   std::mutex storing_;
-  std::uint64_t stored_ = 0;  // under storing_
+  std::mutex noting_;  // of what follows
+  Changes noted_;
+  bool all_noted_ = false;
+  std::chrono::steady_clock::time_point all_read_at_ = std::chrono::steady_clock::now();
   BoundedMap<OpenSession> sessions_;
   BoundedMap<SigningKey> signing_keys_;
   std::atomic<bool> stopped_ = false;

@@ -35,6 +35,8 @@ Result<aws::Reply> CreatePolicy(Work& work) {
        policy.created_at}));
   SR_CHECK(InsertVersion(work, policy, 1, document));
   SR_CHECK(PutTags(work, policy.id, tags));
+  // Sessions may be limited by it at once.
+  SR_CHECK(work.Changed(policy.id));
   SR_TRY(aws::Reply shown, ShowPolicy(work.t, work.account(), policy, Detail::kFull));
   aws::Reply reply;
   reply.Object("Policy", std::move(shown));
