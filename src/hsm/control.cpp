@@ -109,6 +109,9 @@ Task<Status> Control::Obey(proto::Control& question, proto::Control& answer) {
     case proto::Control::kEnrollFrontEnd:
       done = co_await replica.EnrollFrontEnd(std::move(*question.mutable_enroll_front_end()));
       break;
+    case proto::Control::kRemoveFrontEnd:
+      done = co_await replica.RemoveFrontEnd(std::move(*question.mutable_remove_front_end()));
+      break;
     case proto::Control::kZeroize: {
       SR_CO_TRY(*answer.mutable_zeroize(), co_await replica.Zeroize());
       co_return Status{};

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <optional>
 #include <system_error>
 
 #include "base/ids.h"
@@ -102,7 +103,10 @@ Status AllowFrontEnd(const fs::path& root, const std::string& name, const crypto
   return WriteFileAtomically(files.front_ends() / (name + ".pem"), certificate.ToPem(), 0644);
 }
 
-Result<std::vector<crypto::Certificate>> LoadFrontEnds(const fs::path& root) {
+namespace {
+
+/// The files of front ends, in the order of their names.
+Result<std::vector<fs::path>> FrontEndFiles(const fs::path& root) {
   const HostDirectory files{root};
   std::error_code failed;
   std::vector<fs::path> paths;
@@ -111,23 +115,53 @@ Result<std::vector<crypto::Certificate>> LoadFrontEnds(const fs::path& root) {
   if (failed && failed != std::errc::no_such_file_or_directory)
     return Error(Errc::kInternal, "The front ends' certificates cannot be listed.").WithDetail(failed.message());
   std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+/// None, and a line in the log, for a file that is no certificate.
+std::optional<crypto::Certificate> ReadFrontEnd(const fs::path& path) {
+  const auto text = ReadTextFile(path, 8192);
+  if (!text) {
+    LogError("reading a front end's certificate", text.error());
+    return std::nullopt;
+  }
+  auto certificate = crypto::Certificate::FromPem(*text);
+  if (certificate) return std::move(*certificate);
+  log::Warn("{} is not a certificate and is left out: {}", path.string(), certificate.error().ForLog());
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<bool> RemoveFrontEnd(const fs::path& root, const crypto::Certificate& certificate) {
+  SR_TRY(const std::vector<fs::path> paths, FrontEndFiles(root));
+  std::vector<fs::path> its;
+  std::size_t others = 0;
+  for (const fs::path& path : paths) {
+    const auto found = ReadFrontEnd(path);
+    if (found && *found == certificate) its.push_back(path);
+    if (found && *found != certificate) ++others;
+  }
+  if (its.empty()) return false;
+  if (others == 0) return Error(Errc::kInvalidState, "The only front end that may connect to this host stays.");
+  for (const fs::path& path : its) {
+    std::error_code failed;
+    fs::remove(path, failed);
+    if (failed)
+      return Error(Errc::kInternal, "A front end's certificate cannot be removed.").WithDetail(failed.message());
+  }
+  return true;
+}
+
+Result<std::vector<crypto::Certificate>> LoadFrontEnds(const fs::path& root) {
+  SR_TRY(const std::vector<fs::path> paths, FrontEndFiles(root));
   std::vector<crypto::Certificate> certificates;
   for (const fs::path& path : paths) {
     if (certificates.size() == kMaxFrontEnds) {
       log::Warn("More than {} front ends: {} and those after it are left out.", kMaxFrontEnds, path.string());
       break;
     }
-    auto text = ReadTextFile(path, 8192);
-    if (!text) {
-      LogError("reading a front end's certificate", text.error());
-      continue;
-    }
-    auto certificate = crypto::Certificate::FromPem(*text);
-    if (!certificate) {
-      log::Warn("{} is not a certificate and is left out: {}", path.string(), certificate.error().ForLog());
-      continue;
-    }
-    certificates.push_back(std::move(*certificate));
+    if (auto certificate = ReadFrontEnd(path)) certificates.push_back(*std::move(certificate));
   }
   return certificates;
 }

@@ -46,6 +46,10 @@ Status InitHostDirectory(const std::filesystem::path& root);
 Status AllowFrontEnd(const std::filesystem::path& root, const std::string& name,
                      const crypto::Certificate& certificate);
 
+/// Removes every file of this front end's; whether there was one. Errors: kInvalidState it is the only one that may
+/// connect; kInternal.
+Result<bool> RemoveFrontEnd(const std::filesystem::path& root, const crypto::Certificate& certificate);
+
 inline constexpr std::size_t kMaxFrontEnds = 64;
 /// The certificates in front-ends/*.pem; a file that is not one is skipped with a warning. At most kMaxFrontEnds.
 Result<std::vector<crypto::Certificate>> LoadFrontEnds(const std::filesystem::path& root);

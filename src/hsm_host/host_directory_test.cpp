@@ -89,6 +89,20 @@ TEST_F(HostDirectoryTest, FrontEndsAreThoseWhoseFilesAreCertificates) {
   EXPECT_EQ(MakeControlIdentity(root_ / "fe.crt", root_ / "fe2.key", "x").error().code(), Errc::kAlreadyExists);
 }
 
+TEST_F(HostDirectoryTest, AFrontEndIsRemovedUnderEveryNameAndTheLastOneStays) {
+  testing::CopyPreparedHost(root_);
+  ASSERT_TRUE(MakeControlIdentity(root_ / "one.crt", root_ / "one.key", "front end").ok());
+  ASSERT_TRUE(MakeControlIdentity(root_ / "two.crt", root_ / "two.key", "front end").ok());
+  const auto one = channel::LoadCertificate(root_ / "one.crt"), two = channel::LoadCertificate(root_ / "two.crt");
+  ASSERT_TRUE(AllowFrontEnd(root_, "one", *one).ok());
+  ASSERT_TRUE(AllowFrontEnd(root_, "invited-by", *one).ok());
+  EXPECT_EQ(RemoveFrontEnd(root_, *one).error().code(), Errc::kInvalidState);
+  EXPECT_EQ(RemoveFrontEnd(root_, *two).value(), false);
+  ASSERT_TRUE(AllowFrontEnd(root_, "two", *two).ok());
+  EXPECT_EQ(RemoveFrontEnd(root_, *one).value(), true);
+  EXPECT_EQ(LoadFrontEnds(root_).value(), std::vector{*two});
+}
+
 TEST_F(HostDirectoryTest, RootKeysAreStableAndEachHsmsOwn) {
   const auto file = temporary_.path() / "hsm-root-key";
   const auto first = ReadHostRootKey(RootKeySource::kFile, file);

@@ -342,6 +342,14 @@ TEST_F(HostTest, AFrontEndLetsAnotherIn) {
   EXPECT_EQ(EndHost(SIGTERM), 0);
   StartHost();
   RunUntil([&] { return Ask(*second, "", hello).ok(); });
+  // Gone for good, it is put out; asked again, that is no error.
+  proto::Control remove;
+  remove.mutable_remove_front_end()->set_certificate("nonsense");
+  EXPECT_EQ(Ask(*first, "", remove).error().code(), Errc::kInvalidArgument);
+  remove.mutable_remove_front_end()->set_certificate(std::string(AsText(der)));
+  ASSERT_TRUE(Ask(*first, "", remove).ok());
+  ASSERT_TRUE(Ask(*first, "", remove).ok());
+  RunUntil([&] { return !Ask(*second, "", hello).ok(); });
   StopFrontEnd(std::move(second));
   StopFrontEnd(std::move(first));
 }

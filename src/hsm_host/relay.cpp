@@ -86,7 +86,8 @@ Task<Result<proto::Control>> Relay::AskHost(proto::Control question) {
     case proto::Control::kStopHsm:
     case proto::Control::kDestroyHsm:
     case proto::Control::kSetClientTrust:
-    case proto::Control::kAllowFrontEnd: break;
+    case proto::Control::kAllowFrontEnd:
+    case proto::Control::kRemoveFrontEnd: break;
     default: co_return Error(Errc::kUnsupported, "A host does not answer that; name the HSM it is for.");
   }
   auto answer = co_await AskSupervisor(std::move(question));

@@ -68,6 +68,7 @@ class Supervisor {
   void AnswerDestroy(const std::string& hsm_id, const Reply& reply);
   void AnswerTrust(const proto::SetClientTrust& question, const Reply& reply);
   void AnswerAllow(const proto::AllowFrontEnd& question, const Reply& reply);
+  void AnswerRemove(const proto::RemoveFrontEnd& question, const Reply& reply);
   void Describe(proto::RunningHsm* to, const House& house) const;
   Status Save() const;
   House* Find(const std::string& hsm_id);

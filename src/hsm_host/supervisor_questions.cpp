@@ -85,6 +85,7 @@ void Supervisor::Answer(proto::Control question, const Reply& reply) {
     case proto::Control::kDestroyHsm: return AnswerDestroy(question.destroy_hsm().hsm_id(), reply);
     case proto::Control::kSetClientTrust: return AnswerTrust(question.set_client_trust(), reply);
     case proto::Control::kAllowFrontEnd: return AnswerAllow(question.allow_front_end(), reply);
+    case proto::Control::kRemoveFrontEnd: return AnswerRemove(question.remove_front_end(), reply);
     default: return reply(Error(Errc::kUnsupported, "A host does not answer that; name the HSM it is for."));
   }
 }
@@ -220,6 +221,18 @@ void Supervisor::AnswerAllow(const proto::AllowFrontEnd& question, const Reply& 
   TellFrontEnds();
   proto::Control answer;
   *answer.mutable_allow_front_end() = question;
+  reply(std::move(answer));
+}
+
+void Supervisor::AnswerRemove(const proto::RemoveFrontEnd& question, const Reply& reply) {
+  const auto certificate = crypto::Certificate::FromDer(AsBytes(question.certificate()));
+  if (!certificate.ok()) return reply(Error(Errc::kInvalidArgument, "certificate is not a certificate."));
+  const auto removed = RemoveFrontEnd(options_.data, *certificate);
+  if (!removed.ok()) return reply(removed.error());
+  if (*removed) log::Info("A front end that is gone for good may connect no more.");
+  TellFrontEnds();
+  proto::Control answer;
+  *answer.mutable_remove_front_end() = question;
   reply(std::move(answer));
 }
 

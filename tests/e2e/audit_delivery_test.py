@@ -26,25 +26,29 @@ class OnItsWay(Exception):
     """Files are in the bucket whose digest is not there yet."""
 
 
-class DeliveryTest(unittest.TestCase):
-    def setUp(self):
-        self.d = Deployment().start()
-        self.addCleanup(self.d.close)
+class InABucket(unittest.TestCase):
+    """`self.d`, and a bucket that it can deliver to and whose content a test looks through."""
+
+    def make_bucket(self):
         self.swift = s3_servers.Swift(self.d.root)
         self.addCleanup(self.swift.stop)
         self.proxy = s3_servers.FaultProxy(self.swift.url)
         self.addCleanup(self.proxy.stop)
         self.s3 = {**os.environ, **s3_servers.environment(self.swift.url)}
         self.aws_s3("s3api", "create-bucket", "--bucket", BUCKET)
-        self.d.stop()
+        self.deliver_from(self.d)
+
+    def deliver_from(self, deployment):
+        """From its next start on."""
+        deployment.stop()
         keys = self.d.root / "bucket-keys"
         keys.write_text(f"[trail]\naws_access_key_id = {s3_servers.ACCESS_KEY}\naws_secret_access_key = {s3_servers.SECRET}\n")
         keys.chmod(0o600)
-        self.settings(s3_bucket=BUCKET, s3_prefix="deep", s3_region=s3_servers.REGION, s3_endpoint=self.proxy.url,
-                      s3_profile="trail", s3_credentials_file=str(keys))
+        self.settings(deployment, s3_bucket=BUCKET, s3_prefix="deep", s3_region=s3_servers.REGION,
+                      s3_endpoint=self.proxy.url, s3_profile="trail", s3_credentials_file=str(keys))
 
-    def settings(self, **values):
-        file = self.d.data / "strongroom.toml"
+    def settings(self, deployment, **values):
+        file = deployment.data / "strongroom.toml"
         text = file.read_text()
         for name, value in values.items():
             text, changed = re.subn(rf'^{name} = .*$', f'{name} = "{value}"', text, flags=re.M)
@@ -66,18 +70,19 @@ class DeliveryTest(unittest.TestCase):
         there = self.objects()
         digests = sorted(name for name in there if "/CloudTrail-Digest/" in name and name.endswith(".gz"))
         key = serialization.load_pem_public_key((self.d.data / "service" / "audit" / "digest-key.pub.pem").read_bytes())
-        named, records, before = [], [], None
+        named, records, last = [], [], {}
         for name in digests:
             body = gzip.decompress(there[name])
             digest = json.loads(body)
             signature = there[name + ".sig"].decode()
             signed = "\n".join([digest["digestEndTime"], f"{BUCKET}/{name}", hashlib.sha256(body).hexdigest(),
                                 digest["previousDigestSignature"] or "null"])
+            before = last.get(digest["strongroom"]["frontEnd"])
             key.verify(bytes.fromhex(signature), signed.encode(), ec.ECDSA(hashes.SHA256()))
             self.assertEqual(digest["previousDigestS3Object"], before and before[0])
             self.assertEqual(digest["previousDigestHashValue"], before and before[1])
             self.assertEqual(digest["previousDigestSignature"], before and before[2])
-            before = (name, hashlib.sha256(body).hexdigest(), signature)
+            last[digest["strongroom"]["frontEnd"]] = (name, hashlib.sha256(body).hexdigest(), signature)
             in_files = 0
             for file in digest["logFiles"]:
                 self.assertRegex(file["s3Object"], NAME)
@@ -126,13 +131,21 @@ class DeliveryTest(unittest.TestCase):
                 text[page] = answer.read().decode()
         return text
 
-    def call(self, description, count=40):
-        """A key of that description and some calls with it; a restart, which ends the segment."""
-        key = self.d.ok("kms", "create-key", "--description", description)["KeyMetadata"]["KeyId"]
-        kms = Connection(self.d.environment, "kms")
+    def call(self, description, count=40, through=None):
+        """A key of that description and some calls with it."""
+        through = through or self.d
+        key = through.ok("kms", "create-key", "--description", description)["KeyMetadata"]["KeyId"]
+        kms = Connection(through.environment, "kms")
         for i in range(count):
             kms.call("Encrypt", KeyId=key, Plaintext="c2VjcmV0LXRleHQ=", EncryptionContext={"n": f"{description} {i}"})
         kms.close()
+
+
+class DeliveryTest(InABucket):
+    def setUp(self):
+        self.d = Deployment().start()
+        self.addCleanup(self.d.close)
+        self.make_bucket()
 
     def test_every_record_arrives_once_whatever_the_bucket_does(self):
         # 503, a cut line and a lost answer: the first segments, and what was recorded before there was a bucket.

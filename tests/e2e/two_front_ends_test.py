@@ -333,6 +333,10 @@ class Sharing(Pair):
         message = wait_for("what became of the old one", lambda: next(
             (h.get("StateMessage") for h in a.cluster(cluster)["Hsms"] if h["HsmId"] == lost["HsmId"]), None))
         self.assertIn("counts as compromised", message)
+        listed = json.loads(a.run(BIN / "strongroom", "machine", "list", "--data", a.data, "--json").out)
+        [gone] = [machine["machine"] for machine in listed if not machine["self"]]
+        wait_for("silence", lambda: MANUAL.run(a, "A machine is gone for good", 2, good=False, DIR=a.data, MACHINE=gone).status == 0)
+        wait_for("the domain cluster has left it", lambda: len(domain_hsms(a)) == 1)
         for key, blob in self.blobs.items():
             self.assertEqual(decrypt(a, blob), b"on two machines")
             self.assertEqual(decrypt(a, encrypt(a, key)), b"on two machines")

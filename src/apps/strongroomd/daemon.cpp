@@ -1,6 +1,8 @@
 #include "apps/strongroomd/daemon.h"
 
 #include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -21,6 +23,7 @@
 #include "cloudhsm/control_host.h"
 #include "cloudhsm/domain.h"
 #include "cloudhsm/machines/watch.h"
+#include "cloudhsm/nodes/lease.h"
 #include "cloudhsm/service.h"
 #include "crypto/hash.h"
 #include "iam/accounts.h"
@@ -46,10 +49,12 @@
 namespace strongroom::service {
 namespace {
 
-/// The commercial regions, for deployments whose configuration names none.
-/// Source: AWS General Reference, "Service endpoints".
 // Long enough for every HSM to ask for news of its log (it does so every second) once the hosts are connected.
 constexpr std::chrono::milliseconds kLogGrace{3000};
+// A front end that is gone is looked after by one of the others at a time; far longer than between two steps of it.
+constexpr std::chrono::milliseconds kGoneLease{60'000};
+/// The commercial regions, for deployments whose configuration names none.
+/// Source: AWS General Reference, "Service endpoints".
 constexpr std::string_view kRegions[] = {
     "us-east-1",      "us-east-2",      "us-west-1",      "us-west-2",      "af-south-1",     "ap-east-1",
     "ap-south-1",     "ap-south-2",     "ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4",
@@ -186,6 +191,8 @@ struct Daemon::Parts {
   Status MakeServices();
   aws::Service MakeProxies();
   Status OpenTrail();
+  Status RefuseRemoved();
+  trail::GoneFrontEnds Gone();
   Task<Status> EnsureDomainHsm();
   Task<Status> BecomeReady();
   Status Health() const;
@@ -250,7 +257,9 @@ Status Daemon::Parts::MakeControlPlane() {
                                     .identity = identity,
                                     .self = std::move(self),
                                     .invitations = config.front_end.invitations,
-                                    .ensure_domain_hsm = [this] { return EnsureDomainHsm(); }});
+                                    .ensure_domain_hsm = [this] { return EnsureDomainHsm(); },
+                                    // As from outside: everything ends in its order.
+                                    .removed = [] { ::kill(::getpid(), SIGTERM); }});
   return {};
 }
 
@@ -282,6 +291,36 @@ std::string Daemon::Parts::Alarms() const {
   return lines;
 }
 
+/// Nothing of a machine that was taken for gone goes on: others have closed its trail and its HSMs are no members.
+Status Daemon::Parts::RefuseRemoved() {
+  if (!machines) return {};
+  SR_TRY(const auto self,
+         database->Read([this](store::Transaction& t) { return cloudhsm::LoadMachine(t, config.hosts.front().id); }));
+  if (!self || !self->removed) return {};
+  return Error(Errc::kPermission,
+               "This machine was removed from the deployment (strongroom machine remove). It can join again with a new "
+               "data directory.");
+}
+
+trail::GoneFrontEnds Daemon::Parts::Gone() {
+  if (!machines) return {};
+  trail::GoneFrontEnds gone;
+  gone.names = [this] {
+    return database->Read([](store::Transaction& t) -> Result<std::vector<std::string>> {
+      SR_TRY(const auto all, cloudhsm::LoadMachines(t));
+      std::vector<std::string> names;
+      for (const cloudhsm::MachineRow& row : all)
+        if (row.removed) names.push_back(row.host_id);
+      return names;
+    });
+  };
+  gone.claim = [this](const std::string& name) {
+    return database->Transact(
+        [&](store::Transaction& t) { return cloudhsm::TakeLease(t, "audit/" + name, jobs->owner, kGoneLease); });
+  };
+  return gone;
+}
+
 /// The chain goes on where it ended, before anything happens that has to be in it.
 Status Daemon::Parts::OpenTrail() {
   const std::string& name = config.hosts.front().id;
@@ -300,6 +339,7 @@ Status Daemon::Parts::OpenTrail() {
                                .keep = std::chrono::hours(24 * config.audit.retention_days)};
   options.sign = [this](Bytes message) { return RunOn(control, digest_key->Sign(std::move(message))); };
   options.public_key = [this] { return RunOn(control, digest_key->Ensure()); };
+  options.gone = Gone();
   delivery = MakeDelivery(config, *database, options);
   if (delivery) options.close_every = std::chrono::minutes(config.audit.s3.minutes);
   trail_keeper = std::make_unique<trail::Keeper>(*database, *trail, std::move(options));
@@ -434,6 +474,7 @@ Result<std::string> Daemon::Start() {
   parts.credentials->Watch(parts.feed);
   parts.control_thread = std::thread([&parts] { parts.control.run(); });
   parts.loops.Start();
+  SR_CHECK(parts.RefuseRemoved());
   auto ready = boost::asio::co_spawn(parts.control, parts.BecomeReady(), boost::asio::use_future);
   SR_CHECK(ready.get());
   SR_CHECK(parts.OpenTrail());

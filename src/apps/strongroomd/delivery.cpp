@@ -39,7 +39,8 @@ std::unique_ptr<trail::Delivery> MakeDelivery(const Config& config, store::Datab
                                  .prefix = s3.prefix,
                                  .home = {config.account.id, config.audit.region},
                                  .sign = keeper.sign,
-                                 .public_key = keeper.public_key};
+                                 .public_key = keeper.public_key,
+                                 .gone = keeper.gone};
   options.bytes_per_second = static_cast<std::size_t>(s3.kib_per_second) << 10;
   options.open = [&config](std::stop_token stop) -> Result<std::unique_ptr<aws_client::ObjectStore>> {
     const auto& to = config.audit.s3;

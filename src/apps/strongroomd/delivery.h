@@ -10,7 +10,7 @@
 namespace strongroom::service {
 
 /// Delivers the audit trail to the bucket that the configuration names; null when it names none. `keeper` says how
-/// digests are signed. The bucket is asked for the first time by Start.
+/// digests are signed, and which front ends are gone. The bucket is asked for the first time by Start.
 std::unique_ptr<trail::Delivery> MakeDelivery(const Config& config, store::Database& database,
                                               const trail::KeeperOptions& keeper);
 

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cloudhsm/machines/removal.h"
 #include "cloudhsm/machines/rows.h"
 #include "cloudhsm/machines/watch.h"
 #include "cloudhsm/testing/world.h"
@@ -56,11 +57,13 @@ struct Drawer final : ports::Sealer {
 /// A host that answers everything with yes.
 struct Yes final : Host {
   std::vector<std::string> enrolled, allowed;  // names
+  std::vector<std::string> removed;            // whom: "host" or an HSM's id
   bool up = true;
-  Task<Result<proto::Control>> Ask(std::string, proto::Control question, std::chrono::milliseconds) override {
+  Task<Result<proto::Control>> Ask(std::string hsm_id, proto::Control question, std::chrono::milliseconds) override {
     if (!up) co_return Error(Errc::kUnavailable, "away");
     if (question.has_enroll_front_end()) enrolled.push_back(question.enroll_front_end().name());
     if (question.has_allow_front_end()) allowed.push_back(question.allow_front_end().name());
+    if (question.has_remove_front_end()) removed.push_back(hsm_id.empty() ? "host" : hsm_id);
     co_return question;
   }
   void Notify(std::string, proto::Control) override {}
@@ -131,7 +134,8 @@ class MachinesTest : public ::testing::Test {
                                                               .identity = identity_,
                                                               .self = Machine("host-1", "127.9.9"),
                                                               .invitations = invitations(),
-                                                              .ensure_domain_hsm = [this] { return Ensure(); }});
+                                                              .ensure_domain_hsm = [this] { return Ensure(); },
+                                                              .removed = [this] { ++told_removed_; }});
   }
   Task<Status> Ensure() {
     ++ensured_;
@@ -144,7 +148,7 @@ class MachinesTest : public ::testing::Test {
   Drawer drawer_;
   crypto::PrivateKey key_ = crypto::PrivateKey::Generate(crypto::KeySpec::kP256).value();
   channel::Identity identity_{SelfSigned("front end", key_), key_};
-  int ensured_ = 0;
+  int ensured_ = 0, told_removed_ = 0;
   std::unique_ptr<MachineWatch> watch_ = Watch();
 };
 
@@ -320,6 +324,161 @@ const BadRow kBadRows[] = {
 };
 INSTANTIATE_TEST_SUITE_P(Machines, BadRows, ::testing::ValuesIn(kBadRows),
                          [](const auto& info) { return info.param.name; });
+
+class RemovalTest : public MachinesTest {
+ protected:
+  RemovalTest() {
+    EXPECT_TRUE(JoinProperly(Machine("host-2", "127.9.10"), "one").ok());
+    EXPECT_TRUE(Look().ok());
+    // Nothing listens there; what is asked of it is seen here.
+    world_.hosts.Add("host-2", other_);
+    EXPECT_TRUE(Sign().ok());
+  }
+  Status Sign() { return Await(world_.loop, watch_->GiveSign()); }
+  void Silence(const std::string& host_id) { Sql("UPDATE machines SET seen_at = 1 WHERE host_id = '" + host_id + "'"); }
+  Result<MachineView> Plan(const std::string& host_id) {
+    return world_.database->Read([&](store::Transaction& t) { return PlanRemoval(t, host_id); });
+  }
+  Status Remove(const std::string& host_id, bool delete_hsms = false) {
+    return world_.database->Transact([&](store::Transaction& t) { return RemoveMachine(t, host_id, delete_hsms); });
+  }
+  void AddHsm(const std::string& hsm_id, const std::string& cluster_id, const std::string& host_id, HsmState state,
+              ClusterRow cluster = {}) {
+    cluster.cluster_id = cluster_id;
+    ASSERT_TRUE(world_.database
+                    ->Transact([&](store::Transaction& t) -> Status {
+                      SR_TRY(const auto there, LoadClusterById(t, cluster_id));
+                      if (!there) SR_CHECK(InsertCluster(t, cluster));
+                      return InsertHsm(t, {.account = there ? there->account : cluster.account,
+                                           .region = there ? there->region : cluster.region,
+                                           .hsm_id = hsm_id,
+                                           .cluster_id = cluster_id,
+                                           .eni_ip = hsm_id,
+                                           .host_id = host_id,
+                                           .state = state});
+                    })
+                    .ok());
+  }
+  void AddCustomersHsm(const std::string& hsm_id, const std::string& host_id, HsmState state = HsmState::kActive) {
+    AddHsm(hsm_id, "cluster-customer", host_id, state,
+           {.account = "111122223333", .region = "us-east-1", .state = ClusterState::kActive});
+  }
+  std::string StateOf(const std::string& hsm_id) {
+    return world_.database
+        ->Read([&](store::Transaction& t) {
+          return t.QueryOne("SELECT state FROM hsms WHERE hsm_id = $1", {store::Text(hsm_id)});
+        })
+        .value()
+        ->Text(0);
+  }
+  std::shared_ptr<Yes> other_ = std::make_shared<Yes>();
+};
+
+TEST_F(RemovalTest, AMachineThatIsAliveStays) {
+  const Status refused = Remove("host-2");
+  EXPECT_EQ(refused.error().code(), Errc::kInvalidState);
+  EXPECT_THAT(refused.error().public_message(), ::testing::HasSubstr("is alive"));
+  // Its front end is silent, and its host still answers another's.
+  Silence("host-2");
+  ASSERT_TRUE(Sign().ok());
+  EXPECT_EQ(Remove("host-2").error().code(), Errc::kInvalidState);
+  other_->up = false;
+  Silence("host-2");
+  ASSERT_TRUE(Sign().ok());
+  EXPECT_TRUE(Remove("host-2").ok());
+  EXPECT_EQ(Remove("host-2").error().code(), Errc::kAlreadyExists);
+  EXPECT_EQ(Remove("host-3").error().code(), Errc::kNotFound);
+}
+
+TEST_F(RemovalTest, SomebodyElseMustHaveTheDomainKeys) {
+  // host-1 has the only HSM of the domain cluster.
+  Silence("host-1");
+  EXPECT_THAT(Remove("host-1").error().public_message(), ::testing::HasSubstr("domain cluster"));
+  AddHsm("hsm-domain-2", "cluster-domain", "host-2", HsmState::kCreateInProgress);
+  EXPECT_FALSE(Remove("host-1").ok()) << "one that is being made has no keys yet";
+  Sql("UPDATE hsms SET state = 'ACTIVE' WHERE hsm_id = 'hsm-domain-2'");
+  Silence("host-2");
+  EXPECT_FALSE(Remove("host-1").ok()) << "host-2 is not there either";
+  Sql("UPDATE machines SET seen_at = (SELECT MAX(seen_at) FROM machines) + 1000000000000000 WHERE host_id = 'host-2'");
+  EXPECT_TRUE(Remove("host-1").ok());
+  EXPECT_EQ(StateOf("hsm-domain"), "DELETE_IN_PROGRESS");
+  EXPECT_EQ(StateOf("hsm-domain-2"), "ACTIVE");
+}
+
+TEST_F(RemovalTest, CustomersHsmsAreDeletedWhenThatIsSaid) {
+  AddCustomersHsm("hsm-there", "host-2");
+  AddCustomersHsm("hsm-leaving", "host-2", HsmState::kDeleteInProgress);
+  AddCustomersHsm("hsm-here", "host-1");
+  Silence("host-2");
+  const auto plan = Plan("host-2");
+  ASSERT_TRUE(plan.ok()) << plan.error();
+  ASSERT_EQ(plan->hsms.size(), 2U);
+  for (const LostHsm& hsm : plan->hsms) {
+    EXPECT_FALSE(hsm.last);
+    EXPECT_FALSE(hsm.domain);
+    EXPECT_EQ(hsm.leaving, hsm.hsm_id == "hsm-leaving");
+    EXPECT_EQ(hsm.account, "111122223333");
+  }
+  EXPECT_THAT(Remove("host-2").error().public_message(), ::testing::HasSubstr("hsm-there"));
+  EXPECT_EQ(StateOf("hsm-there"), "ACTIVE");
+  Sql("UPDATE hsms SET state = 'DELETED' WHERE hsm_id = 'hsm-here'");
+  EXPECT_TRUE(Plan("host-2")->hsms.front().last);
+  ASSERT_TRUE(Remove("host-2", true).ok());
+  EXPECT_EQ(StateOf("hsm-there"), "DELETE_IN_PROGRESS");
+}
+
+TEST_F(RemovalTest, IsCarriedOutOnceEverywhere) {
+  Silence("host-2");
+  ASSERT_TRUE(Remove("host-2").ok());
+  ASSERT_TRUE(Look().ok());
+  EXPECT_TRUE(Stored("host-2")->withdrawn);
+  EXPECT_THAT(host_->removed, ::testing::ElementsAre("hsm-domain", "host"));
+  EXPECT_EQ(world_.hosts.Find("host-2"), nullptr);
+  EXPECT_FALSE(
+      world_.database->Read([&](store::Transaction& t) { return world_.placement.ChooseOn(t, ClusterRow{}, "host-2"); })
+          .ok());
+  ASSERT_TRUE(Look().ok());
+  EXPECT_EQ(host_->removed.size(), 2U);
+  EXPECT_EQ(host_->allowed.size(), 1U) << "nobody is told to let it in again";
+  // What it had is free for another; its id is not.
+  EXPECT_EQ(JoinProperly(Machine("host-2", "127.9.11"), "two").error().code(), Errc::kAlreadyExists);
+  EXPECT_TRUE(JoinProperly(Machine("host-3", "127.9.10"), "three").ok());
+}
+
+TEST_F(RemovalTest, AHostThatWasAwayIsToldLater) {
+  Silence("host-2");
+  ASSERT_TRUE(Remove("host-2").ok());
+  host_->up = false;
+  EXPECT_EQ(Look().error().code(), Errc::kUnavailable);
+  EXPECT_FALSE(Stored("host-2")->withdrawn);
+  host_->up = true;
+  ASSERT_TRUE(Look().ok());
+  EXPECT_TRUE(Stored("host-2")->withdrawn);
+  EXPECT_THAT(host_->removed, ::testing::ElementsAre("hsm-domain", "host"));
+}
+
+TEST_F(RemovalTest, WhoWritesTheStoreCannotPutAnotherOut) {
+  Sql("UPDATE machines SET removed_at = 1, front_end_certificate = (SELECT front_end_certificate FROM machines WHERE "
+      "host_id = 'host-1') WHERE host_id = 'host-2'");
+  EXPECT_EQ(Look().error().code(), Errc::kUntrusted);
+  EXPECT_TRUE(Look().ok()) << "it is said once";
+  EXPECT_THAT(host_->removed, ::testing::IsEmpty());
+}
+
+TEST_F(RemovalTest, TheRemovedMachineItselfIsTold) {
+  Sql("UPDATE machines SET removed_at = 1 WHERE host_id = 'host-1'");
+  EXPECT_EQ(Look().error().code(), Errc::kPermission);
+  EXPECT_EQ(Look().error().code(), Errc::kPermission);
+  EXPECT_EQ(told_removed_, 1);
+  EXPECT_TRUE(Stored("host-1")->removed);
+  EXPECT_THAT(host_->removed, ::testing::IsEmpty());
+}
+
+TEST_F(RemovalTest, OneThatWasNeverLetInIsForgotten) {
+  ASSERT_TRUE(JoinProperly(Machine("host-3", "127.9.11"), "three").ok());
+  ASSERT_TRUE(Remove("host-3").ok());
+  EXPECT_FALSE(Stored("host-3"));
+}
 
 TEST(Placement, PrefersHostsThatAreThere) {
   World world;

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::string_view kColumns =
     "host_id, address, port, network, control_certificate, front_end_certificate, invitation_id, proof, approval";
+constexpr std::string_view kAlsoRead = ", seen_at, removed_at, withdrawn";
 constexpr std::string_view kFeedKind = "machine";
 constexpr std::size_t kMaxPemBytes = 8192;
 
@@ -22,7 +23,10 @@ MachineRow Read(const store::Row& row) {
           .front_end_certificate = row.Text(5),
           .invitation_id = row.Text(6),
           .proof = row.Blob(7),
-          .approval = row.Blob(8)};
+          .approval = row.Blob(8),
+          .seen_at = row.Int(9),
+          .removed = !row.IsNull(10),
+          .withdrawn = row.Int(11) != 0};
 }
 
 void AppendCounted(Bytes& to, std::string_view text) {
@@ -102,8 +106,8 @@ Status CheckInvitation(store::Transaction& t, std::string_view invitation_id, By
 }
 
 Result<std::vector<MachineRow>> LoadMachines(store::Transaction& t) {
-  SR_TRY(const store::Rows rows,
-         t.Query("SELECT " + std::string(kColumns) + " FROM machines ORDER BY joined_at, host_id"));
+  SR_TRY(const store::Rows rows, t.Query("SELECT " + std::string(kColumns) + std::string(kAlsoRead) +
+                                         " FROM machines ORDER BY joined_at, host_id"));
   std::vector<MachineRow> machines;
   for (const store::Row& row : rows) machines.push_back(Read(row));
   return machines;
@@ -111,7 +115,8 @@ Result<std::vector<MachineRow>> LoadMachines(store::Transaction& t) {
 
 Result<std::optional<MachineRow>> LoadMachine(store::Transaction& t, std::string_view host_id) {
   SR_TRY(const auto row,
-         t.QueryOne("SELECT " + std::string(kColumns) + " FROM machines WHERE host_id = $1", {store::Text(host_id)}));
+         t.QueryOne("SELECT " + std::string(kColumns) + std::string(kAlsoRead) + " FROM machines WHERE host_id = $1",
+                    {store::Text(host_id)}));
   if (!row) return std::optional<MachineRow>();
   return std::optional<MachineRow>(Read(*row));
 }
@@ -120,8 +125,8 @@ Status JoinMachine(store::Transaction& t, const MachineRow& row, ByteView secret
   SR_CHECK(Check(row));
   SR_CHECK(CheckInvitation(t, row.invitation_id, secret_hash));
   SR_TRY(const auto other,
-         t.QueryOne("SELECT host_id FROM machines WHERE host_id = $1 OR network = $2 OR (address = $3 "
-                    "AND port = $4)",
+         t.QueryOne("SELECT host_id FROM machines WHERE host_id = $1 OR (removed_at IS NULL AND (network = $2 OR "
+                    "(address = $3 AND port = $4)))",
                     {store::Text(row.host_id), store::Text(row.network), store::Text(row.address), row.port}));
   if (other)
     return Error(Errc::kAlreadyExists, "Machine " + other->Text(0) + " has that network, address or id already.");
@@ -157,6 +162,18 @@ Result<bool> ApproveMachine(store::Transaction& t, const MachineRow& row) {
                      {store::Text(row.host_id), store::Blob(row.approval)}));
   SR_CHECK(TellOthers(t, row));
   return true;
+}
+
+Status NoteSeen(store::Transaction& t, const std::vector<std::string>& host_ids) {
+  SR_TRY(const std::int64_t now, t.NowMillis());
+  for (const std::string& host_id : host_ids)
+    SR_CHECK(t.Execute("UPDATE machines SET seen_at = $2 WHERE host_id = $1", {store::Text(host_id), now}));
+  return {};
+}
+
+Status NoteWithdrawn(store::Transaction& t, std::string_view host_id) {
+  SR_CHECK(t.Execute("UPDATE machines SET withdrawn = 1 WHERE host_id = $1", {store::Text(host_id)}));
+  return {};
 }
 
 }  // namespace strongroom::cloudhsm

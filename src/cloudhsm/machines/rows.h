@@ -27,6 +27,11 @@ struct MachineRow {
   std::string invitation_id;  // empty for the first machine
   Bytes proof;                // made by the machine itself, with the invitation's secret
   Bytes approval;             // by a front end of the deployment; empty while there is none
+
+  // Read only; the functions below that say so write them.
+  std::int64_t seen_at = 0;  // when its front end said that it runs, or its host answered another; 0: never
+  bool removed = false;      // it is gone for good (removal.h)
+  bool withdrawn = false;    // and the domain cluster's log says so
 };
 
 /// SHA-256 over everything that proof and approval cover (docs/formats.md 12).
@@ -46,12 +51,16 @@ Status CheckInvitation(store::Transaction& t, std::string_view invitation_id, By
 
 Result<std::vector<MachineRow>> LoadMachines(store::Transaction& t);
 Result<std::optional<MachineRow>> LoadMachine(store::Transaction& t, std::string_view host_id);
-/// Adds a machine and uses its invitation up. Errors: those of CheckInvitation; kAlreadyExists when the machine, its
-/// network or its address is there already.
+/// Adds a machine and uses its invitation up. Errors: those of CheckInvitation; kAlreadyExists when the machine is
+/// there already or was, or one that is not gone has its network or address.
 Status JoinMachine(store::Transaction& t, const MachineRow& row, ByteView secret_hash);
-/// Writes a machine's own row with its approval, new or changed.
+/// Writes a machine's own row with its approval, new or changed; a removed one stays removed.
 Status PutMachine(store::Transaction& t, const MachineRow& row);
 /// Notes the approval, unless the row has changed meanwhile; whether it has been noted.
 Result<bool> ApproveMachine(store::Transaction& t, const MachineRow& row);
+/// These are there now.
+Status NoteSeen(store::Transaction& t, const std::vector<std::string>& host_ids);
+/// The domain cluster's log says that the machine is gone.
+Status NoteWithdrawn(store::Transaction& t, std::string_view host_id);
 
 }  // namespace strongroom::cloudhsm

@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "base/log.h"
 #include "cloudhsm/control_host.h"
@@ -23,6 +24,8 @@ using Timer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
                                                 boost::asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>;
 constexpr std::string_view kSealPurpose = "machine";
 constexpr std::size_t kMaxPemBytes = 8192;
+// For a sign of life: a host that takes longer is not one to wait for.
+constexpr std::chrono::milliseconds kGreeting{2000};
 
 Result<crypto::Certificate> FromRow(const std::string& pem) { return crypto::Certificate::FromPem(pem, kMaxPemBytes); }
 
@@ -54,15 +57,17 @@ std::optional<SecretBuffer> Invitation(const fs::path& directory, const std::str
 }  // namespace
 
 struct MachineWatch::State {
-  explicit State(Parts p) : parts(std::move(p)), timer(parts.loop) {}
+  explicit State(Parts p) : parts(std::move(p)), timer(parts.loop), sign_timer(parts.loop) {}
 
   const Parts parts;
-  Timer timer;
+  Timer timer, sign_timer;
   bool stopped = false;
-  bool has_domain_hsm = false;
-  std::map<std::string, MachineRow> known;          // approved, by host id
-  std::set<std::pair<std::string, Bytes>> told;     // host id and the certificate that it lets in
-  std::map<std::string, crypto::Sha256Digest> bad;  // refused rows, so that it is said once
+  bool has_domain_hsm = false, told_removed = false;
+  std::map<std::string, MachineRow> known;                // approved, by host id
+  std::set<std::pair<std::string, Bytes>> told;           // host id and the certificate that it lets in
+  std::map<std::string, crypto::Sha256Digest> bad;        // refused rows, so that it is said once
+  std::set<std::pair<std::string, std::string>> put_out;  // host id and the id of the machine that it lets in no more
+  std::map<std::string, std::shared_ptr<ControlHost>> connected;  // the newest of each host
   std::vector<std::shared_ptr<ControlHost>> links;  // none is dropped before the end: jobs may be using it
 
   bool IsSelf(const MachineRow& row) const { return row.host_id == parts.self.host_id; }
@@ -73,22 +78,27 @@ struct MachineWatch::State {
     co_return Status();
   }
 
-  /// Until it is in the log of the domain cluster, no HSM of that lets the front end in.
-  Task<Status> Enroll(MachineRow row) {
-    SR_CO_TRY(const crypto::Certificate certificate, FromRow(row.front_end_certificate));
+  /// Has one HSM of the domain cluster do it, which is enough.
+  Task<Status> AskDomain(proto::Control question) {
     SR_CO_TRY(const std::optional<ClusterRow> domain, co_await parts.database.RunRead(&LoadDomain));
     Status outcome = Error(Errc::kUnavailable, "The domain cluster has no ACTIVE HSM.");
     if (!domain) co_return outcome;
     for (const HsmRow& hsm : domain->hsms) {
       if (hsm.state != HsmState::kActive) continue;
-      proto::Control question;
-      question.mutable_enroll_front_end()->set_public_key(std::string(AsText(certificate.public_key_spki())));
-      question.mutable_enroll_front_end()->set_name(row.host_id);
-      const auto answer = co_await AskHsm(parts.jobs, hsm, std::move(question));
+      const auto answer = co_await AskHsm(parts.jobs, hsm, question);
       if (answer.ok()) co_return Status();
       outcome = answer.error();
     }
     co_return outcome;
+  }
+
+  /// Until it is in the log of the domain cluster, no HSM of that lets the front end in.
+  Task<Status> Enroll(MachineRow row) {
+    SR_CO_TRY(const crypto::Certificate certificate, FromRow(row.front_end_certificate));
+    proto::Control question;
+    question.mutable_enroll_front_end()->set_public_key(std::string(AsText(certificate.public_key_spki())));
+    question.mutable_enroll_front_end()->set_name(row.host_id);
+    co_return co_await AskDomain(std::move(question));
   }
 
   /// This machine's own row, and whoever was invited here. True: the row is approved now.
@@ -139,6 +149,7 @@ struct MachineWatch::State {
         .host_id = row.host_id, .address = row.address, .port = static_cast<std::uint16_t>(row.port)};
     auto link = std::make_shared<ControlHost>(parts.loop, std::move(options), tls, parts.log);
     links.push_back(link);
+    connected.insert_or_assign(row.host_id, link);
     parts.hosts.Add(row.host_id, link);
     parts.placement.Add({row.host_id, row.network + "."});
     link->Start(parts.lifecycle);
@@ -199,6 +210,72 @@ struct MachineWatch::State {
     co_return outcome;
   }
 
+  /// A machine that is gone for good: nobody asks its host, and no HSM of the domain cluster and no other host lets its
+  /// front end in. Who only writes the store could name any machine here; so its approval must fit.
+  Task<Status> PutOut(MachineRow row) {
+    if (const auto link = connected.find(row.host_id); link != connected.end()) {
+      link->second->Stop();
+      connected.erase(link);
+      log::Warn("machine {} was removed from the deployment", row.host_id);
+    }
+    known.erase(row.host_id);
+    std::erase_if(told, [&](const auto& one) { return one.first == row.host_id; });
+    parts.hosts.Remove(row.host_id);
+    parts.placement.Remove(row.host_id);
+    const crypto::Sha256Digest whole = crypto::Sha256({FactsOf(row), row.proof, row.approval});
+    if (const auto refused = bad.find(row.host_id); refused != bad.end() && refused->second == whole)
+      co_return Status();
+    std::vector<std::string> hosts;
+    for (const auto& [host_id, machine] : known) {
+      const Host* host = parts.hosts.Find(host_id);
+      if (host != nullptr && host->connected() && !put_out.contains({host_id, row.host_id})) hosts.push_back(host_id);
+    }
+    if (hosts.empty() && row.withdrawn) co_return Status();
+    if (const Status fits = co_await Verify(row); !fits.ok()) {
+      if (fits.error().code() != Errc::kUnavailable) bad.insert_or_assign(row.host_id, whole);
+      co_return fits;
+    }
+    SR_CO_TRY(const crypto::Certificate certificate, FromRow(row.front_end_certificate));
+    proto::Control question;
+    question.mutable_remove_front_end()->set_certificate(std::string(AsText(certificate.ToDer())));
+    Status outcome;
+    if (!row.withdrawn) {
+      outcome = co_await AskDomain(question);
+      if (outcome.ok()) {
+        auto note = [host_id = row.host_id](store::Transaction& t) { return NoteWithdrawn(t, host_id); };
+        outcome = co_await parts.database.Run(std::move(note));
+      }
+    }
+    for (const std::string& host_id : hosts) {
+      Host* host = parts.hosts.Find(host_id);
+      if (host == nullptr) continue;
+      const auto answer = co_await host->Ask(std::string(), question, parts.jobs.ask);
+      if (answer.ok())
+        put_out.insert({host_id, row.host_id});
+      else if (outcome.ok())
+        outcome = answer.error();
+    }
+    co_return outcome;
+  }
+
+  /// That this front end runs, and which hosts answer: what is seen by nobody any more can be removed.
+  Task<Status> GiveSign() {
+    std::vector<std::string> seen{parts.self.host_id};
+    std::vector<std::string> others;
+    for (const auto& [host_id, machine] : known)
+      if (host_id != parts.self.host_id) others.push_back(host_id);
+    for (const std::string& host_id : others) {
+      Host* host = parts.hosts.Find(host_id);
+      if (host == nullptr || !host->connected()) continue;
+      proto::Control hello;
+      hello.mutable_host_hello();
+      const auto answer = co_await host->Ask(std::string(), std::move(hello), kGreeting);
+      if (answer.ok()) seen.push_back(host_id);
+    }
+    auto note = [seen](store::Transaction& t) { return NoteSeen(t, seen); };
+    co_return co_await parts.database.Run(std::move(note));
+  }
+
   Task<Status> Look() {
     SR_CO_TRY(const std::vector<MachineRow> rows, co_await parts.database.RunRead(&LoadMachines));
     Status outcome;
@@ -209,6 +286,10 @@ struct MachineWatch::State {
     bool approved = false;
     for (const MachineRow& row : rows) {
       if (!IsSelf(row)) continue;
+      if (row.removed) {
+        if (!std::exchange(told_removed, true) && parts.removed) parts.removed();
+        co_return Error(Errc::kPermission, "This machine was removed from the deployment.");
+      }
       // What it joined with stays, as its facts are made of it.
       self.invitation_id = row.invitation_id;
       self.proof = row.proof;
@@ -217,7 +298,9 @@ struct MachineWatch::State {
     }
     if (!approved) note(co_await ApproveSelf(std::move(self)));
     for (const MachineRow& row : rows)
-      if (!IsSelf(row)) note(co_await TakeIn(row));
+      if (row.removed) note(co_await PutOut(row));
+    for (const MachineRow& row : rows)
+      if (!IsSelf(row) && !row.removed) note(co_await TakeIn(row));
     note(co_await Tell());
     if (!has_domain_hsm) {
       const Status ensured = co_await parts.ensure_domain_hsm();
@@ -225,6 +308,21 @@ struct MachineWatch::State {
       note(ensured);
     }
     co_return outcome;
+  }
+
+  Task<void> Pause(Timer& of, std::chrono::milliseconds time) {
+    of.expires_after(time);
+    boost::system::error_code ignored;
+    co_await of.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable_t<LoopExecutor>{}, ignored));
+  }
+
+  /// Beside the looks, any of which may wait long for a host or an HSM that does not answer.
+  static Task<void> RunSigns(std::shared_ptr<State> state) {
+    while (!state->stopped) {
+      const Status given = co_await state->GiveSign();
+      if (!given.ok()) LogError("saying that this machine is there", given.error());
+      if (!state->stopped) co_await state->Pause(state->sign_timer, state->parts.sign_of_life);
+    }
   }
 
   static Task<void> Run(std::shared_ptr<State> state) {
@@ -235,10 +333,7 @@ struct MachineWatch::State {
       if (!looked.ok() && failure != said) LogError("looking at the deployment's machines", looked.error());
       said = failure;
       if (state->stopped) break;
-      state->timer.expires_after(state->parts.poll);
-      boost::system::error_code ignored;
-      co_await state->timer.async_wait(
-          boost::asio::redirect_error(boost::asio::use_awaitable_t<LoopExecutor>{}, ignored));
+      co_await state->Pause(state->timer, state->parts.poll);
     }
   }
 };
@@ -251,16 +346,21 @@ MachineWatch::~MachineWatch() {
   state_->links.clear();
 }
 
-void MachineWatch::Start() { boost::asio::co_spawn(state_->parts.loop, State::Run(state_), boost::asio::detached); }
+void MachineWatch::Start() {
+  boost::asio::co_spawn(state_->parts.loop, State::Run(state_), boost::asio::detached);
+  boost::asio::co_spawn(state_->parts.loop, State::RunSigns(state_), boost::asio::detached);
+}
 
 void MachineWatch::Stop() {
   boost::asio::post(state_->parts.loop, [state = state_] {
     state->stopped = true;
     state->timer.cancel();
+    state->sign_timer.cancel();
     for (const auto& link : state->links) link->Stop();
   });
 }
 
 Task<Status> MachineWatch::Look() { co_return co_await state_->Look(); }
+Task<Status> MachineWatch::GiveSign() { co_return co_await state_->GiveSign(); }
 
 }  // namespace strongroom::cloudhsm

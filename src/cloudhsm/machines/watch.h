@@ -20,7 +20,9 @@ namespace strongroom::cloudhsm {
 
 /// Keeps a front end in step with the other machines of its deployment (table `machines`): approves those that were
 /// invited here, connects to the hosts of all that are approved, tells those hosts which front ends may connect, and
-/// sees to it that its own host has an HSM of the domain cluster.
+/// sees to it that its own host has an HSM of the domain cluster. Says every few seconds that it runs and which other
+/// hosts answer, and puts out machines that were removed: out of the domain cluster's log, the other hosts' lists and
+/// its own; a front end whose own machine was removed is told so by `removed`.
 ///
 /// Promise   a row counts only with an approval that opens in the domain cluster and covers the row as it is. Approved
 /// is
@@ -42,7 +44,9 @@ class MachineWatch {
     MachineRow self;                    // without approval
     std::filesystem::path invitations;  // a file for each, named by its id, holding its secret
     std::function<Task<Status>()> ensure_domain_hsm;
+    std::function<void()> removed;  // called once
     std::chrono::milliseconds poll{1000};
+    std::chrono::milliseconds sign_of_life{5000};
   };
   explicit MachineWatch(Parts parts);
   ~MachineWatch();
@@ -54,6 +58,8 @@ class MachineWatch {
   void Stop();
   /// One look, as each poll takes it: the first failure, after everything that can be done is done.
   Task<Status> Look();
+  /// Says that this front end runs and which hosts answer, as it does by itself every few seconds.
+  Task<Status> GiveSign();
 
  private:
   struct State;

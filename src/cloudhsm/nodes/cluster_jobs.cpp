@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "cloudhsm/certificates.h"
+#include "cloudhsm/machines/removal.h"
 #include "cloudhsm/nodes/ask.h"
 #include "cloudhsm/nodes/proof.h"
 
@@ -27,6 +28,14 @@ bool IsRefusal(Errc code) {
          code == Errc::kUnsupported;
 }
 
+// Whether its machine is no part of the deployment any more: nobody will ever be able to ask it. A host that is merely
+// not connected yet, as just after the start, is not gone.
+Task<Result<bool>> IsGone(JobContext& context, const HsmRow& hsm) {
+  if (context.hosts.Find(hsm.host_id) != nullptr) co_return false;
+  auto look = [host_id = hsm.host_id](store::Transaction& t) { return HostIsGone(t, host_id); };
+  co_return co_await context.database.RunRead(std::move(look));
+}
+
 // Another HSM that is a member of the cluster now; null when there is none. HSMs that are to be deleted too still count
 // while they are members, or two deletions would wait for each other.
 Task<Result<const HsmRow*>> OtherMember(JobContext& context, const ClusterRow& cluster, const std::string& hsm_id) {
@@ -34,6 +43,8 @@ Task<Result<const HsmRow*>> OtherMember(JobContext& context, const ClusterRow& c
   for (const HsmState state : {HsmState::kActive, HsmState::kDeleteInProgress}) {
     for (const HsmRow& other : cluster.hsms) {
       if (other.state != state || other.hsm_id == hsm_id) continue;
+      SR_CO_TRY(const bool gone, co_await IsGone(context, other));
+      if (gone) continue;
       const auto status = co_await StatusOfHsm(context, other);
       if (!status.ok()) {
         unasked = status.error();
@@ -59,6 +70,9 @@ Task<Status> Detach(JobContext& context, const ClusterRow& cluster, const HsmRow
     SR_CO_CHECK(co_await AskHsm(context, *remaining, std::move(question)));
     co_return Status();
   }
+  // What it had and was acknowledged is in the cluster's log and backups, out of which the next HSM is made.
+  SR_CO_TRY(const bool gone, co_await IsGone(context, hsm));
+  if (gone) co_return Status();
   SR_CO_CHECK(co_await StartHsm(context, cluster, hsm));
   SR_CO_TRY(const proto::HsmStatus status, co_await StatusOfHsm(context, hsm));
   // Empty: it is zeroised already, and the backup was taken before.
@@ -69,9 +83,9 @@ Task<Status> Detach(JobContext& context, const ClusterRow& cluster, const HsmRow
 
 // Whether it has proved that it keeps nothing.
 Task<Result<bool>> Erase(JobContext& context, const ClusterRow& cluster, const HsmRow& hsm) {
-  if (context.hosts.Find(hsm.host_id) == nullptr) {
-    // Its machine is no part of the deployment any more: nobody will ever be able to ask it.
-    log::Error("{} (host {} is not configured)", CountsAsCompromised(hsm.hsm_id), hsm.host_id);
+  SR_CO_TRY(const bool gone, co_await IsGone(context, hsm));
+  if (gone) {
+    log::Error("{} (its machine {} is gone)", CountsAsCompromised(hsm.hsm_id), hsm.host_id);
     co_return false;
   }
   SR_CO_CHECK(co_await StartHsm(context, cluster, hsm));

@@ -63,6 +63,56 @@ TEST(Departure, WithTheHostAwayTheHsmShowsWhy) {
             std::string::npos);
 }
 
+/// A machine's row, as one that has joined has it.
+void AddMachine(World& world, const std::string& host_id, bool removed) {
+  EXPECT_TRUE(world.database
+                  ->Transact([&](store::Transaction& t) {
+                    return t.Execute(
+                        "INSERT INTO machines (host_id, address, port, network, control_certificate, "
+                        "front_end_certificate, joined_at, removed_at) VALUES ($1, '', 0, '', '', '', 0, $2)",
+                        {store::Text(host_id), removed ? store::Value(std::int64_t{1}) : store::Value(nullptr)});
+                  })
+                  .ok());
+}
+
+TEST(Departure, AHostThatIsOnlyNotKnownYetIsWaitedFor) {
+  World world;
+  const std::string cluster = world.ActiveCluster();
+  const std::string second = world.NewHsm(cluster, "us-east-1b");
+  ASSERT_TRUE(world.Work().ok());
+  AddMachine(world, "host-1", false);
+  ASSERT_TRUE(world.Call("DeleteHsm", {{"ClusterId", cluster}, {"HsmId", second}}).ok());
+  world.hosts.Remove("host-1");
+  EXPECT_FALSE(world.Work().ok());
+  world.hosts.Add("host-1", world.host);
+  ASSERT_TRUE(world.Work().ok());
+  EXPECT_EQ(Message(world.Cluster(cluster)), "") << "it has proved that it zeroised itself";
+  EXPECT_EQ(world.Cluster(cluster).at("Hsms").as_array().size(), 1U);
+}
+
+TEST(Departure, HsmsOfAMachineThatIsGoneAreDeletedAndCountAsCompromised) {
+  World world;
+  const std::string cluster = world.ActiveCluster();
+  const std::string second = world.NewHsm(cluster, "us-east-1b");
+  ASSERT_TRUE(world.Work().ok());
+  AddMachine(world, "host-1", true);
+  // All that the cluster has: neither can vouch for the other.
+  const boost::json::object shown = world.Cluster(cluster);
+  for (const auto& hsm : shown.at("Hsms").as_array()) {
+    ASSERT_TRUE(
+        world.Call("DeleteHsm", {{"ClusterId", cluster}, {"HsmId", hsm.as_object().at("HsmId").as_string()}}).ok());
+  }
+  world.hosts.Remove("host-1");
+  ASSERT_TRUE(world.Work().ok());
+  EXPECT_TRUE(world.Cluster(cluster).at("Hsms").as_array().empty());
+  EXPECT_NE(Message(world.Cluster(cluster)).find("counts as compromised"), std::string::npos);
+  // On another machine it comes back out of its backup.
+  world.hosts.Add("host-1", world.host);
+  const std::string third = world.NewHsm(cluster);
+  ASSERT_TRUE(world.Work().ok());
+  EXPECT_EQ(world.hardware.hsms.at(third).restored, 1);
+}
+
 TEST(Departure, AnHsmThatIsBehindIsSentAfterTheRestBeforeItIsActive) {
   World world;
   const std::string cluster = world.ActiveCluster();

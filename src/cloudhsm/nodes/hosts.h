@@ -34,6 +34,11 @@ class Hosts {
     const std::lock_guard lock(mutex_);
     hosts_[std::move(host_id)] = std::move(host);
   }
+  /// One that is gone for good. Whoever made it keeps it, as at Add.
+  void Remove(std::string_view host_id) {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = hosts_.find(host_id); found != hosts_.end()) hosts_.erase(found);
+  }
   /// Null for a host that is not known (yet).
   Host* Find(std::string_view host_id) const {
     const std::lock_guard lock(mutex_);

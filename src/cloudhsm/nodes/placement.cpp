@@ -12,6 +12,11 @@ void Placement::Add(HostSite site) {
   sites_.push_back(std::move(site));
 }
 
+void Placement::Remove(std::string_view host_id) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(sites_, [&](const HostSite& old) { return old.host_id == host_id; });
+}
+
 std::vector<HostSite> Placement::Sites() const {
   const std::lock_guard lock(mutex_);
   return sites_;

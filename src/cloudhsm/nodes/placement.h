@@ -34,6 +34,8 @@ class Placement {
 
   /// One more host; takes the place of one of that id.
   void Add(HostSite site);
+  /// No HSM is placed there any more.
+  void Remove(std::string_view host_id);
 
   /// A reachable host, the one with the fewest HSMs of this cluster, then the fewest of all; its lowest free address,
   /// or `wanted`. Errors: kInvalidArgument `wanted` is taken or in no host's network; kResourceExhausted no address is

@@ -361,5 +361,30 @@ TEST_F(ClusterLifeTest, FrontEndsAreEnrolledOnce) {
   EXPECT_EQ(Await(loop, a.replica->EnrollFrontEnd(enroll)).error().code(), Errc::kInvalidArgument);
 }
 
+TEST_F(ClusterLifeTest, FrontEndsAreRemovedOnceAndNeverTheLast) {
+  const auto key = crypto::PrivateKey::Generate(crypto::KeySpec::kP256);
+  const auto certificate = crypto::MakeSelfSigned({{"CN", "second"}}, *key, {});
+  ASSERT_TRUE(certificate.ok());
+  proto::EnrollFrontEnd enroll;
+  enroll.set_name("second");
+  enroll.set_public_key(std::string(AsText(key->public_key().ToSpki())));
+  ASSERT_TRUE(Await(loop, a.replica->EnrollFrontEnd(enroll)).ok());
+  ExpectEqual();
+  const Bytes first = b.state().front_ends().begin()->first == key->public_key().ToSpki()
+                          ? b.state().front_ends().rbegin()->first
+                          : b.state().front_ends().begin()->first;
+  proto::RemoveFrontEnd remove;
+  remove.set_certificate(std::string(AsText(certificate->ToDer())));
+  ASSERT_TRUE(Await(loop, b.replica->RemoveFrontEnd(remove)).ok());
+  const std::uint64_t head = b.replica->head();
+  ASSERT_TRUE(Await(loop, b.replica->RemoveFrontEnd(remove)).ok()) << "it is gone already";
+  EXPECT_EQ(b.replica->head(), head);
+  ExpectEqual();
+  ASSERT_EQ(a.state().front_ends().size(), 1u);
+  EXPECT_EQ(a.state().front_ends().begin()->first, first);
+  remove.set_certificate("nonsense");
+  EXPECT_EQ(Await(loop, b.replica->RemoveFrontEnd(remove)).error().code(), Errc::kInvalidArgument);
+}
+
 }  // namespace
 }  // namespace strongroom::hsm::replica

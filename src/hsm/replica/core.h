@@ -49,6 +49,7 @@ class Replica::Core : public std::enable_shared_from_this<Replica::Core> {
   Task<Status> ReplaceRecoveryKey(std::string public_key);
   Task<Status> MakeSnapshot(std::string kind, std::string backup_id);
   Task<Status> EnrollFrontEnd(proto::EnrollFrontEnd request);
+  Task<Status> RemoveFrontEnd(proto::RemoveFrontEnd request);
   Task<Result<proto::Zeroize>> Zeroize();
   /// The process before this one was zeroised.
   void ComeBackZeroized(proto::Zeroize proof);

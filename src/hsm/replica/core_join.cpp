@@ -153,6 +153,23 @@ Task<Status> Replica::Core::EnrollFrontEnd(proto::EnrollFrontEnd request) {
   co_return Status{};
 }
 
+Task<Status> Replica::Core::RemoveFrontEnd(proto::RemoveFrontEnd request) {
+  const auto self = shared_from_this();
+  SR_CO_TRY(const crypto::Certificate certificate, crypto::Certificate::FromDer(AsBytes(request.certificate())));
+  Decide decide = [key = certificate.public_key_spki()](const State& state) -> Result<Proposal> {
+    if (!state.identity().domain) return Error(Errc::kUnsupported, "Only the domain cluster has front ends.");
+    if (!state.front_ends().contains(key)) return Proposal{};
+    // Nobody could use the deployment's keys any more, nor let another in.
+    if (state.front_ends().size() == 1)
+      return Error(Errc::kInvalidState, "The domain cluster's only front end cannot be removed.");
+    Proposal proposal;
+    proposal.changes.emplace_back().mutable_front_end_removed()->set_public_key(std::string(AsText(key)));
+    return proposal;
+  };
+  SR_CO_CHECK(co_await ChangeMembers(std::move(decide)));
+  co_return Status{};
+}
+
 Task<Status> Replica::Core::MakeSnapshot(std::string kind, std::string backup_id) {
   const auto self = shared_from_this();
   SR_CO_CHECK(CheckName(kind, "snapshot's kind"));

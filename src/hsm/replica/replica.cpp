@@ -65,6 +65,9 @@ Task<Status> Replica::MakeSnapshot(std::string kind, std::string backup_id) {
 Task<Status> Replica::EnrollFrontEnd(proto::EnrollFrontEnd request) {
   return core_->EnrollFrontEnd(std::move(request));
 }
+Task<Status> Replica::RemoveFrontEnd(proto::RemoveFrontEnd request) {
+  return core_->RemoveFrontEnd(std::move(request));
+}
 Task<Result<proto::Zeroize>> Replica::Zeroize() { return core_->Zeroize(); }
 Task<Result<proto::ChooseLogReply>> Replica::ChooseLog(proto::ChooseLogRequest::Side side) {
   return core_->ChooseLog(side);

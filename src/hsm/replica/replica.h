@@ -121,6 +121,9 @@ class Replica {
   Task<Status> ReplaceRecoveryKey(std::string public_key);
   Task<Status> MakeSnapshot(std::string kind, std::string backup_id);
   Task<Status> EnrollFrontEnd(proto::EnrollFrontEnd request);
+  /// Its sessions end on every HSM that reads the record. One that is not enrolled is no error.
+  /// Errors: kUnsupported outside the domain cluster; kInvalidArgument; kInvalidState it is the only one.
+  Task<Status> RemoveFrontEnd(proto::RemoveFrontEnd request);
   /// Removes every secret, the device key included, and proves it. Asked again, also after a restart, it answers the
   /// same. The proof is empty when the device key was never certified. Errors: those of Device; the HSM then serves no
   /// more all the same, and is zeroised by the next start.

@@ -74,20 +74,22 @@ struct Delivery::State {
 
   // The thread's alone.
   std::unique_ptr<aws_client::ObjectStore> bucket;
-  std::int64_t sending = 0;                  // segment
-  std::map<std::string, json::object> sent;  // its files that are in the bucket, as the digest names them
+  std::pair<std::string, std::int64_t> sending;  // front end and segment
+  std::map<std::string, json::object> sent;      // its files that are in the bucket, as the digest names them
 
   void Run(const std::stop_token& stop);
   Status Round(const std::stop_token& stop);
+  Status DeliverAll(const std::string& front_end, const std::stop_token& stop);
   Status Segment(const SegmentRow& segment, Position& position, const std::stop_token& stop);
   Result<std::int64_t> Files(const SegmentRow& segment, json::array& files, const std::stop_token& stop);
   Status Send(const std::string& object, std::string_view bytes, const std::stop_token& stop);
+  Status Claim(const std::string& front_end) const;
   Status Digest(const SegmentRow& segment, std::int64_t unreadable, json::array files, Position& position,
                 const std::stop_token& stop);
   void Note(const Status& status);
   void Wait(const std::stop_token& stop, std::chrono::milliseconds time);
-  std::string PositionName() const {
-    return fmt::format("audit-delivered {} {}/{}", options.front_end, options.bucket, options.prefix);
+  std::string PositionName(const std::string& front_end) const {
+    return fmt::format("audit-delivered {} {}/{}", front_end, options.bucket, options.prefix);
   }
   std::string Object(std::string_view name) const { return options.prefix + std::string(name); }
 };
@@ -109,6 +111,14 @@ void Delivery::State::Note(const Status& status) {
   now.failure = why;
 }
 
+/// Before each object that is sent, so that two front ends never write one name.
+Status Delivery::State::Claim(const std::string& front_end) const {
+  if (front_end == options.front_end) return {};
+  SR_TRY(const bool mine, options.gone.claim(front_end));
+  if (!mine) return Error(Errc::kConflict, "Another front end delivers the records of " + front_end + " by now.");
+  return {};
+}
+
 Status Delivery::State::Send(const std::string& object, std::string_view bytes, const std::stop_token& stop) {
   const auto put = bucket->Put(object, AsBytes(bytes), aws_client::PutIf::kAny);
   if (!put.ok()) return put.error();
@@ -123,6 +133,7 @@ Result<std::int64_t> Delivery::State::Files(const SegmentRow& segment, json::arr
   const auto send = [&](LogFile file) -> Status {
     auto& told = sent[file.object];
     if (told.empty()) {
+      SR_CHECK(Claim(segment.front_end));
       SR_TRY(const std::string packed, Gzip(file.json));
       SR_CHECK(Send(file.object, packed, stop));
       told = {{"s3Bucket", options.bucket},
@@ -206,6 +217,7 @@ Status Delivery::State::Digest(const SegmentRow& segment, std::int64_t unreadabl
                            Hex(crypto::Sha256(AsBytes(body))), position.signature};
   SR_TRY(const Bytes signature, options.sign(ToBytes(AsBytes(SignedText(terms)))));
   SR_TRY(const std::string packed, Gzip(body));
+  SR_CHECK(Claim(segment.front_end));
   SR_CHECK(Send(name + ".sig", Hex(signature), stop));
   SR_CHECK(Send(name, packed, stop));
   position = {segment.number, Object(name), terms.hash, Hex(signature)};
@@ -213,7 +225,8 @@ Status Delivery::State::Digest(const SegmentRow& segment, std::int64_t unreadabl
 }
 
 Status Delivery::State::Segment(const SegmentRow& segment, Position& position, const std::stop_token& stop) {
-  if (std::exchange(sending, segment.number) != segment.number) sent.clear();
+  const std::pair now_sending(segment.front_end, segment.number);
+  if (std::exchange(sending, now_sending) != now_sending) sent.clear();
   json::array files;
   SR_TRY(const std::int64_t unreadable, Files(segment, files, stop));
   SR_CHECK(Digest(segment, unreadable, std::move(files), position, stop));
@@ -221,52 +234,74 @@ Status Delivery::State::Segment(const SegmentRow& segment, Position& position, c
   const Status kept = database.Transact([&](store::Transaction& t) -> Status {
     SR_CHECK(
         t.Execute("INSERT INTO deployment (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2",
-                  {store::Text(PositionName()), store::Blob(AsBytes(written))}));
+                  {store::Text(PositionName(segment.front_end)), store::Blob(AsBytes(written))}));
     return {};
   });
   SR_CHECK(kept);
-  sending = 0;
+  sending = {};
   sent.clear();
   return {};
 }
 
-/// Delivers what is there.
-Status Delivery::State::Round(const std::stop_token& stop) {
+/// Delivers what is there of one front end; of one that is gone, unless another front end does.
+Status Delivery::State::DeliverAll(const std::string& front_end, const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     struct Next {
       Position position;
       std::optional<SegmentRow> segment;
       std::int64_t waiting = 0;
     };
-    SR_TRY(Next next, database.Read([this](store::Transaction& t) -> Result<Next> {
+    SR_TRY(Next next, database.Read([&](store::Transaction& t) -> Result<Next> {
       Next found;
-      SR_TRY(const auto row, t.QueryOne("SELECT value FROM deployment WHERE name = $1", {store::Text(PositionName())}));
+      SR_TRY(const auto row,
+             t.QueryOne("SELECT value FROM deployment WHERE name = $1", {store::Text(PositionName(front_end))}));
       if (row) {
         SR_TRY(found.position, ParsePosition(AsText(row->Blob(0))));
       }
       SR_TRY(const auto closed, t.QueryOne("SELECT COUNT(*), MIN(number) FROM audit_segments WHERE front_end = $1 AND "
                                            "number > $2 AND closed = 1",
-                                           {store::Text(options.front_end), found.position.segment}));
+                                           {store::Text(front_end), found.position.segment}));
       found.waiting = closed ? closed->Int(0) : 0;
       if (found.waiting > 0) {
-        SR_TRY(found.segment, LoadSegment(t, options.front_end, closed->Int(1)));
+        SR_TRY(found.segment, LoadSegment(t, front_end, closed->Int(1)));
       }
       return found;
     }));
-    {
+    if (front_end == options.front_end) {
       const std::lock_guard lock(mutex);
       now.waiting_segments = next.waiting;
     }
     if (!next.segment) return {};
+    if (front_end != options.front_end) {
+      SR_TRY(const bool mine, options.gone.claim(front_end));
+      if (!mine) return {};
+      // With the claim: what it begins with may be what another one has just ended with.
+      SR_TRY(const auto row, database.Read([&](store::Transaction& t) {
+        return t.QueryOne("SELECT value FROM deployment WHERE name = $1", {store::Text(PositionName(front_end))});
+      }));
+      if (row) {
+        SR_TRY(const Position there, ParsePosition(AsText(row->Blob(0))));
+        if (there.segment != next.position.segment) continue;
+      }
+    }
     if (next.position.segment > 0 && next.segment->number > next.position.segment + 1)
-      log::Warn("audit: segments {} to {} were removed before they were delivered to bucket {}",
-                next.position.segment + 1, next.segment->number - 1, options.bucket);
+      log::Warn("audit: segments {} to {} of {} were removed before they were delivered to bucket {}",
+                next.position.segment + 1, next.segment->number - 1, front_end, options.bucket);
     if (!bucket) {
       SR_TRY(bucket, options.open(stop));
     }
     SR_CHECK(Segment(*next.segment, next.position, stop));
     Note({});
   }
+  return {};
+}
+
+Status Delivery::State::Round(const std::stop_token& stop) {
+  SR_CHECK(DeliverAll(options.front_end, stop));
+  if (!options.gone.names) return {};
+  SR_TRY(const std::vector<std::string> names, options.gone.names());
+  for (const std::string& name : names)
+    if (name != options.front_end) SR_CHECK(DeliverAll(name, stop));
   return {};
 }
 

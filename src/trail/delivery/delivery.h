@@ -9,6 +9,7 @@
 
 #include "aws_client/object_store.h"
 #include "store/database.h"
+#include "trail/keeping/gone.h"
 #include "trail/record/record.h"
 
 namespace prometheus {
@@ -26,6 +27,7 @@ struct DeliveryOptions {
   /// As of KeeperOptions.
   std::function<Result<Bytes>(Bytes message)> sign;
   std::function<Result<Bytes>()> public_key;
+  GoneFrontEnds gone;
   std::chrono::milliseconds look_every{2000};
   std::chrono::milliseconds first_pause{1000}, most_pause{60'000};  // after failures
   std::size_t bytes_per_second = 8 << 20;                           // that are sent
@@ -40,7 +42,8 @@ struct DeliveryHealth {
 };
 
 /// On a thread of its own: brings a front end's closed segments from the store to a bucket, as files like CloudTrail's,
-/// each segment followed by a signed digest that names its files (docs/formats.md).
+/// each segment followed by a signed digest that names its files (docs/formats.md). After its own those of front ends
+/// that are gone, which go on where they were.
 ///
 /// Promise   each record is in the files that digests name exactly once. What was delivered is in the store, so a
 ///           restart goes on where it was; what was interrupted is sent again under the same names. A bucket that

@@ -280,6 +280,40 @@ TEST_P(DeliveryTest, TwoFrontEndsDeliverEachRecordOnce) {
   EXPECT_EQ(Delivered(), Expected({"host-1", "host-2"}));
 }
 
+TEST_P(DeliveryTest, WhatAFrontEndThatIsGoneHadNotDeliveredIsDeliveredByAnother) {
+  Fill("host-1");
+  Fill("host-2");
+  Fill("host-3");
+  Fill("host-4");
+  // host-2 had delivered its first segment.
+  switches_.good = 3 + 1;
+  RunUntil(Options("host-2"), [](const DeliveryHealth& health) { return !health.failure.empty(); });
+  switches_.good = 1 << 30;
+  DeliveryOptions options = Options("host-1");
+  std::atomic<int> refused{0};
+  options.gone.names = []() -> Result<std::vector<std::string>> {
+    return std::vector<std::string>{"host-2", "host-3"};
+  };
+  options.gone.claim = [&refused](const std::string& name) -> Result<bool> {
+    if (name == "host-3") ++refused;
+    return name == "host-2";
+  };
+  RunUntil(std::move(options), [&](const DeliveryHealth&) { return refused > 0; });
+  EXPECT_EQ(Delivered(), Expected({"host-1", "host-2"})) << "host-3 is another's, and host-4 is alive";
+  // Its digests are one chain.
+  std::string previous;
+  std::size_t digests = 0;
+  for (const auto& [name, body] : Objects("Digest_us-east-1_host-2")) {
+    if (name.ends_with(".sig")) continue;
+    const json::value digest = json::parse(body);
+    const json::value& before = digest.at("previousDigestS3Object");
+    EXPECT_EQ(before.is_null() ? std::string() : std::string(before.as_string()), previous);
+    previous = name;
+    ++digests;
+  }
+  EXPECT_EQ(digests, 2U);
+}
+
 TEST_P(DeliveryTest, ABlockThatDoesNotReadIsToldAndTheOthersArrive) {
   Fill("host-1");
   ASSERT_TRUE(database_->Transact([](store::Transaction& t) { return PutBlock(t, "host-1", 1, 0, "nonsense"); }).ok());

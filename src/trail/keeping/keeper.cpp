@@ -39,22 +39,33 @@ Result<ChainHead> StoredHead(store::Database& database, const std::string& front
 
 struct Keeper::State {
   State(store::Database& d, Trail& t, KeeperOptions o)
-      : database(d), trail(t), options(std::move(o)), shipper(d, options.directory, options.front_end) {}
+      : database(d), trail(t), options(std::move(o)), shipper(d, options.directory, options.front_end) {
+    digest_due = gone_due = options.now();
+    close_due = digest_due + options.close_every;
+    pause = options.ship_every;
+  }
 
   store::Database& database;
   Trail& trail;
   KeeperOptions options;
   Shipper shipper;
 
+  // Of who takes the rounds.
+  bool first = true;
+  Steady::time_point digest_due, close_due, gone_due;
+  std::chrono::milliseconds pause{};
+
   mutable std::mutex mutex;  // of what follows
   std::condition_variable wake;
   bool stopping = false;
-  std::string ship_failure, digest_failure;
+  std::string ship_failure, digest_failure, gone_failure;
   std::thread thread;
 
   void Run();
   Status Ship(Shipper::Names names = Shipper::Names::kPortion);
-  Status MakeDigest(bool due_anyway);
+  std::chrono::milliseconds Round();
+  Status MakeDigest(const std::string& front_end, bool due_anyway);
+  Status LookAfterGone();
   Status Pin(ByteView public_key) const;
   void Note(std::string& failure, const Status& status, std::string_view doing);
   bool Stopping() const {
@@ -93,10 +104,10 @@ Status Keeper::State::Pin(ByteView public_key) const {
   return WriteFileAtomically(file, pem, 0644);
 }
 
-Status Keeper::State::MakeDigest(bool due_anyway) {
+Status Keeper::State::MakeDigest(const std::string& front_end, bool due_anyway) {
   SR_TRY(const Bytes public_key, options.public_key());
   SR_CHECK(Pin(public_key));
-  DigestTerms terms{.front_end = options.front_end,
+  DigestTerms terms{.front_end = front_end,
                     .public_key = Hex(crypto::Sha256(public_key)),
                     .keep_millis = options.keep.count(),
                     .due_anyway = due_anyway};
@@ -125,30 +136,56 @@ Status Keeper::State::MakeDigest(bool due_anyway) {
   });
 }
 
+Status Keeper::State::LookAfterGone() {
+  if (!options.gone.names) return {};
+  SR_TRY(const std::vector<std::string> names, options.gone.names());
+  for (const std::string& name : names) {
+    if (Stopping()) return {};
+    SR_TRY(const GoneWork work,
+           database.Read([&](store::Transaction& t) { return LookAtGone(t, name, options.keep.count()); }));
+    if (work == GoneWork::kNone) continue;
+    SR_TRY(const bool mine, options.gone.claim(name));
+    if (!mine) continue;
+    if (work == GoneWork::kForget) {
+      SR_CHECK(database.Transact([&](store::Transaction& t) { return ForgetGone(t, name); }));
+      continue;
+    }
+    SR_CHECK(database.Transact([&](store::Transaction& t) { return CloseGone(t, name); }));
+    SR_CHECK(MakeDigest(name, work == GoneWork::kRetire));
+  }
+  return {};
+}
+
+std::chrono::milliseconds Keeper::State::Round() {
+  const Status shipped = Ship();
+  Note(ship_failure, shipped, "bringing records to the store");
+  if (Stopping()) return {};
+  pause = shipped.ok() ? options.ship_every : std::min(pause * 2, kMostPause);
+  if (shipped.ok() && options.now() >= digest_due) {
+    Status made = trail.CloseSegment();
+    if (made.ok()) made = Ship();
+    if (made.ok()) made = MakeDigest(options.front_end, !first);
+    Note(digest_failure, made, "signing a digest");
+    digest_due = options.now() + (made.ok() ? options.digest_every : std::min(kDigestRetry, options.digest_every));
+    first = first && !made.ok();
+  }
+  if (options.close_every.count() > 0 && options.now() >= close_due) {
+    // What the disk says against it is told by the trail itself, and the round after brings what was closed.
+    if (trail.CloseSegment().ok()) close_due = options.now() + options.close_every;
+  }
+  if (shipped.ok() && options.now() >= gone_due) {
+    Note(gone_failure, LookAfterGone(), "looking after front ends that are gone");
+    gone_due = options.now() + options.look_at_gone_every;
+  }
+  return pause;
+}
+
 void Keeper::State::Run() {
-  bool first = true;
-  Steady::time_point digest_due = Steady::now();
-  Steady::time_point close_due = Steady::now() + options.close_every;
-  std::chrono::milliseconds pause = options.ship_every;
   for (;;) {
-    const Status shipped = Ship();
-    Note(ship_failure, shipped, "bringing records to the store");
-    if (Stopping()) return;
-    pause = shipped.ok() ? options.ship_every : std::min(pause * 2, kMostPause);
-    if (shipped.ok() && Steady::now() >= digest_due) {
-      Status made = trail.CloseSegment();
-      if (made.ok()) made = Ship();
-      if (made.ok()) made = MakeDigest(!first);
-      Note(digest_failure, made, "signing a digest");
-      digest_due = Steady::now() + (made.ok() ? options.digest_every : std::min(kDigestRetry, options.digest_every));
-      first = first && !made.ok();
-    }
-    if (options.close_every.count() > 0 && Steady::now() >= close_due) {
-      // What the disk says against it is told by the trail itself, and the round after brings what was closed.
-      if (trail.CloseSegment().ok()) close_due = Steady::now() + options.close_every;
-    }
+    const std::chrono::milliseconds wait = Round();
     std::unique_lock lock(mutex);
-    if (!stopping) wake.wait_for(lock, pause, [this] { return stopping; });
+    if (stopping) return;
+    wake.wait_for(lock, wait, [this] { return stopping; });
   }
 }
 
@@ -159,6 +196,8 @@ Keeper::~Keeper() { Stop(); }
 void Keeper::Start() {
   state_->thread = std::thread([state = state_.get()] { state->Run(); });
 }
+
+std::chrono::milliseconds Keeper::Round() { return state_->Round(); }
 
 void Keeper::Stop() {
   {
@@ -174,7 +213,9 @@ void Keeper::Stop() {
 
 std::string Keeper::failure() const {
   const std::lock_guard lock(state_->mutex);
-  return state_->ship_failure.empty() ? state_->digest_failure : state_->ship_failure;
+  for (const std::string* why : {&state_->ship_failure, &state_->digest_failure})
+    if (!why->empty()) return *why;
+  return state_->gone_failure;
 }
 
 }  // namespace strongroom::trail

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "store/database.h"
+#include "trail/keeping/gone.h"
 #include "trail/trail.h"
 
 namespace strongroom::trail {
@@ -21,10 +22,13 @@ struct KeeperOptions {
   /// Signs with the key of the domain cluster, and its public half (DER SubjectPublicKeyInfo). Both may wait.
   std::function<Result<Bytes>(Bytes message)> sign;
   std::function<Result<Bytes>()> public_key;
+  GoneFrontEnds gone;
+  std::chrono::milliseconds look_at_gone_every{10'000};
+  std::function<std::chrono::steady_clock::time_point()> now = &std::chrono::steady_clock::now;
 };
 
 /// On a thread of its own: brings segments to the store, has a digest signed when the front end starts and every
-/// period after, and removes segments whose retention is over.
+/// period after, and removes segments whose retention is over. Does the last two for front ends that are gone, too.
 ///
 /// Promise   the digest key's public half is kept in the directory from the first digest on, and a store that later has
 ///           another one is refused: `strongroom audit verify` rests on that file, not on the store.
@@ -36,6 +40,8 @@ class Keeper {
   ~Keeper();
 
   void Start();
+  /// One pass, as the thread takes it: what is due is done. Until when to wait before the next one. Not after Start.
+  std::chrono::milliseconds Round();
   /// Brings what is there and ends. The trail must be stopped before, so that this is all. Idempotent.
   void Stop();
   /// Why segments do not get to the store, or digests are not signed; empty when they do.

@@ -70,6 +70,13 @@ Status Shipper::Send(bool closed) {
   unsent_->segment.closed = closed;
   const bool anew = !segment_->begun;
   const Status sent = database_.Transact([&](store::Transaction& t) -> Status {
+    if (!anew) {
+      SR_TRY(const auto there, LoadSegment(t, front_end_, unsent_->segment.number));
+      // What was closed is signed and delivered as it is; more to come of it has no place there.
+      if (there && there->closed && there->records < unsent_->segment.records)
+        return Error(Errc::kConflict, "Segment " + std::to_string(there->number) +
+                                          " was closed by another front end, which took this one for gone.");
+    }
     if (anew) SR_CHECK(RemoveSegment(t, front_end_, unsent_->segment.number));
     for (const Indexer::Block& block : unsent_->blocks)
       SR_CHECK(PutBlock(t, front_end_, unsent_->segment.number, block.number, block.packed));
