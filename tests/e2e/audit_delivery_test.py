@@ -207,5 +207,29 @@ class DeliveryTest(InABucket):
         self.assertEqual(self.objects(), {})
 
 
+class MissingFilesTest(unittest.TestCase):
+    SETTINGS = (("audit", "s3_credentials_file"), ("audit", "s3_config_file"), ("audit", "s3_ca_file"), ("xks", "ca_file"),
+                ("xks", "client_certificate"), ("xks", "client_key"), ("oidc", "ca_file"), ("kms", "attestation_roots"))
+
+    def test_serve_refuses_a_file_that_is_not_there_and_names_its_setting(self):
+        d = Deployment()
+        self.addCleanup(d.close)
+        made = d.run(BIN / "strongroom", "init", "--data", d.data, "--development")
+        self.assertEqual(made.status, 0, made.err)
+        file = d.data / "strongroom.toml"
+        whole = file.read_text()
+        for section, key in self.SETTINGS:
+            for value in ("no-such-file", str(d.root)):
+                with self.subTest(section=section, key=key, value=value):
+                    text, changed = re.subn(rf'(^\[{section}\]$(?:(?!^\[).)*?^{key} = )""$', rf'\1"{value}"', whole,
+                                           flags=re.M | re.S)
+                    self.assertEqual(changed, 1)
+                    file.write_text(text)
+                    refused = d.run(BIN / "strongroom", "serve", "--data", d.data)
+                    self.assertEqual(refused.status, 2, refused.err)
+                    self.assertIn(f"[{section}] {key} in strongroom.toml: ", refused.err)
+                    self.assertIn(value, refused.err)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -30,6 +30,15 @@ Status CopyFor(const fs::path& from, const fs::path& to, mode_t mode) {
   return GiveTo(to, kServiceUser);
 }
 
+/// The same of a file that a setting names, as "[audit] s3_ca_file". Errors: kInvalidArgument with both when it cannot
+/// be read; file errors.
+Status CopyNamed(std::string_view setting, const fs::path& from, const fs::path& to, mode_t mode) {
+  if (const auto content = ReadFile(from); !content.ok())
+    return Error(Errc::kInvalidArgument,
+                 fmt::format("{} in strongroom.toml: {}", setting, content.error().public_message()));
+  return CopyFor(from, to, mode);
+}
+
 /// Section [xks], without what is empty, and the service's copies of the files that it names.
 Result<std::string> XksSection(const DataDirectory& data, const Settings& settings) {
   const auto& xks = settings.xks;
@@ -50,7 +59,7 @@ Result<std::string> XksSection(const DataDirectory& data, const Settings& settin
                {"client_key", xks.client_key, "xks-client.key", 0600}};
   for (const auto& [key, file, copy, mode] : files) {
     if (file.empty()) continue;
-    SR_CHECK(CopyFor(data.root() / file, data.service() / copy, mode));
+    SR_CHECK(CopyNamed(fmt::format("[xks] {}", key), data.root() / file, data.service() / copy, mode));
     put(key, (data.service() / copy).string());
   }
   return text;
@@ -64,7 +73,7 @@ Result<std::string> OidcSection(const DataDirectory& data, const Settings& setti
   if (!oidc.hosts.empty()) text += fmt::format("hosts = {}\n", Quoted(oidc.hosts));
   if (oidc.ca_file.empty()) return text;
   const fs::path copy = data.service() / "oidc-ca.pem";
-  SR_CHECK(CopyFor(data.root() / oidc.ca_file, copy, 0644));
+  SR_CHECK(CopyNamed("[oidc] ca_file", data.root() / oidc.ca_file, copy, 0644));
   return text + fmt::format("ca_file = {}\n", Quoted(copy.string()));
 }
 
@@ -88,7 +97,7 @@ Result<std::string> DeliverySettings(const DataDirectory& data, const Settings& 
                {"ca_file", "s3-ca.pem", s3.ca_file, 0644}};
   for (const auto& [key, copy, file, mode] : files) {
     if (file.empty()) continue;
-    SR_CHECK(CopyFor(data.root() / file, data.service() / copy, mode));
+    SR_CHECK(CopyNamed(fmt::format("[audit] s3_{}", key), data.root() / file, data.service() / copy, mode));
     text += fmt::format("s3_{} = {}\n", key, Quoted((data.service() / copy).string()));
   }
   return text;
@@ -104,7 +113,7 @@ Result<fs::path> WriteServiceConfig(const DataDirectory& data, const Settings& s
   std::string attestation_roots;
   if (!settings.kms.attestation_roots.empty()) {
     const fs::path copy = service / "attestation-roots.pem";
-    SR_CHECK(CopyFor(data.root() / settings.kms.attestation_roots, copy, 0644));
+    SR_CHECK(CopyNamed("[kms] attestation_roots", data.root() / settings.kms.attestation_roots, copy, 0644));
     attestation_roots = "attestation_roots = " + Quoted(copy.string()) + "\n";
   }
   SR_TRY(const std::string xks, XksSection(data, settings));
