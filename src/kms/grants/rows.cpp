@@ -189,7 +189,7 @@ Result<std::vector<Grant>> ListGrantRows(store::Transaction& t, const KeyRow& ke
   return ReadAll(
       t.Query("SELECT " SR_GRANT_COLUMNS " FROM kms_grants WHERE " SR_OF_KEY
               " AND (created_at > $4 OR (created_at = $4 AND grant_id > $5)) AND ($6 = '' OR grant_id = $6) AND "
-              "($7 = '' OR grantee = $7) ORDER BY created_at, grant_id LIMIT $8",
+              "($7 = '' OR grantee = $7 OR grantee_id = $7) ORDER BY created_at, grant_id LIMIT $8",
               {key.account, key.region, key.key_id, after.created_millis, after.grant_id, filter.grant_id,
                filter.grantee, limit}));
 }

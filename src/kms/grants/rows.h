@@ -42,7 +42,7 @@ struct GrantPosition {
 };
 /// Empty filters match all.
 struct GrantFilter {
-  std::string grant_id, grantee;
+  std::string grant_id, grantee;  // the latter an ARN or a unique id
 };
 Result<std::vector<Grant>> ListGrantRows(store::Transaction& t, const KeyRow& key, const GrantFilter& filter,
                                          const GrantPosition& after, std::int64_t limit);

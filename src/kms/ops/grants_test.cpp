@@ -46,6 +46,39 @@ TEST(Grants, EndWhenTheyAreRevoked) {
   EXPECT_EQ(service.Count("SELECT grant_count FROM kms_keys"), 0);
 }
 
+TEST(Grants, ShowWhoIsNotThereAnyMoreByTheUniqueId) {
+  FakeService service;
+  const std::string key = service.NewKey();
+  const std::string session = "arn:aws:sts::111122223333:assumed-role/clerk/monday";
+  ASSERT_TRUE(
+      service.Call("CreateGrant", GrantBody(key, kAliceArn, {"Encrypt"}, {{"RetiringPrincipal", kBobArn}})).ok());
+  ASSERT_TRUE(service.Call("CreateGrant", GrantBody(key, session, {"Encrypt"}, {{"RetiringPrincipal", kBobArn}})).ok());
+  const auto listed = [&](const json::object& request, std::string_view operation = "ListGrants") {
+    std::string shown;
+    const Answer answer = service.Call(operation, request);
+    if (!answer.ok()) return answer.raw;
+    for (const json::value& grant : answer.body.at("Grants").as_array())
+      shown += std::string(grant.at("GranteePrincipal").as_string()) + " " +
+               std::string(grant.at("RetiringPrincipal").as_string()) + "\n";
+    return shown;
+  };
+  const auto of = [&](const std::string& grantee) {
+    return listed(json::object{{"KeyId", key}, {"GranteePrincipal", grantee}});
+  };
+  const std::string alice_id = FakeUniqueId(kAliceArn), bob_id = FakeUniqueId(kBobArn);
+  EXPECT_EQ(listed({{"KeyId", key}}), kAliceArn + " " + kBobArn + "\n" + session + " " + kBobArn + "\n");
+  // Deleted; and another one under the name, for whom the grant is not.
+  service.principals().BeGone(kAliceArn);
+  service.principals().BeAnother(kBobArn, "AIDANOTHERBOB");
+  EXPECT_EQ(listed({{"KeyId", key}}), alice_id + " " + bob_id + "\n" + session + " " + bob_id + "\n");
+  EXPECT_EQ(of(alice_id), alice_id + " " + bob_id + "\n");
+  EXPECT_EQ(of(kAliceArn), alice_id + " " + bob_id + "\n");
+  EXPECT_EQ(of(FakeUniqueId("arn:aws:iam::111122223333:user/carol")), "");
+  service.principals().BeTheSame(kBobArn);
+  EXPECT_EQ(listed({{"RetiringPrincipal", kBobArn}}, "ListRetirableGrants"),
+            alice_id + " " + kBobArn + "\n" + session + " " + kBobArn + "\n");
+}
+
 TEST(Grants, AreOverruledByAnExplicitDeny) {
   FakeService service;
   const std::string key = service.NewKey();

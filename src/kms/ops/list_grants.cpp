@@ -22,7 +22,7 @@ Task<Result<aws::Reply>> ListGrants(Kms& kms, aws::Call& call) {
     return ListGrantRows(t, key->row, filter, GrantPosition::Read(page.after), page.limit + 1);
   };
   SR_CO_TRY(auto grants, co_await kms.database().RunRead(std::move(list)));
-  co_return ShowGrants(kms, page, std::move(grants));
+  co_return co_await ShowGrants(kms, page, std::move(grants));
 }
 
 }  // namespace

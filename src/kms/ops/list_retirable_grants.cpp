@@ -34,7 +34,7 @@ Task<Result<aws::Reply>> ListRetirableGrants(Kms& kms, aws::Call& call) {
     return ListRetirable(t, region, principal, id, GrantPosition::Read(page.after), page.limit + 1);
   };
   SR_CO_TRY(auto grants, co_await kms.database().RunRead(std::move(list)));
-  co_return ShowGrants(kms, page, std::move(grants));
+  co_return co_await ShowGrants(kms, page, std::move(grants));
 }
 
 }  // namespace

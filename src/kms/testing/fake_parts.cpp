@@ -72,6 +72,7 @@ Task<Result<ports::PrincipalIds>> FakePrincipals::Resolve(std::vector<std::strin
   for (const std::string& arn : arns) {
     if (arn.ends_with("/nobody")) co_return Error(Errc::kNotFound, arn);
     const auto other = others_.find(arn);
+    if (other != others_.end() && other->second.empty()) co_return Error(Errc::kNotFound, arn);
     if (arn.find(":user/") != std::string::npos || arn.find(":role/") != std::string::npos)
       ids.emplace(arn, other == others_.end() ? FakeUniqueId(arn) : other->second);
   }

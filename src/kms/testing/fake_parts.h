@@ -70,6 +70,7 @@ class FakePrincipals final : public ports::PrincipalDirectory {
   Task<Result<ports::PrincipalIds>> Resolve(std::vector<std::string> arns) override;
   /// Who has this name until further notice is somebody else than FakeCredentials has.
   void BeAnother(const std::string& arn, std::string unique_id) { others_[arn] = std::move(unique_id); }
+  void BeGone(const std::string& arn) { others_[arn].clear(); }
   void BeTheSame(const std::string& arn) { others_.erase(arn); }
 
  private:
