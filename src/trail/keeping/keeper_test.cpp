@@ -102,6 +102,41 @@ INSTANTIATE_TEST_SUITE_P(Engines, KeeperTest, store::testing::BothEngines(), sto
 
 constexpr milliseconds kLookAtGone{10'000};
 
+TEST_P(KeeperTest, ClosesSegmentsAsOftenAsTheyAreDelivered) {
+  constexpr milliseconds kMinutes = std::chrono::minutes(5);
+  Make(kMinutes);
+  Round();  // the start's digest, which has nothing to name
+  Record();
+  Round(kMinutes - milliseconds(1));
+  EXPECT_EQ(Closed(), (std::vector{false}));
+  Round(milliseconds(1));  // closes it
+  Round();                 // brings that to the store
+  EXPECT_EQ(Closed(), (std::vector{true}));
+
+  // From there on anew, and never without a record.
+  Record();
+  Round(kMinutes - milliseconds(1));
+  EXPECT_EQ(Closed(), (std::vector{true, false}));
+  Round(milliseconds(1));
+  Round();
+  EXPECT_EQ(Closed(), (std::vector{true, true}));
+  Round(kMinutes);
+  Round(kMinutes);
+  EXPECT_EQ(Closed(), (std::vector{true, true}));
+  EXPECT_EQ(Digests("host-1"), 0U) << "that is the digests' own time";
+}
+
+TEST_P(KeeperTest, WithoutDeliverySegmentsAreClosedForDigestsAlone) {
+  Make();
+  Round();
+  Record();
+  Round(std::chrono::minutes(60) - milliseconds(1));
+  EXPECT_EQ(Closed(), (std::vector{false}));
+  Round(milliseconds(1));
+  EXPECT_EQ(Closed(), (std::vector{true}));
+  EXPECT_EQ(Digests("host-1"), 1U);
+}
+
 TEST_P(KeeperTest, AFrontEndThatIsGoneIsClosedAndSigned) {
   Die("host-2");
   Die("host-3");
