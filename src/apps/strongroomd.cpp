@@ -16,13 +16,15 @@ namespace {
 
 using strongroom::Status;
 
-Status Harden() {
+Status Harden(strongroom::service::Config& config) {
   SR_CHECK(strongroom::secret::DisableCoreDumps());
   SR_CHECK(strongroom::secret::NoNewPrivileges());
-  // Secrets live in a pool that is locked by itself; that the rest cannot be locked is worth a line, not a refusal.
-  if (const Status locked = strongroom::secret::LockAllMemory(); !locked.ok()) {
-    strongroom::log::Warn("{}", locked.error().ForLog());
-  }
+  // Secrets live in a pool that is locked by itself, or nothing starts. What the rest may hold for a moment, such as a
+  // request's plaintext on its way through TLS, can be swapped where it cannot be locked: who minds that says so.
+  const Status locked = strongroom::secret::LockAllMemory();
+  config.memory_is_locked = locked.ok();
+  if (locked.ok() || config.lock_memory == "require") return locked;
+  strongroom::log::Warn("{}", locked.error().ForLog());
   return {};
 }
 
@@ -37,7 +39,7 @@ sigset_t StopSignals() {
 Status Run(const std::filesystem::path& data, const std::filesystem::path& file) {
   SR_TRY(strongroom::service::Config config, strongroom::service::LoadConfig(file, data));
   strongroom::InitLog("strongroomd", config.log_level);
-  SR_CHECK(Harden());
+  SR_CHECK(Harden(config));
   SR_TRY(const auto daemon, strongroom::service::Daemon::Make(std::move(config)));
   // Only this thread takes the signals; every other one is started with them blocked.
   const sigset_t signals = StopSignals();

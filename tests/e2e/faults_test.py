@@ -205,5 +205,27 @@ class Damaged(unittest.TestCase):
         self.assertEqual(len(self.d.ok("kms", "list-keys")["Keys"]), 1)
 
 
+class LockedMemory(unittest.TestCase):
+    def test_what_cannot_be_locked_is_an_alarm_and_where_that_is_wanted_a_refusal(self):
+        d = Deployment().start()
+        self.addCleanup(d.close)
+        # Whether it can depends on where this test runs.
+        cannot = "Process memory cannot be locked" in d.serve_log()
+        self.assertEqual(any(line.startswith("memory: ") for line in d.status()["health"].splitlines()), cannot)
+        d.stop()
+        file = d.data / "strongroom.toml"
+        text = file.read_text()
+        for value, refusal in (("yes", "service.lock_memory must be"), ("require", "cannot be locked" if cannot else "")):
+            with self.subTest(value):
+                self.assertIn('lock_memory = "try"', text)
+                file.write_text(text.replace('lock_memory = "try"', f'lock_memory = "{value}"'))
+                if refusal:
+                    refused = d.run(BIN / "strongroom", "serve", "--data", d.data)
+                    self.assertNotEqual(refused.status, 0)
+                    self.assertIn(refusal, refused.err)
+                else:
+                    d.start()
+
+
 if __name__ == "__main__":
     unittest.main()

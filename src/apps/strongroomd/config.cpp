@@ -222,6 +222,7 @@ Status ReadAudit(Reader& in, Config& c) {
   SR_CHECK(ReadDelivery(in, c));
   return in.Number("retention_days", c.audit.retention_days, 1, 36'500);
 }
+Status ReadService(Reader& in, Config& c) { return in.Text("lock_memory", c.lock_memory); }
 Status ReadLog(Reader& in, Config& c) { return in.Text("level", c.log_level); }
 
 struct Section {
@@ -240,6 +241,7 @@ constexpr auto kSections = std::to_array<Section>({{"https", &ReadHttps},
                                                    {"xks", &ReadXks},
                                                    {"oidc", &ReadOidc},
                                                    {"audit", &ReadAudit},
+                                                   {"service", &ReadService},
                                                    {"log", &ReadLog}});
 
 Status ReadHosts(const fs::path& file, const toml::node& node, Reader& root, Config& c) {
@@ -283,6 +285,8 @@ Status Check(const fs::path& file, const Config& c) {
   }
   if (c.kms.throttling != "off" && c.kms.throttling != "aws") return bad("'kms.throttling' must be \"off\" or \"aws\"");
   if (c.kms.sm2 != "off" && c.kms.sm2 != "on") return bad("'kms.sm2' must be \"off\" or \"on\"");
+  if (c.lock_memory != "try" && c.lock_memory != "require")
+    return bad("'service.lock_memory' must be \"try\" or \"require\"");
   if (c.audit.mode != "grouped" && c.audit.mode != "strict") {
     return bad("'audit.mode' must be \"grouped\" or \"strict\"");
   }

@@ -49,6 +49,7 @@ struct HostEntry {
 ///                s3_bucket: where records are delivered to (trail/delivery/delivery.h), nowhere when empty;
 ///                s3_prefix, s3_region, s3_endpoint (URL), s3_profile, s3_credentials_file, s3_config_file, s3_ca_file,
 ///                s3_minutes = 5, s3_kib_per_second = 8192
+///   [service]    lock_memory = "try" (default) or "require": not to start where memory cannot be locked
 ///   [log]        level
 struct Config {
   struct {
@@ -100,7 +101,9 @@ struct Config {
       std::int64_t minutes = 5, kib_per_second = 8192;
     } s3;
   } audit;
+  std::string lock_memory = "try";
   std::string log_level = "info";
+  bool memory_is_locked = true;  // no part of the file: main says so
 };
 
 /// Errors: kNotFound no such file; kInvalidArgument, as "file:line: text", for what is not TOML, unknown keys, wrong

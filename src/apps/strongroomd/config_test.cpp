@@ -45,6 +45,7 @@ TEST(Config, FillsInWhatIsNotSaid) {
   EXPECT_EQ(config->kms.grants_per_key, 50'000);
   EXPECT_EQ(config->kms.throttling, "off");
   EXPECT_EQ(config->kms.sm2, "off");
+  EXPECT_EQ(config->lock_memory, "try");
   EXPECT_EQ(config->log_level, "info");
 }
 
@@ -93,6 +94,8 @@ const Row kRows[] = {
      "FILE:15: 'audit.s3_minutes' must be a whole number from 1 to 60"},
     {"BadThrottling", With("[kms]\nthrottling = \"some\"\n"), "FILE: 'kms.throttling' must be \"off\" or \"aws\""},
     {"BadSm2", With("[kms]\nsm2 = \"yes\"\n"), "FILE: 'kms.sm2' must be \"off\" or \"on\""},
+    {"BadLockMemory", With("[service]\nlock_memory = \"yes\"\n"),
+     "FILE: 'service.lock_memory' must be \"try\" or \"require\""},
     {"BadXksNetwork", With("[xks]\nnetworks = \"10.0.0.0/8 ten\"\n"),
      "FILE:14: 'xks.networks': 'ten' is no network like 10.0.0.0/8"},
     {"BadXksHost", With("[xks]\nhosts = \"proxy=elsewhere\"\n"),

@@ -277,6 +277,8 @@ Status Daemon::Parts::Health() const {
 /// Anybody may read it: reasons, which name files, are in the log.
 std::string Daemon::Parts::Alarms() const {
   std::string lines;
+  if (!config.memory_is_locked)
+    lines += "memory: not all of strongroomd's is locked, so parts of it may be swapped to disk. Raise LimitMEMLOCK.\n";
   const trail::TrailHealth health = trail->health();
   if (!health.failure.empty())
     lines += fmt::format("audit: records cannot be written; {} bytes wait. The log says why.\n", health.waiting_bytes);

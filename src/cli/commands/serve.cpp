@@ -108,7 +108,8 @@ std::vector<Kept> Children(const DataDirectory& data, const Settings& settings, 
                       programs / "strongroomd",
                       {"--data", data.root().string(), "--config", config.string()},
                       kServiceUser,
-                      lock};
+                      lock,
+                      true};
   return children;
 }
 

@@ -135,7 +135,9 @@ Result<fs::path> WriteServiceConfig(const DataDirectory& data, const Settings& s
       "[kms]\nkeys = {}\ncustom_key_stores = {}\naliases_per_key = {}\ngrants_per_key = {}\non_demand_rotations = "
       "{}\nthrottling = "
       "{}\nsm2 = {}\n{}domain_key_days = {}\nbackup_retention_days = {}\n\n{}\n{}\n[audit]\nmode = {}\n"
-      "directory = {}\ndigest_minutes = {}\nretention_days = {}\nthrottling = {}\nregion = {}\n{}\n[log]\nlevel = {}\n",
+      "directory = {}\ndigest_minutes = {}\nretention_days = {}\nthrottling = {}\nregion = "
+      "{}\n{}\n[service]\nlock_memory = {}\n\n"
+      "[log]\nlevel = {}\n",
       Quoted(settings.https_address), settings.https_port, settings.threads,
       Quoted((data.tls() / "server.crt").string()), Quoted((data.tls() / "server.key").string()), store,
       Quoted(settings.network_prefix), Quoted(host_id), Quoted(settings.network_prefix + ".1"),
@@ -149,7 +151,7 @@ Result<fs::path> WriteServiceConfig(const DataDirectory& data, const Settings& s
       Quoted(settings.kms.throttling), Quoted(settings.kms.sm2), attestation_roots, settings.kms.domain_key_days,
       settings.kms.backup_retention_days, xks, oidc, Quoted(settings.audit.mode), Quoted((service / "audit").string()),
       settings.audit.digest_minutes, settings.audit.retention_days, Quoted(settings.audit.throttling),
-      Quoted(settings.region), delivery, Quoted(settings.log_level));
+      Quoted(settings.region), delivery, Quoted(settings.lock_memory), Quoted(settings.log_level));
   const fs::path file = data.run() / "strongroomd.toml";
   SR_CHECK(WriteFileAtomically(file, text, 0600));
   SR_CHECK(GiveTo(file, kServiceUser));

@@ -43,6 +43,7 @@ Result<Settings> LoadSettings(const std::filesystem::path& file) {
       {"account", "region", &settings.region, nullptr},
       {"store", "postgresql", &settings.store, nullptr},
       {"hsm", "max_keys", nullptr, &max_keys},
+      {"service", "lock_memory", &settings.lock_memory, nullptr},
       {"kms", "keys", nullptr, &settings.kms.keys},
       {"kms", "aliases_per_key", nullptr, &settings.kms.aliases_per_key},
       {"kms", "grants_per_key", nullptr, &settings.kms.grants_per_key},
@@ -102,6 +103,8 @@ Result<Settings> LoadSettings(const std::filesystem::path& file) {
   if (port < 1 || port > 65535) return Bad(file, table.source(), "https.port must be between 1 and 65535");
   if (threads < 0 || threads > 256) return Bad(file, table.source(), "https.threads must be between 0 and 256");
   if (max_keys < 1 || max_keys > 100000) return Bad(file, table.source(), "hsm.max_keys must be between 1 and 100000");
+  if (settings.lock_memory != "try" && settings.lock_memory != "require")
+    return Bad(file, table.source(), "service.lock_memory must be \"try\" or \"require\"");
   for (const std::int64_t quota : {settings.kms.keys, settings.kms.aliases_per_key, settings.kms.grants_per_key,
                                    settings.kms.custom_key_stores, settings.kms.on_demand_rotations})
     if (quota < 1 || quota > 1'000'000'000)
@@ -151,6 +154,9 @@ Status SaveSettings(const std::filesystem::path& file, const Settings& settings)
       "[account]\nid = \"{}\"\n# The region that `strongroom env` exports; any region is served.\nregion = \"{}\"\n\n"
       "[store]\n# A libpq connection string; empty is SQLite in this directory.\npostgresql = \"{}\"\n\n"
       "[hsm]\n# Keys that a cluster holds at most; up to 100000.\nmax_keys = {}\n\n"
+      "[service]\n# \"require\": strongroomd does not start where all of its memory cannot be locked, and so kept from "
+      "swap.\n"
+      "lock_memory = \"{}\"\n\n"
       "[kms]\n# Quotas: of each account and region, and of each key.\nkeys = {}\ncustom_key_stores = {}\n"
       "aliases_per_key = {}\ngrants_per_key = {}\non_demand_rotations = {}\n"
       "# \"aws\" limits the request rates of each account and region as AWS does.\nthrottling = \"{}\"\n"
@@ -183,15 +189,15 @@ Status SaveSettings(const std::filesystem::path& file, const Settings& settings)
       "# Minutes between deliveries, and what is sent at most.\ns3_minutes = {}\ns3_kib_per_second = {}\n\n"
       "[log]\nlevel = \"{}\"\n",
       settings.network_prefix, settings.https_address, settings.https_port, settings.threads, settings.account_id,
-      settings.region, settings.store, settings.max_keys, settings.kms.keys, settings.kms.custom_key_stores,
-      settings.kms.aliases_per_key, settings.kms.grants_per_key, settings.kms.on_demand_rotations,
-      settings.kms.throttling, settings.kms.sm2, settings.kms.attestation_roots, settings.kms.domain_key_days,
-      settings.kms.backup_retention_days, settings.xks.networks, settings.xks.hosts, settings.xks.vpc_endpoint_services,
-      settings.xks.ca_file, settings.xks.client_certificate, settings.xks.client_key, settings.xks.timeout_ms,
-      settings.oidc.networks, settings.oidc.hosts, settings.oidc.ca_file, settings.audit.mode,
-      settings.audit.digest_minutes, settings.audit.retention_days, settings.audit.throttling, s3.bucket, s3.prefix,
-      s3.region, s3.endpoint, s3.profile, s3.credentials_file, s3.config_file, s3.ca_file, s3.minutes,
-      s3.kib_per_second, settings.log_level);
+      settings.region, settings.store, settings.max_keys, settings.lock_memory, settings.kms.keys,
+      settings.kms.custom_key_stores, settings.kms.aliases_per_key, settings.kms.grants_per_key,
+      settings.kms.on_demand_rotations, settings.kms.throttling, settings.kms.sm2, settings.kms.attestation_roots,
+      settings.kms.domain_key_days, settings.kms.backup_retention_days, settings.xks.networks, settings.xks.hosts,
+      settings.xks.vpc_endpoint_services, settings.xks.ca_file, settings.xks.client_certificate,
+      settings.xks.client_key, settings.xks.timeout_ms, settings.oidc.networks, settings.oidc.hosts,
+      settings.oidc.ca_file, settings.audit.mode, settings.audit.digest_minutes, settings.audit.retention_days,
+      settings.audit.throttling, s3.bucket, s3.prefix, s3.region, s3.endpoint, s3.profile, s3.credentials_file,
+      s3.config_file, s3.ca_file, s3.minutes, s3.kib_per_second, settings.log_level);
   return WriteFileAtomically(file, text, 0600);
 }
 

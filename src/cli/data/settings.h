@@ -19,6 +19,7 @@ struct Settings {
   std::string store;                 // "" = SQLite in DIR/store; else a libpq connection string
   unsigned threads = 0;              // event loops of strongroomd; 0 = one per core
   unsigned max_keys = 3300;          // that a customer's cluster holds at most
+  std::string lock_memory = "try";   // strongroomd's, or "require"
   /// KMS's resource quotas, AWS's unless said, and "off" or "aws" for request rates.
   struct {
     std::int64_t keys = 100'000, aliases_per_key = 50, grants_per_key = 50'000, custom_key_stores = 10;

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +20,14 @@ namespace {
 
 /// Between fork and exec: only async-signal-safe calls.
 [[noreturn]] void BecomeChild(const ChildSpec& spec, char* const* arguments, int output, pid_t parent) {
+  if (spec.lock_memory) {
+    // Without the right to raise it the limit stays, and the child says itself whether that is enough.
+    rlimit limit{RLIM_INFINITY, RLIM_INFINITY};
+    if (::setrlimit(RLIMIT_MEMLOCK, &limit) != 0 && ::getrlimit(RLIMIT_MEMLOCK, &limit) == 0) {
+      limit.rlim_cur = limit.rlim_max;
+      ::setrlimit(RLIMIT_MEMLOCK, &limit);
+    }
+  }
   if (spec.user && ::geteuid() == 0) {
     if (::setgroups(0, nullptr) != 0 || ::setresgid(*spec.user, *spec.user, *spec.user) != 0 ||
         ::setresuid(*spec.user, *spec.user, *spec.user) != 0)
