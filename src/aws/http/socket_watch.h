@@ -20,8 +20,8 @@
 namespace strongroom::aws {
 
 /// Tells the connections of one loop when their sockets have something to read or room to write. It is an epoll set of
-/// its own, in which a socket is entered once, edge-triggered; the loop waits for the set. Asio's reactor tries each read
-/// before it waits, which fails after every request, and queues each completion by itself.
+/// its own, in which a socket is entered once, edge-triggered; the loop waits for the set. Asio's reactor tries each
+/// read before it waits, which fails after every request, and queues each completion by itself.
 ///
 /// Threads   its loop, but for Open.
 /// Lifetime  from Start to Stop the loop owns it, and with it the coroutines that wait here; they go with the loop.
