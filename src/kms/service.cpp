@@ -41,6 +41,7 @@ Kms::Kms(Parts parts, SecretBuffer marker_key, SecretBuffer token_key)
     : parts_(std::move(parts)),
       background_(*parts_.loops[0]),
       keys_(parts_.database, parts_.authorizer, parts_.stale_limit),
+      key_quota_(std::make_shared<KeyQuota>(parts_.limits.keys)),
       grants_(parts_.database, parts_.stale_limit),
       custom_stores_(CustomStoreParts(parts_, background_)),
       domain_(StoreKind::kDomain, parts_.domain),

@@ -13,6 +13,7 @@
 #include "kms/grants/cache.h"
 #include "kms/grants/token.h"
 #include "kms/keys/cache.h"
+#include "kms/keys/key_quota.h"
 #include "kms/keystore/custom_stores.h"
 #include "kms/keystore/hsm_key_store.h"
 #include "kms/markers.h"
@@ -93,6 +94,8 @@ class Kms {
   ports::ClusterDirectory& clusters() noexcept { return parts_.clusters; }
   ports::Sealer& sealer() noexcept { return parts_.sealer; }
   KeyCache& keys() noexcept { return keys_; }
+  /// For transactions, which may outlive the call.
+  const std::shared_ptr<KeyQuota>& key_quota() const noexcept { return key_quota_; }
   GrantCache& grants() noexcept { return grants_; }
   const GrantTokens& grant_tokens() const noexcept { return grant_tokens_; }
   CustomStores& custom_stores() noexcept { return custom_stores_; }
@@ -117,6 +120,7 @@ class Kms {
   Parts parts_;
   Background background_;
   KeyCache keys_;
+  std::shared_ptr<KeyQuota> key_quota_;
   GrantCache grants_;
   CustomStores custom_stores_;
   HsmKeyStore domain_;

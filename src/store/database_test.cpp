@@ -266,6 +266,34 @@ TEST_P(DatabaseContract, ManyWritersAtOnceStandOrFallAlone) {
   EXPECT_EQ(Count("deployment"), 73);
 }
 
+TEST_P(DatabaseContract, ManyReadersAtOnceSeeWhatWasThereBeforeAndFailAlone) {
+  // On SQLite they share read transactions.
+  const auto read = [this](const std::string& name, int how) -> std::optional<Errc> {
+    const auto value = database_->Read([&](Transaction& tx) -> Result<Bytes> {
+      SR_TRY(const auto row, tx.QueryOne("SELECT value FROM deployment WHERE name = $1", {Text(name)}));
+      if (how == 1) return Error(Errc::kLimitExceeded, "of its own");
+      if (how == 2) SR_CHECK(tx.Query("SELECT nonsense FROM deployment"));
+      if (how == 3) throw std::runtime_error("bug");
+      if (!row) return Error(Errc::kNotFound, "it is not there");
+      return row->Blob(0);
+    });
+    return value.ok() ? std::nullopt : std::optional(value.error().code());
+  };
+  constexpr std::optional<Errc> kWant[] = {std::nullopt, Errc::kLimitExceeded, Errc::kInternal, Errc::kInternal};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 12; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 12; ++i) {
+        const std::string name = std::to_string(t) + "-" + std::to_string(i);
+        EXPECT_TRUE(Put(*database_, name, {1}).ok());
+        for (int how = 0; how < 4; ++how) EXPECT_TRUE(read(name, how) == kWant[how]) << name << " " << how;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(Count("deployment"), 144);
+}
+
 TEST_P(DatabaseContract, RunResumesOnTheCallersLoop) {
   struct Seen {
     std::thread::id worker, before, after;

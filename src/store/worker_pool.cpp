@@ -1,6 +1,7 @@
 #include "store/worker_pool.h"
 
 #include <fmt/format.h>
+#include <sched.h>
 
 #include <random>
 
@@ -14,6 +15,12 @@ using std::chrono::milliseconds;
 constexpr int kMostLost = 2;                  // connections that one job may lose
 constexpr milliseconds kReconnectPause{200};  // after a failed connection, jobs fail at once for this long
 thread_local const WorkerPool* t_pool = nullptr;
+
+/// A thread of this kind never interrupts another when it wakes up.
+void LetOthersFinish() noexcept {
+  const sched_param none{};
+  ::sched_setscheduler(0, SCHED_BATCH, &none);  // of this thread; without it only more work
+}
 
 /// An exception in a job is a bug, but one job's bug is not every job's end.
 Status Guarded(const std::function<Status(Transaction&)>& work, Transaction& transaction) {
@@ -46,9 +53,12 @@ class WorkerPool::Worker {
   void RunOne(Job& job) { job.done(RunUntilSettled(job)); }
 
   void RunBatch(std::vector<Job>& jobs) {
-    if (jobs.size() == 1 || !TryBatch(jobs)) {
-      for (Job& job : jobs) RunOne(job);
-    }
+    std::size_t settled = 0;
+    if (jobs.size() > 1 && access_ == Access::kRead)
+      settled = ReadTogether(jobs);
+    else if (jobs.size() > 1 && TryBatch(jobs))
+      return;
+    for (; settled < jobs.size(); ++settled) RunOne(jobs[settled]);
   }
 
  private:
@@ -174,6 +184,23 @@ class WorkerPool::Worker {
     return true;
   }
 
+  /// Jobs that only read, in one transaction. How many were settled: the others are to be run by themselves, the first
+  /// of them because its statement failed.
+  std::size_t ReadTogether(std::vector<Job>& jobs) {
+    if (!Connect().ok() || !connection_->Begin(Access::kRead).ok()) return 0;
+    std::size_t settled = 0;
+    for (Job& job : jobs) {
+      const auto begun = Clock::now();
+      ConnectionTransaction transaction(*connection_, Access::kRead);
+      Status status = Guarded(job.work, transaction);
+      if (transaction.failure() || Clock::now() - begun > pool_.config_.transaction_limit) break;
+      job.done(std::move(status));
+      ++settled;
+    }
+    if (settled < jobs.size() || !connection_->Commit().ok()) connection_->Rollback();
+    return settled;
+  }
+
   WorkerPool& pool_;
   const Access access_;
   std::unique_ptr<Connection> connection_;
@@ -229,9 +256,14 @@ void WorkerPool::NotifyCommit() {
   if (hook_) hook_();
 }
 
+std::size_t WorkerPool::Most(Access access) const noexcept {
+  if (config_.engine != Config::Engine::kSqlite) return 1;
+  return access == Access::kWrite ? kMaxBatch : kMaxReads;
+}
+
 void WorkerPool::Serve(Queue& queue, Access access) {
   t_pool = this;
-  const bool in_batches = config_.engine == Config::Engine::kSqlite && access == Access::kWrite;
+  LetOthersFinish();
   Worker worker(*this, access);
   std::vector<Job> jobs;
   for (;;) {
@@ -239,7 +271,7 @@ void WorkerPool::Serve(Queue& queue, Access access) {
       std::unique_lock lock(mutex_);
       queue.ready.wait(lock, [&] { return stopping_ || !queue.jobs.empty(); });
       if (queue.jobs.empty()) return;
-      const std::size_t take = in_batches ? std::min(queue.jobs.size(), kMaxBatch) : 1;
+      const std::size_t take = std::min(queue.jobs.size(), Most(access));
       for (std::size_t i = 0; i < take; ++i) {
         jobs.push_back(std::move(queue.jobs.front()));
         queue.jobs.pop_front();

@@ -25,10 +25,12 @@ struct Job {
 /// The store's threads, each with one connection of its own, made when first needed and again when lost.
 ///
 /// Jobs wait in a queue for writers or one for readers. SQLite has one writer, which takes all that waits (up to
-/// kMaxBatch) into one transaction with a savepoint each; PostgreSQL's workers take both kinds, one at a time.
+/// kMaxBatch) into one transaction with a savepoint each, and two readers, which take some of what waits into one that
+/// begins after all of it was asked for; PostgreSQL's workers take both kinds, one at a time. On a busy processor
+/// workers do not interrupt who gives them jobs, so that more of them come together.
 class WorkerPool {
  public:
-  static constexpr std::size_t kMaxBatch = 32;
+  static constexpr std::size_t kMaxBatch = 32, kMaxReads = 8;
 
   explicit WorkerPool(const Config& config);
   /// Finishes what is queued.
@@ -52,6 +54,7 @@ class WorkerPool {
 
   Queue& QueueFor(Access access) noexcept;
   void Serve(Queue& queue, Access access);
+  std::size_t Most(Access access) const noexcept;
   void NotifyCommit();
 
   const Config config_;

@@ -106,11 +106,11 @@ Result<Request> Parse(const aws::Call& call) {
   return r;
 }
 
-Status Insert(store::Transaction& t, KeyRow& row, const std::vector<Tag>& tags, std::int64_t key_limit) {
-  SR_TRY(const std::int64_t keys, CountKeys(t, row.account, row.region));
-  if (keys >= key_limit)
+Status Insert(store::Transaction& t, KeyRow& row, const std::vector<Tag>& tags, KeyQuota& quota) {
+  SR_TRY(const bool has_room, quota.HasRoom(t, row.account, row.region));
+  if (!has_room)
     return Error(Errc::kLimitExceeded,
-                 "The account has reached its quota of " + std::to_string(key_limit) + " KMS keys.");
+                 "The account has reached its quota of " + std::to_string(quota.keys()) + " KMS keys.");
   SR_TRY(row.created_millis, t.NowMillis());
   for (Material& material : row.materials) material.created_millis = row.created_millis;
   if (row.multi_region) row.relatives = {row.region};
@@ -120,10 +120,9 @@ Status Insert(store::Transaction& t, KeyRow& row, const std::vector<Tag>& tags, 
 
 /// Without material: the key waits for its import.
 Task<Result<KeyRow>> CreateEmpty(Kms& kms, Request r) {
-  const std::int64_t limit = kms.limits().keys;
-  auto insert = [row = std::move(r.row), tags = std::move(r.tags), limit](store::Transaction& t) -> Result<KeyRow> {
+  auto insert = [row = std::move(r.row), tags = std::move(r.tags), quota = kms.key_quota()](store::Transaction& t) -> Result<KeyRow> {
     KeyRow made = row;
-    SR_CHECK(Insert(t, made, tags, limit));
+    SR_CHECK(Insert(t, made, tags, *quota));
     return made;
   };
   co_return co_await kms.database().Run(std::move(insert));
@@ -142,10 +141,9 @@ Task<Result<KeyRow>> CreateInDomain(Kms& kms, Request r) {
   r.row.materials.back().token = std::move(made->token);
   // A key of an external key store has no KeyMaterialId to show.
   if (r.row.xks_key_id) r.row.material_id.clear();
-  const std::int64_t limit = kms.limits().keys;
-  auto insert = [row = r.row, tags = r.tags, limit](store::Transaction& t) mutable -> Result<KeyRow> {
+  auto insert = [row = r.row, tags = r.tags, quota = kms.key_quota()](store::Transaction& t) mutable -> Result<KeyRow> {
     if (row.xks_key_id) SR_CHECK(RequireFreeExternalKey(t, row));
-    SR_CHECK(Insert(t, row, tags, limit));
+    SR_CHECK(Insert(t, row, tags, *quota));
     return row;
   };
   co_return co_await kms.database().Run(std::move(insert));
@@ -180,9 +178,8 @@ Task<Result<KeyRow>> CreateInCluster(Kms& kms, Request r, CustomStores::ViewPtr 
   r.row.cluster_id = view->row.cluster_id;
   // The row first, unseen by anyone, then the HSM key, then its handle: whatever is interrupted can be found and
   // removed.
-  const std::int64_t limit = kms.limits().keys;
-  auto insert = [row = r.row, tags = r.tags, limit](store::Transaction& t) mutable -> Result<KeyRow> {
-    SR_CHECK(Insert(t, row, tags, limit));
+  auto insert = [row = r.row, tags = r.tags, quota = kms.key_quota()](store::Transaction& t) mutable -> Result<KeyRow> {
+    SR_CHECK(Insert(t, row, tags, *quota));
     return row;
   };
   SR_CO_TRY(KeyRow row, co_await kms.database().Run(std::move(insert)));

@@ -83,16 +83,16 @@ Status LeaveImportedMaterial(store::Transaction& t, KeyRow& replica, std::vector
   return {};
 }
 
-Result<std::vector<KeyRow>> Insert(store::Transaction& t, const Key& key, const Request& r, std::int64_t key_limit) {
+Result<std::vector<KeyRow>> Insert(store::Transaction& t, const Key& key, const Request& r, KeyQuota& quota) {
   SR_TRY(auto set, LoadKeySet(t, key.row));
   if (set.empty()) return Error(Errc::kNotFound, "Key '" + key.arn + "' does not exist");
   SR_TRY(const std::int64_t now, t.NowMillis());
   SR_CHECK(RequireState(key.arn, StateOf(set.front(), true, now), kOnlyEnabled));
   SR_CHECK(RequireMultiRegionPrimary(set.front()));
   if (std::ranges::find(set, r.region, &KeyRow::region) != set.end()) return ThereAlready(key.row, r.region);
-  SR_TRY(const std::int64_t keys, CountKeys(t, key.row.account, r.region));
-  if (keys >= key_limit)
-    return Error(Errc::kLimitExceeded, "The account has reached its quota of " + std::to_string(key_limit) +
+  SR_TRY(const bool has_room, quota.HasRoom(t, key.row.account, r.region));
+  if (!has_room)
+    return Error(Errc::kLimitExceeded, "The account has reached its quota of " + std::to_string(quota.keys()) +
                                            " KMS keys in " + r.region + ".");
   KeyRow replica = ReplicaOf(set.front(), r);
   replica.created_millis = now;
@@ -125,8 +125,9 @@ Task<Result<aws::Reply>> ReplicateKey(Kms& kms, aws::Call& call) {
   const KeyLabels labels{.tags = r.tags, .aliases = {}};
   PolicyCheck check{r.policy, wanted, labels, r.bypass_lockout_check};
   SR_CO_TRY(r.policy_principals, co_await CheckPolicy(kms, call, std::move(check)));
-  const std::int64_t limit = kms.limits().keys;
-  auto insert = [key = usable.key, r, limit](store::Transaction& t) { return Insert(t, *key, r, limit); };
+  auto insert = [key = usable.key, r, quota = kms.key_quota()](store::Transaction& t) {
+    return Insert(t, *key, r, *quota);
+  };
   auto set = co_await kms.database().Run(std::move(insert));
   kms.keys().ForgetKey(usable.key->row);
   if (!set.ok()) co_return std::move(set).error();
