@@ -37,9 +37,9 @@ def row(what, ours, limit, ratio, note=""):
     print(f"  {what:<58} {ours:>22} {limit:>24} {ratio:>8}  {note}", flush=True)
 
 
-def load(host, port, seconds, *arguments, environment=None):
+def load(host, port, seconds, *arguments, environment=None, connections=64):
     done = subprocess.run(["taskset", "-c", "1", str(BIN / "strongroom_loadgen"), "--host", host, "--port", str(port),
-                           "-c", "64", "-t", str(seconds), "--warmup", "2", *arguments], capture_output=True, text=True,
+                           "-c", str(connections), "-t", str(seconds), "--warmup", "2", *arguments], capture_output=True, text=True,
                           env=environment)
     found = re.search(r"requests/s (\d+).*failures (\d+).*p50 (\d+) us\s+p99 (\d+) us\s+client CPU ([\d.]+)", done.stdout)
     if not found or found.group(2) != "0":
