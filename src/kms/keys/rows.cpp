@@ -291,14 +291,14 @@ Status DeleteAliasRow(store::Transaction& t, const AliasRow& a) {
 Result<std::vector<AliasRow>> ListAliasRows(store::Transaction& t, const std::string& account,
                                             const std::string& region, const std::string& key_id,
                                             const std::string& after, std::int64_t limit) {
-#define SR_ALIASES_OF                                                                                       \
+#define SR_ALIASES_OF                                                                                        \
   "SELECT account_id, region, alias_name, key_id, created_at, updated_at FROM kms_aliases WHERE account_id " \
   "= $1 AND region = $2 AND alias_name > $3 "
   // A statement for each, so that those of one key are found by the index of keys.
-  SR_TRY(const auto rows, key_id.empty() ? t.Query(SR_ALIASES_OF "ORDER BY alias_name LIMIT $4",
-                                                   {account, region, after, limit})
-                                         : t.Query(SR_ALIASES_OF "AND key_id = $5 ORDER BY alias_name LIMIT $4",
-                                                   {account, region, after, limit, key_id}));
+  SR_TRY(const auto rows, key_id.empty()
+                              ? t.Query(SR_ALIASES_OF "ORDER BY alias_name LIMIT $4", {account, region, after, limit})
+                              : t.Query(SR_ALIASES_OF "AND key_id = $5 ORDER BY alias_name LIMIT $4",
+                                        {account, region, after, limit, key_id}));
   std::vector<AliasRow> aliases;
   for (const store::Row& row : rows) aliases.push_back(ReadAlias(row));
   return aliases;
