@@ -11,8 +11,8 @@
 
 namespace strongroom::kms {
 
-/// Whether an account may have one key more in a Region. To count a million rows takes the store a tenth of a second, with
-/// its one writer waiting; so a large count is kept for a minute, and what is asked for meanwhile is added to it.
+/// Whether an account may have one key more in a Region. To count a million rows takes the store a tenth of a second,
+/// with its one writer waiting; so a large count is kept for a minute, and what is asked for meanwhile is added to it.
 ///
 /// Promise   with fewer than kCounted keys, or kMargin from the quota, the rows are counted each time and the quota is
 ///           exact. Otherwise it could be exceeded by other front ends only, with more than kMargin keys in a minute.

@@ -120,7 +120,8 @@ Status Insert(store::Transaction& t, KeyRow& row, const std::vector<Tag>& tags, 
 
 /// Without material: the key waits for its import.
 Task<Result<KeyRow>> CreateEmpty(Kms& kms, Request r) {
-  auto insert = [row = std::move(r.row), tags = std::move(r.tags), quota = kms.key_quota()](store::Transaction& t) -> Result<KeyRow> {
+  auto insert = [row = std::move(r.row), tags = std::move(r.tags),
+                 quota = kms.key_quota()](store::Transaction& t) -> Result<KeyRow> {
     KeyRow made = row;
     SR_CHECK(Insert(t, made, tags, *quota));
     return made;
