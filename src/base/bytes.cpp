@@ -46,6 +46,7 @@ std::string Hex(ByteView bytes) {
 }
 
 Result<Bytes> FromHex(std::string_view text) {
+  if (text.empty()) return Bytes{};  // libsodium wants an address of what has no bytes, too
   Bytes out(text.size() / 2);
   std::size_t used = 0;
   const char* end = nullptr;

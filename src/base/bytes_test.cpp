@@ -61,6 +61,8 @@ TEST(Base64, EveryLengthRoundTripsAndAForeignCharacterIsSeenAtEveryPlace) {
 
 TEST(Hex, RoundTripsAndRefusesOddAndForeign) {
   EXPECT_EQ(Hex(*FromHex("00ffA5")), "00ffa5");
+  EXPECT_EQ(*FromHex(""), Bytes{});
+  EXPECT_EQ(*FromHex(std::string_view{}), Bytes{});
   EXPECT_FALSE(FromHex("abc").ok());
   EXPECT_FALSE(FromHex("zz").ok());
 }
