@@ -46,6 +46,7 @@ Error Missing(std::string_view claim) {
 }
 
 std::optional<Bytes> FromBase64Url(std::string_view text) {
+  if (text.empty()) return Bytes{};  // libsodium wants an address of what has no bytes, too
   Bytes out(text.size());
   std::size_t size = 0;
   const char* end = nullptr;
