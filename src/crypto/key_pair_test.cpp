@@ -1,5 +1,7 @@
 #include "crypto/key_pair.h"
 
+#include <thread>
+
 #include "crypto/internal/openssl_cli_for_tests.h"
 #include "crypto/random.h"
 #include "secret/peek_for_tests.h"
@@ -74,6 +76,37 @@ TEST_P(KeyTable, PublicNumbersRebuildTheKey) {
 }
 INSTANTIATE_TEST_SUITE_P(KeyPair, KeyTable, ::testing::ValuesIn(kRows),
                          [](const auto& info) { return info.param.name; });
+
+TEST(KeyPair, SchemesAndThreadsTakeTurnsWithOneKey) {
+  struct Use {
+    PrivateKey key;
+    std::vector<SignatureScheme> schemes;
+  };
+  const Use uses[] = {
+      {PrivateKey::Generate(KeySpec::kRsa2048).value(),
+       {SignatureScheme::kPkcs1Sha256, SignatureScheme::kPssSha256, SignatureScheme::kPssSha512,
+        SignatureScheme::kPkcs1Sha512}},
+      {PrivateKey::Generate(KeySpec::kP256).value(), {SignatureScheme::kEcdsaSha256, SignatureScheme::kEcdsaSha512}}};
+  const auto take_turns = [](const Use& use, int thread) {
+    for (int round = 0; round < 6; ++round) {
+      for (std::size_t i = 0; i < use.schemes.size(); ++i) {
+        const SignatureScheme scheme = use.schemes[i], other = use.schemes[(i + 1) % use.schemes.size()];
+        const Bytes message(static_cast<std::size_t>(thread * 7 + round + 1), static_cast<std::uint8_t>(round));
+        const PublicKey& known = use.key.public_key();
+        const auto signature = use.key.Sign(scheme, MessageForm::kRaw, message);
+        ASSERT_TRUE(signature.ok()) << signature.error();
+        EXPECT_TRUE(known.Verify(scheme, MessageForm::kRaw, message, *signature).ok()) << Name(scheme);
+        EXPECT_EQ(known.Verify(other, MessageForm::kRaw, message, *signature).error().code(), Errc::kBadSignature);
+        EXPECT_EQ(known.Verify(scheme, MessageForm::kRaw, Bytes(500), *signature).error().code(), Errc::kBadSignature);
+        EXPECT_EQ(known.Verify(scheme, MessageForm::kRaw, message, Bytes(5)).error().code(), Errc::kBadSignature);
+      }
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < 4; ++thread)
+    threads.emplace_back([&, thread] { take_turns(uses[thread % 2], thread / 2); });
+  for (std::thread& thread : threads) thread.join();
+}
 
 TEST(KeyPair, DigestAndMessageGiveSignaturesThatVerifyAsEither) {
   const PrivateKey key = PrivateKey::Generate(KeySpec::kP256).value();

@@ -138,11 +138,15 @@ Result<Bytes> PrivateKey::Sign(SignatureScheme scheme, MessageForm form, ByteVie
   if (!row.hashes && row.family == Family::kPkcs1 && input.view.size() + 11 > out.size()) {
     return Error(Errc::kInvalidArgument, "The digest is too long for the key.");
   }
-  const EvpKeyCtx context(::EVP_PKEY_CTX_new_from_pkey(nullptr, key, nullptr));
-  if (!context || ::EVP_PKEY_sign_init(context.get()) != 1 || !SetPadding(context.get(), row) ||
-      ::EVP_PKEY_sign(context.get(), out.data(), &size, input.view.data(), input.view.size()) != 1) {
-    return OpenSslError("sign");
+  EvpKeyCtx context = impl_->signing.Take(scheme);
+  if (!context) {
+    context.reset(::EVP_PKEY_CTX_new_from_pkey(nullptr, key, nullptr));
+    if (!context || ::EVP_PKEY_sign_init(context.get()) != 1 || !SetPadding(context.get(), row))
+      return OpenSslError("sign");
   }
+  if (::EVP_PKEY_sign(context.get(), out.data(), &size, input.view.data(), input.view.size()) != 1)
+    return OpenSslError("sign");
+  impl_->signing.Keep(scheme, std::move(context));
   out.resize(size);
   return out;
 }
@@ -162,12 +166,15 @@ Status PublicKey::Verify(SignatureScheme scheme, MessageForm form, ByteView mess
   } else if (const auto whole = TakenWhole(row, form)) {
     SR_TRY(verdict, VerifyWhole(key, *whole, input.view, signature));
   } else {
-    const EvpKeyCtx context(::EVP_PKEY_CTX_new_from_pkey(nullptr, key, nullptr));
-    if (!context || ::EVP_PKEY_verify_init(context.get()) != 1 || !SetPadding(context.get(), row)) {
-      return OpenSslError("verify a signature");
+    EvpKeyCtx context = impl_->verifying.Take(scheme);
+    if (!context) {
+      context.reset(::EVP_PKEY_CTX_new_from_pkey(nullptr, key, nullptr));
+      if (!context || ::EVP_PKEY_verify_init(context.get()) != 1 || !SetPadding(context.get(), row))
+        return OpenSslError("verify a signature");
     }
     verdict =
         ::EVP_PKEY_verify(context.get(), signature.data(), signature.size(), input.view.data(), input.view.size());
+    if (verdict == 1) impl_->verifying.Keep(scheme, std::move(context));
   }
   if (verdict == 1) return {};
   // OpenSSL says "error" for a malformed signature and "no" for a wrong one; to us both are a bad signature.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "crypto/internal/openssl.h"
+#include "crypto/internal/prepared_contexts.h"
 #include "crypto/key_pair.h"
 
 namespace strongroom::crypto {
@@ -9,11 +10,13 @@ struct PublicKey::Impl {
   EvpKey key;
   KeySpec spec;
   Bytes spki;
+  PreparedContexts verifying{};
 };
 struct PrivateKey::Impl {
   EvpKey key;
   KeySpec spec;
   PublicKey public_key;
+  PreparedContexts signing{};
 };
 
 /// The KeySpec of an OpenSSL key, or kUnsupported.
