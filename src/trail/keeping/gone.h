@@ -26,8 +26,9 @@ enum class GoneWork : std::uint8_t {
   kForget,  // nothing is left but digests and notes
 };
 Result<GoneWork> LookAtGone(store::Transaction& t, const std::string& front_end, std::int64_t keep_millis);
-/// Closes what was open: its front end adds nothing any more.
-Status CloseGone(store::Transaction& t, const std::string& front_end);
+/// Closes what was open: its front end adds nothing any more. What the index does not have of it yet is added. Errors:
+/// the store's.
+Status CloseGone(store::Database& database, const std::string& front_end);
 /// Removes digests and notes of a front end that has no segment, unless it has one by now.
 Status ForgetGone(store::Transaction& t, const std::string& front_end);
 

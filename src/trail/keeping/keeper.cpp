@@ -150,7 +150,7 @@ Status Keeper::State::LookAfterGone() {
       SR_CHECK(database.Transact([&](store::Transaction& t) { return ForgetGone(t, name); }));
       continue;
     }
-    SR_CHECK(database.Transact([&](store::Transaction& t) { return CloseGone(t, name); }));
+    SR_CHECK(CloseGone(database, name));
     SR_CHECK(MakeDigest(name, work == GoneWork::kRetire));
   }
   return {};

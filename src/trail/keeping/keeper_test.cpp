@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
 #include "crypto/key_pair.h"
@@ -82,6 +83,22 @@ class KeeperTest : public store::testing::EngineTest {
       ASSERT_TRUE(filler.Close().ok());
     }
     Sql("UPDATE audit_segments SET closed = 0 WHERE number = 3 AND front_end = '" + front_end + "'");
+    index_[front_end] = Index(front_end);
+    ASSERT_GT(index_[front_end].size(), 3U);
+    Sql("DELETE FROM audit_index WHERE number = 3 AND attribute = 'ResourceName' AND front_end = '" + front_end + "'");
+  }
+  std::vector<std::vector<store::Value>> Index(const std::string& front_end) {
+    const auto rows = database_->Read([&](store::Transaction& t) {
+      return t.Query(
+          "SELECT number, attribute, value, first_millis, last_millis, blocks FROM audit_index WHERE "
+          "front_end = $1 ORDER BY number, attribute, value",
+          {store::Text(front_end)});
+    });
+    std::vector<std::vector<store::Value>> all;
+    for (const store::Row& row : rows.value())
+      all.push_back({row.Int(0), store::Text(row.Text(1)), store::Text(row.Text(2)), row.Int(3), row.Int(4),
+                     store::Blob(row.Blob(5))});
+    return all;
   }
   VerifyReport Verified() {
     auto report = Verify(*database_, {.directory = dir_.path() / "audit", .public_key = key_->public_key().ToSpki()});
@@ -96,6 +113,7 @@ class KeeperTest : public store::testing::EngineTest {
   std::vector<std::string> gone_, claims_;
   std::set<std::string> others_;  // what somebody else looks after
   int signed_ = 0;
+  std::map<std::string, std::vector<std::vector<store::Value>>> index_;  // as it should be
   std::unique_ptr<Keeper> keeper_;
 };
 INSTANTIATE_TEST_SUITE_P(Engines, KeeperTest, store::testing::BothEngines(), store::testing::EngineName);
@@ -160,6 +178,8 @@ TEST_P(KeeperTest, AFrontEndThatIsGoneIsClosedAndSigned) {
   EXPECT_THAT(claims_, ::testing::ElementsAre("host-3"));
   EXPECT_EQ(Closed("host-3"), (std::vector{true, true, true}));
   EXPECT_EQ(signed_, signatures + 1);
+  for (const auto& [front_end, rows] : index_)
+    EXPECT_EQ(Index(front_end), rows) << "rows that were still to come are there";
   const VerifyReport report = Verified();
   EXPECT_THAT(report.problems, ::testing::IsEmpty());
   EXPECT_EQ(report.records, 2 * 15);
