@@ -1,5 +1,6 @@
 #include "crypto/key_pair.h"
 
+#include <set>
 #include <thread>
 
 #include "crypto/internal/openssl_cli_for_tests.h"
@@ -106,6 +107,19 @@ TEST(KeyPair, SchemesAndThreadsTakeTurnsWithOneKey) {
   for (int thread = 0; thread < 4; ++thread)
     threads.emplace_back([&, thread] { take_turns(uses[thread % 2], thread / 2); });
   for (std::thread& thread : threads) thread.join();
+}
+
+/// With one nonce twice the private key could be computed; the same message would have the same signature then.
+TEST(KeyPair, NoNonceIsUsedTwice) {
+  for (const auto& [spec, scheme] : {std::pair{KeySpec::kP256, SignatureScheme::kEcdsaSha256},
+                                     std::pair{KeySpec::kSecp256k1, SignatureScheme::kEcdsaSha256},
+                                     std::pair{KeySpec::kP521, SignatureScheme::kEcdsaSha512}}) {
+    const PrivateKey key = PrivateKey::Generate(spec).value();
+    std::set<Bytes> signatures;
+    for (int i = 0; i < 20; ++i)
+      signatures.insert(key.Sign(scheme, MessageForm::kRaw, AsBytes("the same message")).value());
+    EXPECT_EQ(signatures.size(), 20U);
+  }
 }
 
 TEST(KeyPair, DigestAndMessageGiveSignaturesThatVerifyAsEither) {
