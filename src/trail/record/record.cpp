@@ -184,18 +184,26 @@ struct Recorder::Context {
   }
 };
 
+/// What resources of one kind and account have in common.
+struct Recorder::ResourceKind {
+  std::string account;
+  SharedText begin, type;
+};
+
 struct Recorder::Resource {
   std::string account;
-  SharedText begin, type, arn, json;
+  std::shared_ptr<ResourceKind> kind;
+  SharedText arn, json;
   SharedPieces alone;
   bool plain = true;
 };
 
 struct Recorder::Tables {
-  static constexpr std::size_t kContexts = 64, kResources = 256;
+  static constexpr std::size_t kContexts = 64, kResources = 256, kKinds = 64;
   std::array<std::unique_ptr<Context>, kContexts> contexts;
   std::array<std::unique_ptr<Resource>, kResources> resources;
   Resource* recent = nullptr;
+  std::array<std::shared_ptr<ResourceKind>, kKinds> kinds;
   SharedText event_id{"\",\"eventID\":\""}, resources_begin{",\"resources\":["}, resource_end{"\"}"}, next{","},
       last_resource{"\"}]"}, shared_begin{",\"sharedEventID\":\""}, quote{"\""};
 };
@@ -300,34 +308,44 @@ Recorder::Context& Recorder::ContextOf(const Shown::Plan* plan, const aws::Ended
   return made;
 }
 
+std::shared_ptr<Recorder::ResourceKind> Recorder::KindOf(std::string_view type, std::string_view account) {
+  constexpr std::hash<std::string_view> kHash;
+  std::shared_ptr<ResourceKind>& slot = tables_->kinds[(kHash(type) ^ kHash(account) * 31) % Tables::kKinds];
+  if (slot && slot->type.text() == type && slot->account == account) return slot;
+  slot = std::make_shared<ResourceKind>();
+  slot->account = account;
+  slot->type.Assign(type);
+  WipedBuffer out;
+  JsonOut json(out);
+  out.Append("{\"accountId\":");
+  ReplyWriter::JsonText(account, out);
+  json.TextIfAny("type", type);
+  out.Append(",\"ARN\":\"");
+  slot->begin.Assign(out.view());
+  return slot;
+}
+
 Recorder::Resource& Recorder::ResourceOf(std::string_view arn, std::string_view account) {
   const auto is_this = [&](const Resource* one) {
-    return one != nullptr && one->arn.text() == arn && one->account == account;
+    return one != nullptr && one->kind && one->arn.text() == arn && one->account == account;
   };
   if (is_this(tables_->recent)) return *tables_->recent;
   const std::size_t hash = std::hash<std::string_view>()(arn);
   std::unique_ptr<Resource>& slot = tables_->resources[hash % Tables::kResources];
-  tables_->recent = slot.get();
-  if (is_this(slot.get())) return *slot;
-  slot = std::make_unique<Resource>();
+  if (!slot) slot = std::make_unique<Resource>();
   Resource& made = *slot;
   tables_->recent = &made;
-  made.account = account;
-  made.type = SharedText(ResourceType(arn));
-  made.arn = SharedText(arn);
-  made.plain = IsPlain(arn);
+  if (is_this(&made)) return made;
   const std::string_view owner = AccountOf(arn);
-  WipedBuffer out;
-  JsonOut json(out);
-  out.Append("{\"accountId\":");
-  ReplyWriter::JsonText(owner.empty() ? account : owner, out);
-  json.TextIfAny("type", made.type.text());
-  out.Append(",\"ARN\":\"");
-  made.begin = SharedText(out.view());
-  out.Clear();
+  made.account = account;
+  made.kind = KindOf(ResourceType(arn), owner.empty() ? account : owner);
+  made.arn.Assign(arn);
+  made.alone.Forget();
+  made.plain = IsPlain(arn);
   if (!made.plain) {
+    WipedBuffer out;
     ReplyWriter::JsonText(arn, out);
-    made.json = SharedText(out.view().substr(1, out.size() - 2));
+    made.json.Assign(out.view().substr(1, out.size() - 2));
   }
   return made;
 }
@@ -337,8 +355,8 @@ void Recorder::Resources(const Arns& arns, std::string_view account) {
   if (arns.empty()) return;
   const auto put = [this](Resource& one, SharedText& before, SharedText& after) {
     groups_.Text(before);
-    groups_.Resource(one.type, one.arn);
-    groups_.Text(one.begin);
+    groups_.Resource(one.kind->type, one.arn);
+    groups_.Text(one.kind->begin);
     groups_.Text(one.plain ? one.arn : one.json);
     groups_.Text(after);
   };

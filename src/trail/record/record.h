@@ -42,11 +42,13 @@ class Recorder {
 
  private:
   struct Context;
+  struct ResourceKind;
   struct Resource;
   struct Tables;
   struct Recipient;
   void CallFor(const Shown& shown, const aws::EndedCall& ended, const Recipient& recipient);
   Context& ContextOf(const Shown::Plan* plan, const aws::EndedCall& ended, const Recipient& recipient);
+  std::shared_ptr<ResourceKind> KindOf(std::string_view type, std::string_view account);
   Resource& ResourceOf(std::string_view arn, std::string_view account);
   template <class Arns>
   void Resources(const Arns& arns, std::string_view account);

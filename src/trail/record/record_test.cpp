@@ -196,6 +196,10 @@ struct MadeRecord {
   std::string claimed_key{}, claimed_account{}, region = "eu-central-1";
 
   std::vector<json::object> Records() {
+    Make();
+    return Take();
+  }
+  void Make() {
     const json::value parsed = json::parse(body);
     const aws::Operation& row = All().Operation(service, operation);
     const aws::HttpHeader headers[] = {{"Host", "127.81.4.1:8443"}, {"User-Agent", "aws-cli/2.9.19 \"x\""}};
@@ -217,7 +221,10 @@ struct MadeRecord {
                                .request = request,
                                .request_id = request_id,
                                .region = region,
-                               .caller = established ? &caller : nullptr,
+                               .caller = !established ? nullptr
+                                         : credential ? &credential->caller
+                                                      : &caller,
+                               .credential = credential ? &credential : nullptr,
                                .claimed_key = claimed_key,
                                .claimed_account = claimed_account,
                                .call = established ? &call : nullptr,
@@ -227,8 +234,10 @@ struct MadeRecord {
                                .error_message = error_message,
                                .time = kNow};
     EXPECT_EQ(Recorder::IsNobodys(ended), !established);
-    for (std::size_t i = 0; i <= before; ++i) recorder.Call(Tables(), ended, {"999999999999", "us-east-1"});
-    std::string groups = recorder.groups().Take({});
+    for (std::size_t i = 0; i <= before; ++i) recorder->Call(Tables(), ended, {"999999999999", "us-east-1"});
+  }
+  std::vector<json::object> Take() {
+    std::string groups = recorder->groups().Take({});
     Chain().Link(groups);
     bytes = groups.size();
     std::vector<json::object> made;
@@ -263,7 +272,8 @@ struct MadeRecord {
     EXPECT_EQ(all.size(), 1U);
     return all.empty() ? json::object() : all[0];
   }
-  Recorder recorder;
+  std::shared_ptr<const ports::Credential> credential{};  // instead of the caller
+  std::shared_ptr<Recorder> recorder = std::make_shared<Recorder>();
   std::size_t bytes = 0, before = 0;  // size of the group; how many calls are made before the last
   std::string json_text;
 };
@@ -372,6 +382,54 @@ TEST(Record, OfACallLikeTheOneBeforeIsShort) {
   ASSERT_EQ(all.size(), kMany);
   for (const json::object& one : all) EXPECT_EQ(one, first);
   EXPECT_LT((made.bytes - alone) / (kMany - 1), 60U);
+}
+
+TEST(Record, OfCallsThatTakeTurnsAreAsIfEachWereAlone) {
+  // More resources than the recorder keeps, and what it keeps of one call is in the way of another.
+  const auto credential_of = [](std::string name) {
+    auto made = std::make_shared<ports::Credential>();
+    made->caller = User();
+    made->caller.user_name = std::move(name);
+    return std::shared_ptr<const ports::Credential>(std::move(made));
+  };
+  MadeRecord together;
+  std::vector<json::object> want;
+  std::shared_ptr<const ports::Credential> credential;
+  for (std::size_t i = 0; i < 1500; ++i) {
+    MadeRecord one;
+    const std::string number = std::to_string(i % 700);
+    switch (i % 5) {
+      case 0: one.resources = {"arn:aws:kms:eu-central-1:111122223333:key/" + number}; break;
+      case 1: one.resources = {std::string(kArn)}; break;
+      case 2: one.resources = {"arn:aws:kms:eu-central-1:111122223333:alias/\"" + number, std::string(kArn)}; break;
+      case 3: one.resources = {}; break;
+      case 4: one.resources = {number, ""}; break;
+    }
+    one.body = R"({"CiphertextBlob":"eA==","EncryptionContext":{"n":")" + std::to_string(i % 3) + R"("}})";
+    if (i % 7 == 0) one.request_id = "no \"UUID\" " + number;
+    if (i % 2 == 0) one.reply.emplace().Text("KeyMaterialId", std::to_string(i % 4));
+    if (i % 11 == 0) one.error_code = "DisabledException";
+    // The same access key is of another user now and then, at the place in memory where the one before was.
+    if (i % 13 == 0) {
+      credential.reset();
+      credential = credential_of("user " + number);
+    }
+    if (i % 3 != 0) one.credential = credential;
+    one.recorder = together.recorder;
+    one.Make();
+    one.recorder = std::make_shared<Recorder>();
+    for (json::object& record : one.Records()) want.push_back(std::move(record));
+  }
+  const auto made = together.Take();
+  ASSERT_EQ(made.size(), want.size());
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    json::object a = made[i], b = want[i];
+    if (i % 7 == 0) {  // random
+      a.erase("eventID");
+      b.erase("eventID");
+    }
+    ASSERT_EQ(a, b) << i;
+  }
 }
 
 TEST(Record, OfCallersWhoCouldNotBeEstablished) {

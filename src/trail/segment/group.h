@@ -25,6 +25,10 @@ class SharedText {
   SharedText() = default;
   explicit SharedText(std::string_view text) : text_(text) {}
   const std::string& text() const noexcept { return text_; }
+  void Assign(std::string_view text) {
+    text_ = text;
+    group_ = 0;
+  }
 
  private:
   friend class GroupWriter;
@@ -43,6 +47,10 @@ class RecentText {
 /// Pieces and resources that many records have one behind the other. They belong to the GroupWriter that they are first
 /// given to.
 class SharedPieces {
+ public:
+  /// They are to be put anew.
+  void Forget() noexcept { group_ = 0; }
+
  private:
   friend class GroupWriter;
   std::string pieces_, resource_numbers_;
