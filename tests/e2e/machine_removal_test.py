@@ -97,6 +97,7 @@ class RemovalTest(audit_delivery_test.InABucket):
         self.assertIn("was removed from the deployment", str(refusal.exception))
         self.assertEqual(len(domain_hsms(a)), 1)
         # Another takes its place, its network included.
+        (a.root / "join").unlink()  # as `invite` says
         c = two_front_ends_test.second_machine(a)
         self.addCleanup(c.close)
         wait_for("an HSM of the domain cluster on each machine", lambda: len(domain_hsms(a)) == 2)

@@ -12,7 +12,7 @@ import time
 import unittest
 
 from client import Connection, Refused
-from deployment import BIN, Deployment, wait_for
+from deployment import BIN, Deployment, Failure, wait_for
 from manual import Manual
 from postgres_test import PostgreSql
 
@@ -28,8 +28,17 @@ def first_machine(pg):
 
 
 def invite(a, file):
-    return wait_for("an invitation",
-                    lambda: MANUAL.run(a, "A second machine", 2, good=False, DIR=a.data, JOINFILE=file).status == 0)
+    said = None
+
+    def made():
+        nonlocal said
+        said = MANUAL.run(a, "A second machine", 2, good=False, DIR=a.data, JOINFILE=file)
+        return said.status == 0
+
+    try:
+        return wait_for("an invitation", made)
+    except Failure as failure:
+        raise Failure(f"{failure}\n{said.out}{said.err}") from failure
 
 
 def second_machine(a):
