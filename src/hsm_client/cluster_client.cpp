@@ -25,7 +25,9 @@ Next Decide(wire::Repeat repeat, Errc code, Executed executed, bool connection_o
       return executed == Executed::kPerhaps || !connection_open ? Next::kAnyMember : Next::kAnotherMember;
     case Errc::kTimeout: return executed == Executed::kPerhaps ? Next::kAnotherMember : Next::kReturn;
     case Errc::kThrottled:
-    case Errc::kResourceExhausted: return Next::kAnotherMember;
+    case Errc::kResourceExhausted:
+    // Where the log is forked, one member knows the history that this client has seen and the other does not.
+    case Errc::kStale: return Next::kAnotherMember;
     case Errc::kNotLoggedIn: return has_login ? Next::kLogInAgain : Next::kReturn;
     default: return Next::kReturn;
   }

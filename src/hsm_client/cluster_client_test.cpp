@@ -235,16 +235,22 @@ TEST_F(HangTest, WhenBothHangTheCallWaits) {
   EXPECT_TRUE(answer->ok());
 }
 
-TEST_F(ClusterTest, AMemberThatCannotNowIsPassedOver) {
+/// Refusals that say something of the member that was asked, not of the request.
+class PassedOver : public ClusterTest, public ::testing::WithParamInterface<Errc> {};
+INSTANTIATE_TEST_SUITE_P(Client, PassedOver,
+                         ::testing::Values(Errc::kUnavailable, Errc::kThrottled, Errc::kResourceExhausted,
+                                           Errc::kStale));
+
+TEST_P(PassedOver, IsAMemberThatCannotNow) {
   auto second = Second(first_);
   Use({first_.endpoint(), second->endpoint()});
   ASSERT_TRUE(Echo().ok());
   ASSERT_TRUE(WaitForConnections(2));
-  first_.FailNext(Errc::kUnavailable, 1000);
+  first_.FailNext(GetParam(), 1000);
   for (int i = 0; i < 6; ++i) ASSERT_TRUE(Echo().ok());
-  second->FailNext(Errc::kUnavailable, 1000);
+  second->FailNext(GetParam(), 1000);
   const auto none = Echo();  // each is asked once
-  EXPECT_EQ(none.error().code(), Errc::kUnavailable);
+  EXPECT_EQ(none.error().code(), GetParam());
   EXPECT_EQ(none.error().public_message(), "Told to fail.");
 }
 

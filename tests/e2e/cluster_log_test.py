@@ -247,9 +247,10 @@ class Fork(OneCluster):
                              "createUser CU never Userpass-1", "y", "quit").out
         self.assertIn("createUser failed", refused)
         self.assertIn("forked", refused)
-        # More often than there are HSMs. After a start the key store connects again by itself, more than once if need be.
-        for _ in range(4):
-            wait_for("decryption", self.decrypts)
+        wait_for("decryption", self.decrypts)  # the key store connects again by itself after a start
+        for _ in range(4):  # more than there are HSMs
+            answer = self.d.ok("kms", "decrypt", "--ciphertext-blob", self.blob)
+            self.assertEqual(base64.b64decode(answer["Plaintext"]), b"forked")
 
     def test_3_the_officer_chooses_the_store(self):
         self.assertIn("chooseLog success", self.choose(self.forked, 2))
