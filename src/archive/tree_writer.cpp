@@ -17,6 +17,7 @@
 namespace strongroom::archive {
 namespace {
 
+constexpr std::string_view kNotOnDisk = "What was restored is not known to be on the disk";
 constexpr std::string_view kTemporary = ".strongroom-";
 constexpr std::size_t kMostNames = 65536;  // of users or groups that are remembered
 constexpr std::string_view kCapability = "security.capability";
@@ -303,7 +304,12 @@ void TreeWriter::Attributes(const pb::Entry& entry, int file) {
 }
 
 Status TreeWriter::Sync() {
-  if (::syncfs(root_.get()) != 0) return ErrnoError("What was restored is not known to be on the disk", errno);
+  if (::syncfs(root_.get()) != 0) return ErrnoError(kNotOnDisk, errno);
+  return {};
+}
+
+Status TreeWriter::SyncRoot() {
+  if (::fsync(root_.get()) != 0) return ErrnoError(kNotOnDisk, errno);
   return {};
 }
 

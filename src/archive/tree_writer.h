@@ -55,6 +55,8 @@ class TreeWriter {
   Status MakeHardLink(const pb::Entry& entry, std::uint64_t id);
   /// Everything to disk.
   Status Sync();
+  /// The root directory's own entries and facts to disk.
+  Status SyncRoot();
 
  private:
   TreeWriter(Fd root, const RestoreRules& rules, const Problem& problem);
