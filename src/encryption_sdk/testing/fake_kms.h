@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <mutex>
 #include <set>
 
 #include "crypto/aes_gcm.h"
@@ -10,7 +11,8 @@
 namespace strongroom::encryption_sdk::testing {
 
 /// KMS in one Region, in memory: keys by ARN, names for them, and what was asked. Ciphertexts are sealed under a key
-/// that all Regions share, so a multi-Region key opens in each.
+/// that all Regions share, so a multi-Region key opens in each. Its operations may be called from many threads at once;
+/// the members are for a test that has none running.
 class FakeKms final : public KmsPort {
  public:
   explicit FakeKms(std::string region) : region_(std::move(region)) {}
@@ -59,6 +61,7 @@ class FakeKms final : public KmsPort {
     return key;
   }
   Result<std::string> Find(std::string_view operation, std::string_view key_id, const GrantTokens& tokens) {
+    const std::lock_guard lock(mutex_);
     asked.push_back(std::string(operation) + " " + std::string(key_id));
     tokens_seen = tokens;
     if (fails) return *fails;
@@ -78,15 +81,17 @@ class FakeKms final : public KmsPort {
   }
 
   std::string region_;
+  std::mutex mutex_;  // asked, tokens_seen
 };
 
-/// One FakeKms for each Region.
+/// One FakeKms for each Region; from many threads, too.
 class FakeSupplier final : public KmsSupplier {
  public:
   Result<std::shared_ptr<KmsPort>> ForRegion(std::string_view region) override {
     return std::shared_ptr<KmsPort>(Port(region));
   }
   std::shared_ptr<FakeKms> Port(std::string_view region) {
+    const std::lock_guard lock(mutex_);
     auto& port = ports_[std::string(region)];
     if (!port) port = std::make_shared<FakeKms>(std::string(region));
     return port;
@@ -100,6 +105,7 @@ class FakeSupplier final : public KmsSupplier {
   }
 
  private:
+  std::mutex mutex_;
   std::map<std::string, std::shared_ptr<FakeKms>> ports_;
 };
 
