@@ -341,7 +341,7 @@ TEST_F(HostTest, AFrontEndLetsAnotherIn) {
   // It is remembered.
   EXPECT_EQ(EndHost(SIGTERM), 0);
   StartHost();
-  RunUntil([&] { return Ask(*second, "", hello).ok(); });
+  RunUntil([&] { return Ask(*first, "", hello).ok() && Ask(*second, "", hello).ok(); });
   // Gone for good, it is put out; asked again, that is no error.
   proto::Control remove;
   remove.mutable_remove_front_end()->set_certificate("nonsense");
