@@ -321,8 +321,8 @@ Status Restorer::Work() {
   SR_CHECK(manifest.ForEach([this](const pb::Entry& entry, std::uint64_t offset) { return Later(entry, offset); }));
   SR_CHECK(FinishDirectories(false));
   SR_CHECK(writer_->Sync());
-  // The mark goes before the root has its time, and may have a mode that closes it. All but the root is on the disk then,
-  // so little time passes in which a kill leaves a tree without a mark.
+  // The mark goes before the root has its time, and may have a mode that closes it. All but the root is on the disk
+  // then, so little time passes in which a kill leaves a tree without a mark.
   SR_CHECK(marker_->Remove());
   SR_CHECK(FinishDirectories(true));
   return writer_->SyncRoot();
