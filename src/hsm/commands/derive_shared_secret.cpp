@@ -14,7 +14,7 @@ Task<Status> RunDeriveSharedSecret(Call& call) {
   // Points off the curve end here.
   SR_CO_TRY(crypto::PublicKey peer, crypto::PublicKey::FromSpki(AsBytes(request.public_key())));
   auto work = [key, peer = std::move(peer)] { return key->pair->Agree(peer); };
-  SR_CO_TRY(SecretBuffer shared, co_await engine.crypto.Run(engine.loop, std::move(work)));
+  SR_CO_TRY(SecretBuffer shared, co_await engine.crypto.Run(engine.loop, std::move(work), Pace::kQuick));
   call.segments.push_back(std::move(shared));
   call.Answer(proto::DeriveSharedSecretReply());
   co_return Status{};

@@ -22,7 +22,7 @@ Task<Status> RunSign(Call& call) {
   if (IsQuick(key->pair->spec())) {
     SR_CO_TRY(signature, work());
   } else {
-    SR_CO_TRY(signature, co_await engine.crypto.Run(engine.loop, std::move(work)));
+    SR_CO_TRY(signature, co_await engine.crypto.Run(engine.loop, std::move(work), Pace::kQuick));
   }
   proto::SignReply reply;
   reply.set_signature(signature.data(), signature.size());

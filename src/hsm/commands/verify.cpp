@@ -16,7 +16,7 @@ Task<Status> RunVerify(Call& call) {
   auto work = [key, use, message = std::move(message), signature = std::move(*request.mutable_signature())] {
     return key->pair->public_key().VerifySecret(use.scheme, use.form, message, AsBytes(signature));
   };
-  SR_CO_CHECK(co_await engine.crypto.Run(engine.loop, std::move(work)));
+  SR_CO_CHECK(co_await engine.crypto.Run(engine.loop, std::move(work), Pace::kQuick));
   call.Answer(proto::VerifyReply());
   co_return Status{};
 }

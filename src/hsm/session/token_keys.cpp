@@ -40,7 +40,7 @@ Task<Result<Bytes>> EncryptFor(Engine& engine, KeyUser user, const proto::KeyRef
     const crypto::PublicKey& public_key = key->pair->public_key();
     return known->oaep ? public_key.EncryptOaep(*known->oaep, {}, plaintext) : public_key.EncryptSm2(plaintext);
   };
-  co_return co_await engine.crypto.Run(engine.loop, std::move(work));
+  co_return co_await engine.crypto.Run(engine.loop, std::move(work), Pace::kQuick);
 }
 
 Task<Result<SecretBuffer>> DecryptFor(Engine& engine, KeyUser user, const proto::KeyRef& ref,
@@ -53,7 +53,7 @@ Task<Result<SecretBuffer>> DecryptFor(Engine& engine, KeyUser user, const proto:
     const ByteView sealed = AsBytes(ciphertext);
     return known->oaep ? key->pair->DecryptOaep(*known->oaep, {}, sealed) : key->pair->DecryptSm2(sealed);
   };
-  co_return co_await engine.crypto.Run(engine.loop, std::move(work));
+  co_return co_await engine.crypto.Run(engine.loop, std::move(work), Pace::kQuick);
 }
 
 }  // namespace strongroom::hsm

@@ -21,9 +21,17 @@
 
 namespace strongroom::hsm {
 
+/// How long a piece of work may take. Answers of quick work are handed over several at once while more of it waits.
+enum class Pace {
+  kQuick,  // some milliseconds at most
+  kLong,
+};
+
 /// A few threads with a bounded queue, for what may not run on the event loop: password hashing, private-key work.
 ///
-/// Promise   work is started in the order it was given; its answer arrives on the loop that asked.
+/// Promise   work is started in the order it was given; its answer arrives on the loop that asked. An answer is held
+///           back for two milliseconds and one more piece of quick work at most, and only while more waits than is
+///           held.
 /// Errors    kThrottled  the queue is full; kCancelled  the pool was stopped before the work began.
 /// Threads   Run on any loop. Destroy it while no loop runs that waits for it.
 class WorkerPool {
@@ -35,10 +43,10 @@ class WorkerPool {
 
   /// Runs `work` (a Result<T>()) on a worker. `work` is destroyed on that worker.
   template <typename Work>
-  Task<std::invoke_result_t<Work&>> Run(Loop& loop, Work work) {
+  Task<std::invoke_result_t<Work&>> Run(Loop& loop, Work work, Pace pace = Pace::kLong) {
     using Answer = std::invoke_result_t<Work&>;
     auto waiter = std::make_shared<Waiter<Answer>>(loop);
-    std::function<void(bool)> job = MakeJob(loop, waiter, std::move(work));
+    Job job{&loop, pace, MakeJob(waiter, std::move(work))};
     SR_CO_CHECK(Enqueue(std::move(job)));
     // The worker's answer is posted to this loop, so it cannot arrive before this wait has begun.
     (void)co_await waiter->done.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable_t<LoopExecutor>{}));
@@ -62,29 +70,50 @@ class WorkerPool {
     std::optional<Answer> answer;
   };
 
+  /// Hands the answer over; called on the loop that asked.
+  using Delivery = std::function<void()>;
+  struct Job {
+    Loop* loop = nullptr;
+    Pace pace = Pace::kLong;
+    std::function<Delivery(bool run)> work;
+  };
+  /// What one worker has to hand over. A hand-over wakes the loop and, behind it, everyone on the answer's way: with
+  /// one for each signature these cost more than half of an RSA signature.
+  class Answers {
+   public:
+    void Add(Loop* loop, Delivery delivery);
+    /// Whether they go now, before the work that waits.
+    bool Due(const std::deque<Job>& waiting) const;
+    void Post();
+
+   private:
+    Loop* loop_ = nullptr;
+    std::vector<Delivery> deliveries_;
+    std::chrono::steady_clock::time_point since_;
+  };
+
   template <typename Answer, typename Work>
-  static std::function<void(bool)> MakeJob(Loop& loop, std::shared_ptr<Waiter<Answer>> waiter, Work work) {
+  static std::function<Delivery(bool)> MakeJob(std::shared_ptr<Waiter<Answer>> waiter, Work work) {
     // std::function wants copies; the work may hold secrets, which cannot be copied.
     auto held = std::make_shared<Work>(std::move(work));
-    return [&loop, waiter = std::move(waiter), held = std::move(held)](bool run) mutable {
-      std::optional<Answer> answer;
-      if (run) answer.emplace((*held)());
+    return [waiter = std::move(waiter), held = std::move(held)](bool run) mutable -> Delivery {
+      auto answer = std::make_shared<std::optional<Answer>>();
+      if (run) answer->emplace((*held)());
       held.reset();
-      auto shared = std::make_shared<std::optional<Answer>>(std::move(answer));
-      boost::asio::post(loop.get_executor(), [waiter = std::move(waiter), shared = std::move(shared)] {
-        waiter->answer = std::move(*shared);
+      return [waiter = std::move(waiter), answer = std::move(answer)] {
+        waiter->answer = std::move(*answer);
         waiter->done.cancel();
-      });
+      };
     };
   }
 
-  Status Enqueue(std::function<void(bool)> job);
+  Status Enqueue(Job job);
   void Work();
 
   const std::size_t max_queued_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<std::function<void(bool)>> queue_;
+  std::deque<Job> queue_;
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };
