@@ -9,6 +9,7 @@
 
 #include "apps/strongroomd/config.h"
 #include "apps/strongroomd/daemon.h"
+#include "base/exit_code.h"
 #include "base/log.h"
 #include "secret/hardening.h"
 
@@ -36,7 +37,8 @@ sigset_t StopSignals() {
   return signals;
 }
 
-Status Run(const std::filesystem::path& data, const std::filesystem::path& file) {
+/// The exit status.
+strongroom::Result<int> Run(const std::filesystem::path& data, const std::filesystem::path& file) {
   SR_TRY(strongroom::service::Config config, strongroom::service::LoadConfig(file, data));
   strongroom::InitLog("strongroomd", config.log_level);
   SR_CHECK(Harden(config));
@@ -58,8 +60,13 @@ Status Run(const std::filesystem::path& data, const std::filesystem::path& file)
   waiter.join();
   strongroom::log::Info("stopping");
   daemon->Stop();
+  if (daemon->removed()) {
+    strongroom::log::Error("{}",
+                           address.ok() ? "this machine was removed from the deployment" : address.error().ForLog());
+    return strongroom::kExitRemoved;
+  }
   if (!address.ok() && address.error().code() != strongroom::Errc::kCancelled) return address.error();
-  return {};
+  return 0;
 }
 
 }  // namespace
@@ -75,8 +82,8 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   strongroom::InitLog("strongroomd");
   std::filesystem::path directory = std::filesystem::absolute(data);
-  const Status done = Run(directory, file.empty() ? directory / "strongroomd.toml" : std::filesystem::path(file));
-  if (done.ok()) return 0;
+  const auto done = Run(directory, file.empty() ? directory / "strongroomd.toml" : std::filesystem::path(file));
+  if (done.ok()) return *done;
   std::fprintf(stderr, "strongroomd: %s\n", done.error().ForLog().c_str());
-  return 1;
+  return strongroom::ExitCode(done.error().code());
 }

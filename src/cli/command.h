@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "cli/exit_code.h"
+#include "base/exit_code.h"
 
 namespace CLI {
 class App;

@@ -1,6 +1,9 @@
 """A machine that is gone for good is taken out of the deployment: nothing of it is let in again, no key is lost, and what it
 had recorded reaches the bucket."""
 
+import os
+import signal
+import subprocess
 import unittest
 
 import audit_delivery_test
@@ -8,6 +11,12 @@ import two_front_ends_test
 from deployment import BIN, Failure, wait_for
 from postgres_test import PostgreSql
 from two_front_ends_test import domain_hsms, kill_all
+
+
+def tree_of(pid):
+    """A process and all below it."""
+    below = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout.split()
+    return [pid, *(one for child in below for one in tree_of(int(child)))]
 
 
 class RemovalTest(audit_delivery_test.InABucket):
@@ -91,6 +100,13 @@ class RemovalTest(audit_delivery_test.InABucket):
         verified = a.run(BIN / "strongroom", "audit", "verify", "--data", a.data)
         self.assertEqual(verified.status, 0, verified.out)
 
+        # Who came and went is in the trail, once.
+        def told():
+            return [(event["eventName"], event["serviceEventDetails"]["machine"]) for event in self.exported()
+                    if event["eventName"] in ("JoinMachine", "RemoveMachine")]
+        wait_for("the trail tells of it", lambda: len(told()) == 2)
+        self.assertEqual(told(), [("JoinMachine", gone), ("RemoveMachine", gone)])
+
         # It turns up again: nobody lets it in, and it says why.
         with self.assertRaises(Failure) as refusal:
             b.start()
@@ -102,6 +118,20 @@ class RemovalTest(audit_delivery_test.InABucket):
         self.addCleanup(c.close)
         wait_for("an HSM of the domain cluster on each machine", lambda: len(domain_hsms(a)) == 2)
         self.assertEqual(two_front_ends_test.decrypt(c, blob), b"on two machines")
+
+        # One that only slept when it was taken for gone wakes up, and ends for good.
+        frozen = self.name_of(c)
+        pids = tree_of(c.process.pid)
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        wait_for("silence", lambda: "is alive" not in self.strongroom("remove", frozen, "--dry-run").err)
+        removed = self.strongroom("remove", frozen)
+        self.assertEqual(removed.status, 0, removed.err)
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+        wait_for("serve has ended", lambda: c.process.poll() is not None)
+        self.assertEqual(c.process.returncode, 4, c.serve_log())
+        self.assertIn("was removed from the deployment", c.serve_log())
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -184,6 +185,7 @@ struct Daemon::Parts {
   std::unique_ptr<xks_proxy::Handler> handler;
   std::unique_ptr<aws::HttpServer> server;
   bool started = false, stopped = false;
+  std::atomic<bool> removed = false;  // this machine was
 
   std::vector<Loop*> AllLoops();
   Result<hsm_client::ClientTrust> TrustFor(const crypto::Certificate& owner) const;
@@ -258,8 +260,14 @@ Status Daemon::Parts::MakeControlPlane() {
                                     .self = std::move(self),
                                     .invitations = config.front_end.invitations,
                                     .ensure_domain_hsm = [this] { return EnsureDomainHsm(); },
-                                    // As from outside: everything ends in its order.
-                                    .removed = [] { ::kill(::getpid(), SIGTERM); }});
+                                    .removed =
+                                        [this] {
+                                          removed = true;
+                                          // As from outside: everything ends in its order.
+                                          ::kill(::getpid(), SIGTERM);
+                                        },
+                                    .account = config.account.id,
+                                    .region = config.audit.region});
   return {};
 }
 
@@ -299,6 +307,7 @@ Status Daemon::Parts::RefuseRemoved() {
   SR_TRY(const auto self,
          database->Read([this](store::Transaction& t) { return cloudhsm::LoadMachine(t, config.hosts.front().id); }));
   if (!self || !self->removed) return {};
+  removed = true;
   return Error(Errc::kPermission,
                "This machine was removed from the deployment (strongroom machine remove). It can join again with a new "
                "data directory.");
@@ -470,6 +479,8 @@ Result<std::unique_ptr<Daemon>> Daemon::Make(Config config) {
   return std::unique_ptr<Daemon>(new Daemon(std::move(parts)));
 }
 
+bool Daemon::removed() const { return parts_->removed; }
+
 Result<std::string> Daemon::Start() {
   Parts& parts = *parts_;
   parts.started = true;
@@ -480,6 +491,7 @@ Result<std::string> Daemon::Start() {
   auto ready = boost::asio::co_spawn(parts.control, parts.BecomeReady(), boost::asio::use_future);
   SR_CHECK(ready.get());
   SR_CHECK(parts.OpenTrail());
+  if (parts.machines) parts.machines->RecordTo(*parts.trail);
   SR_CHECK(parts.MakeServices());
   parts.trail_keeper->Start();
   if (parts.delivery) parts.delivery->Start();

@@ -22,6 +22,8 @@ class Daemon {
   /// Waits for the domain cluster as long as it takes, then serves; the address is "https://ADDR:PORT".
   /// Errors: kCancelled when stopped meanwhile; what keeps the endpoint from being opened.
   Result<std::string> Start();
+  /// Whether Start failed, or a stop was asked for, because this machine was removed from the deployment.
+  bool removed() const;
   /// Ends Start's waiting.
   void RequestStop();
   /// Lets requests in flight finish, then ends everything. Idempotent.

@@ -6,6 +6,7 @@
 #include <memory>
 #include <thread>
 
+#include "base/exit_code.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/client_package.h"
@@ -39,11 +40,15 @@ struct Kept {
     started = Clock::now();
     return {};
   }
-  /// Notices its death and restarts it in time.
+  /// Notices its death and restarts it in time. Errors: kPermission when it said that the machine was removed.
   Status Tend() {
     if (child) {
       const auto ended = child->Ended();
       if (!ended) return {};
+      if (child->exit_status() == kExitRemoved)
+        return Error(Errc::kPermission,
+                     "This machine was removed from the deployment (strongroom machine remove). It can join again with "
+                     "a new data directory.");
       pause = Clock::now() - started > std::chrono::seconds(30) ? std::chrono::milliseconds(250)
                                                                 : std::min(pause * 2, std::chrono::milliseconds(10000));
       log::Warn("{} ended ({}); starting it again in {} ms", spec.name, *ended, pause.count());

@@ -82,13 +82,15 @@ Child::Child(Child&& from) noexcept
     : name_(std::move(from.name_)),
       pid_(std::exchange(from.pid_, -1)),
       output_(std::exchange(from.output_, -1)),
-      partial_(std::move(from.partial_)) {}
+      partial_(std::move(from.partial_)),
+      exit_status_(from.exit_status_) {}
 
 Child& Child::operator=(Child&& from) noexcept {
   std::swap(name_, from.name_);
   std::swap(pid_, from.pid_);
   std::swap(output_, from.output_);
   std::swap(partial_, from.partial_);
+  std::swap(exit_status_, from.exit_status_);
   return *this;
 }
 
@@ -121,7 +123,8 @@ std::optional<std::string> Child::Ended() {
   if (::waitpid(pid_, &status, WNOHANG) != pid_) return std::nullopt;
   pid_ = -1;
   if (WIFSIGNALED(status)) return fmt::format("signal {}", WTERMSIG(status));
-  return fmt::format("exit status {}", WEXITSTATUS(status));
+  exit_status_ = WEXITSTATUS(status);
+  return fmt::format("exit status {}", *exit_status_);
 }
 
 void Child::Signal(int number) const noexcept {

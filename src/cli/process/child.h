@@ -39,6 +39,8 @@ class Child {
   bool Drain(const std::function<void(std::string_view)>& line);
   /// Not blocking: "exit status 1", "signal 9" once it has ended; nothing while it runs.
   std::optional<std::string> Ended();
+  /// Its exit status, once it has ended of its own accord.
+  std::optional<int> exit_status() const noexcept { return exit_status_; }
   void Signal(int number) const noexcept;
   /// Waits up to `patience` after a SIGTERM, then kills.
   void Stop(std::chrono::milliseconds patience);
@@ -49,6 +51,7 @@ class Child {
   pid_t pid_ = -1;
   int output_ = -1;
   std::string partial_;
+  std::optional<int> exit_status_;
 };
 
 }  // namespace strongroom::cli

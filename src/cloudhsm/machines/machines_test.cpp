@@ -135,13 +135,29 @@ class MachinesTest : public ::testing::Test {
                                                               .self = Machine("host-1", "127.9.9"),
                                                               .invitations = invitations(),
                                                               .ensure_domain_hsm = [this] { return Ensure(); },
-                                                              .removed = [this] { ++told_removed_; }});
+                                                              .removed = [this] { ++told_removed_; },
+                                                              .account = "111122223333",
+                                                              .region = "eu-central-1"});
   }
   Task<Status> Ensure() {
     ++ensured_;
     co_return Status();
   }
   Status Look() { return Await(world_.loop, watch_->Look()); }
+  /// What it has to say of machines, though nobody listened then.
+  std::vector<std::string> Recorded() {
+    struct Sink final : ports::AuditSink {
+      void Record(const ports::AuditEvent& event) override {
+        EXPECT_EQ(event.account + event.region, "111122223333eu-central-1");
+        all.push_back(event.event_name + " " + event.details.at(0).second);
+      }
+      std::vector<std::string> all;
+    } sink;
+    watch_->RecordTo(sink);
+    world_.loop.restart();
+    world_.loop.poll();
+    return sink.all;
+  }
 
   World world_;
   std::shared_ptr<Yes> host_ = std::make_shared<Yes>();
@@ -177,6 +193,7 @@ TEST_F(MachinesTest, WhoWasInvitedHereIsEnrolledApprovedAndUsed) {
   ASSERT_TRUE(Look().ok());
   EXPECT_EQ(host_->enrolled.size(), 1U);
   EXPECT_EQ(host_->allowed.size(), 1U) << "a host is told once";
+  EXPECT_THAT(Recorded(), ::testing::ElementsAre("JoinMachine host-2"));
 }
 
 TEST_F(MachinesTest, WhoWasApprovedElsewhereNeedsNoInvitationHere) {
@@ -440,6 +457,10 @@ TEST_F(RemovalTest, IsCarriedOutOnceEverywhere) {
   ASSERT_TRUE(Look().ok());
   EXPECT_EQ(host_->removed.size(), 2U);
   EXPECT_EQ(host_->allowed.size(), 1U) << "nobody is told to let it in again";
+  EXPECT_THAT(Recorded(), ::testing::ElementsAre("JoinMachine host-2", "RemoveMachine host-2"));
+  watch_ = Watch();
+  ASSERT_TRUE(Look().ok());
+  EXPECT_THAT(Recorded(), ::testing::IsEmpty()) << "another front end carries out nothing of it again";
   // What it had is free for another; its id is not.
   EXPECT_EQ(JoinProperly(Machine("host-2", "127.9.11"), "two").error().code(), Errc::kAlreadyExists);
   EXPECT_TRUE(JoinProperly(Machine("host-3", "127.9.10"), "three").ok());

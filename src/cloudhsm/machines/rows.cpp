@@ -171,9 +171,10 @@ Status NoteSeen(store::Transaction& t, const std::vector<std::string>& host_ids)
   return {};
 }
 
-Status NoteWithdrawn(store::Transaction& t, std::string_view host_id) {
-  SR_CHECK(t.Execute("UPDATE machines SET withdrawn = 1 WHERE host_id = $1", {store::Text(host_id)}));
-  return {};
+Result<bool> NoteWithdrawn(store::Transaction& t, std::string_view host_id) {
+  SR_TRY(const auto changed,
+         t.Execute("UPDATE machines SET withdrawn = 1 WHERE host_id = $1 AND withdrawn = 0", {store::Text(host_id)}));
+  return changed > 0;
 }
 
 }  // namespace strongroom::cloudhsm

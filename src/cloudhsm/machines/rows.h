@@ -60,7 +60,7 @@ Status PutMachine(store::Transaction& t, const MachineRow& row);
 Result<bool> ApproveMachine(store::Transaction& t, const MachineRow& row);
 /// These are there now.
 Status NoteSeen(store::Transaction& t, const std::vector<std::string>& host_ids);
-/// The domain cluster's log says that the machine is gone.
-Status NoteWithdrawn(store::Transaction& t, std::string_view host_id);
+/// The domain cluster's log says that the machine is gone. False when that was noted before.
+Result<bool> NoteWithdrawn(store::Transaction& t, std::string_view host_id);
 
 }  // namespace strongroom::cloudhsm

@@ -68,9 +68,24 @@ struct MachineWatch::State {
   std::map<std::string, crypto::Sha256Digest> bad;        // refused rows, so that it is said once
   std::set<std::pair<std::string, std::string>> put_out;  // host id and the id of the machine that it lets in no more
   std::map<std::string, std::shared_ptr<ControlHost>> connected;  // the newest of each host
+  ports::AuditSink* sink = nullptr;
+  std::vector<ports::AuditEvent> unrecorded;        // as long as there is no sink
   std::vector<std::shared_ptr<ControlHost>> links;  // none is dropped before the end: jobs may be using it
 
   bool IsSelf(const MachineRow& row) const { return row.host_id == parts.self.host_id; }
+
+  void Record(std::string name, const MachineRow& row) {
+    ports::AuditEvent event;
+    event.account = parts.account;
+    event.region = parts.region;
+    event.event_source = "cloudhsm.amazonaws.com";
+    event.event_name = std::move(name);
+    event.details = {{"machine", row.host_id}, {"address", row.address}, {"network", row.network}};
+    if (sink != nullptr)
+      sink->Record(event);
+    else
+      unrecorded.push_back(std::move(event));
+  }
 
   Task<Status> Seal(MachineRow& row) {
     SR_CO_TRY(SecretBuffer facts, SecretBuffer::CopyOf(FactsOf(row)));
@@ -114,6 +129,7 @@ struct MachineWatch::State {
     SR_CO_TRY(const bool noted, co_await parts.database.Run(std::move(note)));
     if (!noted) co_return false;
     log::Info("machine {} has joined, invited by {}", row.host_id, row.invitation_id);
+    Record("JoinMachine", row);
     std::error_code ignored;
     fs::remove(parts.invitations / row.invitation_id, ignored);
     co_return true;
@@ -243,7 +259,11 @@ struct MachineWatch::State {
       outcome = co_await AskDomain(question);
       if (outcome.ok()) {
         auto note = [host_id = row.host_id](store::Transaction& t) { return NoteWithdrawn(t, host_id); };
-        outcome = co_await parts.database.Run(std::move(note));
+        const auto first = co_await parts.database.Run(std::move(note));
+        if (!first.ok())
+          outcome = first.error();
+        else if (*first)
+          Record("RemoveMachine", row);
       }
     }
     for (const std::string& host_id : hosts) {
@@ -349,6 +369,13 @@ MachineWatch::~MachineWatch() {
 void MachineWatch::Start() {
   boost::asio::co_spawn(state_->parts.loop, State::Run(state_), boost::asio::detached);
   boost::asio::co_spawn(state_->parts.loop, State::RunSigns(state_), boost::asio::detached);
+}
+
+void MachineWatch::RecordTo(ports::AuditSink& sink) {
+  boost::asio::post(state_->parts.loop, [state = state_, &sink] {
+    state->sink = &sink;
+    for (const ports::AuditEvent& event : std::exchange(state->unrecorded, {})) sink.Record(event);
+  });
 }
 
 void MachineWatch::Stop() {

@@ -14,6 +14,7 @@
 #include "cloudhsm/nodes/hosts.h"
 #include "cloudhsm/nodes/lifecycle.h"
 #include "cloudhsm/nodes/placement.h"
+#include "ports/audit.h"
 #include "ports/sealer.h"
 
 namespace strongroom::cloudhsm {
@@ -45,6 +46,7 @@ class MachineWatch {
     std::filesystem::path invitations;  // a file for each, named by its id, holding its secret
     std::function<Task<Status>()> ensure_domain_hsm;
     std::function<void()> removed;  // called once
+    std::string account, region;    // in whose trail it is recorded that machines come and go
     std::chrono::milliseconds poll{1000};
     std::chrono::milliseconds sign_of_life{5000};
   };
@@ -56,6 +58,10 @@ class MachineWatch {
   /// Begins, until Stop. The domain cluster is reachable by now.
   void Start();
   void Stop();
+  /// Where it is recorded that a machine has joined or was put out: by the one front end that let it in, or that was
+  /// the first to have it put out. What came before this call is recorded now. From any thread; `sink` outlives the
+  /// loop.
+  void RecordTo(ports::AuditSink& sink);
   /// One look, as each poll takes it: the first failure, after everything that can be done is done.
   Task<Status> Look();
   /// Says that this front end runs and which hosts answer, as it does by itself every few seconds.

@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <tuple>
 
-#include "cli/exit_code.h"
+#include "base/exit_code.h"
 
 namespace strongroom::cli::archiving {
 

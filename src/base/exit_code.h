@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 
-namespace strongroom::cli {
+namespace strongroom {
 
 /// Exit statuses of our commands: 0 success, 1 failure, 2 the command line or a configuration is wrong, 3 what is
 /// needed is not running or not reachable, 4 refused, 5 (kExitIncomplete) done, but not with everything.
@@ -21,5 +21,7 @@ constexpr int ExitCode(Errc code) noexcept {
 
 /// Of `archive`: there is a result, but not everything is in it as it should be.
 inline constexpr int kExitIncomplete = 5;
+/// Of strongroomd: its machine was removed from the deployment, so starting it again is of no use.
+inline constexpr int kExitRemoved = 6;
 
-}  // namespace strongroom::cli
+}  // namespace strongroom
