@@ -3,8 +3,8 @@
 #include <functional>
 #include <string_view>
 
-#include "base/result.h"
 #include "base/exit_code.h"
+#include "base/result.h"
 
 namespace CLI {
 class App;
