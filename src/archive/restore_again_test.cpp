@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 
 #include "archive/operations.h"
 #include "archive/restore_marker.h"
@@ -53,10 +55,11 @@ class RestoreAgainTest : public testing_kit::LocationTest {
     options.paths = std::move(paths);
     return Restore(access_, options, {});
   }
-  /// `signal` comes when the third object is asked for.
+  /// `signal` comes when the third object is asked for; several threads ask.
   void SignalAtThirdObject(int signal) {
-    store_->before = [signal, count = 0](std::string_view call, std::string_view name) mutable {
-      if (call == "Get" && name.find("/data/") != std::string_view::npos && ++count == 3) ::raise(signal);
+    store_->before = [signal, count = std::make_shared<std::atomic<int>>(0)](std::string_view call,
+                                                                             std::string_view name) {
+      if (call == "Get" && name.find("/data/") != std::string_view::npos && ++*count == 3) ::raise(signal);
     };
   }
   /// What a process that is killed leaves: its mark, directories for their owner only, and temporary files.
@@ -142,7 +145,7 @@ TEST_F(RestoreAgainTest, AnErrorCleansUpToo) {
   // KMS refuses once the manifest is open.
   store_->before = [this](std::string_view call, std::string_view name) {
     if (call == "Get" && name.find("/data/") != std::string_view::npos)
-      kms_->Port("eu-central-1")->fails.emplace(Errc::kAccessDenied, "no");
+      kms_->Port("eu-central-1")->Fail(Error(Errc::kAccessDenied, "no"));
   };
   const auto cut = RestoreIt();
   ASSERT_FALSE(cut.ok());

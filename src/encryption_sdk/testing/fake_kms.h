@@ -12,7 +12,7 @@ namespace strongroom::encryption_sdk::testing {
 
 /// KMS in one Region, in memory: keys by ARN, names for them, and what was asked. Ciphertexts are sealed under a key
 /// that all Regions share, so a multi-Region key opens in each. Its operations may be called from many threads at once;
-/// the members are for a test that has none running.
+/// the members are for a test that has none running, and Fail() is for one that has.
 class FakeKms final : public KmsPort {
  public:
   explicit FakeKms(std::string region) : region_(std::move(region)) {}
@@ -45,6 +45,11 @@ class FakeKms final : public KmsPort {
   Result<KmsKeyDescription> DescribeKey(std::string_view key_id, const GrantTokens& tokens) override {
     SR_TRY(std::string arn, Find("DescribeKey", key_id, tokens));
     return KmsKeyDescription{.arn = std::move(arn), .state = "Enabled"};
+  }
+
+  void Fail(Error how) {
+    const std::lock_guard lock(mutex_);
+    fails.emplace(std::move(how));
   }
 
   std::map<std::string, std::string, std::less<>> keys;  // identifier -> ARN
@@ -81,7 +86,7 @@ class FakeKms final : public KmsPort {
   }
 
   std::string region_;
-  std::mutex mutex_;  // asked, tokens_seen
+  std::mutex mutex_;  // asked, tokens_seen, fails
 };
 
 /// One FakeKms for each Region; from many threads, too.
