@@ -444,6 +444,8 @@ TEST_F(HostTest, AppendsToOneClusterGoToOneFrontEndThatAnswers) {
       std::ranges::find_if(outcomes, [](const auto& each) { return each.has_value(); })->value()->log_read().head(),
       1U);
   StopFrontEnd(std::move(two));
+  // The others end now; they write into what lives here.
+  RunUntil([&] { return std::ranges::all_of(outcomes, [](const auto& each) { return each.has_value(); }); });
   StopFrontEnd(std::move(one));
 }
 
