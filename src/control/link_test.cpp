@@ -60,7 +60,7 @@ class LinkTest : public ::testing::Test {
   template <typename Condition>
   void RunUntil(Condition condition) {
     loop_.restart();
-    net::steady_timer guard(loop_, 20s);
+    net::steady_timer guard(loop_, 60s);
     guard.async_wait([](const boost::system::error_code& cancelled) { ASSERT_TRUE(cancelled); });
     while (!condition()) ASSERT_GT(loop_.run_one(), 0U);
   }
@@ -128,10 +128,10 @@ TEST_F(LinkTest, ManyAtOnceEachGetTheirOwnAnswer) {
   constexpr int kCount = 500;
   std::vector<std::optional<Result<proto::Control>>> answers(2 * kCount);
   for (int i = 0; i < kCount; ++i) {
-    auto one = Keep(a_->Ask(Append(static_cast<std::uint64_t>(i)), 20s), answers[static_cast<std::size_t>(i)]);
+    auto one = Keep(a_->Ask(Append(static_cast<std::uint64_t>(i)), 60s), answers[static_cast<std::size_t>(i)]);
     net::co_spawn(loop_, std::move(one), net::detached);
     auto other =
-        Keep(b_->Ask(Append(static_cast<std::uint64_t>(1000 + i)), 20s), answers[static_cast<std::size_t>(kCount + i)]);
+        Keep(b_->Ask(Append(static_cast<std::uint64_t>(1000 + i)), 60s), answers[static_cast<std::size_t>(kCount + i)]);
     net::co_spawn(loop_, std::move(other), net::detached);
   }
   RunUntil([&] { return std::all_of(answers.begin(), answers.end(), [](const auto& a) { return a.has_value(); }); });
@@ -191,7 +191,7 @@ TEST_F(LinkTest, QuestionsBeyondTheBoundAreThrottled) {
   Connect(Echo, Echo, options);
   std::vector<std::optional<Result<proto::Control>>> answers(3);
   for (auto& answer : answers) {
-    auto one = Keep(a_->Ask(Append(1), 20s), answer);
+    auto one = Keep(a_->Ask(Append(1), 60s), answer);
     net::co_spawn(loop_, std::move(one), net::detached);
   }
   RunUntil([&] { return std::all_of(answers.begin(), answers.end(), [](const auto& a) { return a.has_value(); }); });

@@ -495,7 +495,7 @@ TEST_F(CredentialCacheTest, FollowsTheChangeFeed) {
     cache_->Watch(feed);
     ASSERT_TRUE(feed.Start().ok());
     const auto becomes = [](const auto& condition) {
-      for (int i = 0; i < 2000; ++i) {
+      for (int i = 0; i < 12'000; ++i) {
         if (condition()) return true;
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
       }

@@ -53,7 +53,7 @@ class ReloaderTest : public EngineTest {
   }
   bool Counts(int count) {
     std::unique_lock lock(mutex_);
-    return counted_.wait_for(lock, std::chrono::seconds(20), [&] { return count_ >= count; });
+    return counted_.wait_for(lock, std::chrono::seconds(60), [&] { return count_ >= count; });
   }
 
   Loop loop_;

@@ -26,7 +26,7 @@ using UnixSocket = boost::asio::basic_stream_socket<boost::asio::local::stream_p
 inline std::chrono::steady_clock::time_point In(std::chrono::milliseconds time) {
   return std::chrono::steady_clock::now() + time;
 }
-inline std::chrono::steady_clock::time_point Soon() { return In(std::chrono::seconds(20)); }
+inline std::chrono::steady_clock::time_point Soon() { return In(std::chrono::seconds(60)); }
 
 /// Keeps what a pipe says. `step` is called after each event.
 struct Recorder final : PipeEvents {
@@ -44,7 +44,7 @@ struct Recorder final : PipeEvents {
   std::function<void()> step;
 };
 
-/// Runs the loop until `done`, at most 20 seconds; false when that was not enough.
+/// Runs the loop until `done`, at most a minute; false when that was not enough.
 template <typename Done>
 bool RunUntil(Loop& loop, Done done) {
   const auto deadline = Soon();
@@ -127,7 +127,7 @@ struct EchoServer {
   }
   Task<void> Serve(std::shared_ptr<TlsPipe> pipe) {
     arriving.insert(pipe);
-    const Status in = co_await pipe->Handshake(In(std::chrono::seconds(20)));
+    const Status in = co_await pipe->Handshake(Soon());
     arriving.erase(pipe);
     if (!in.ok()) {
       refused.push_back(in.error().code());

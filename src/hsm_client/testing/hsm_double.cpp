@@ -109,7 +109,7 @@ struct HsmDouble::Impl {
   }
   Task<void> Welcome(std::shared_ptr<channel::TlsPipe> pipe) {
     arriving.insert(pipe);
-    const Status in = co_await pipe->Handshake(Clock::now() + std::chrono::seconds(10));
+    const Status in = co_await pipe->Handshake(Clock::now() + std::chrono::seconds(60));
     arriving.erase(pipe);
     if (!in.ok()) co_return;
     auto client = std::make_shared<Client>(*this, pipe);

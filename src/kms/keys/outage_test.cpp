@@ -86,7 +86,7 @@ TEST_F(Outage, KeysAndAliasesServeUpToTheStaleLimit) {
   EXPECT_EQ(LookAtAlias(strict), Errc::kUnavailable);
   ASSERT_TRUE(server_->Restart());
   // The connections are made again by and by.
-  const auto give_up = std::chrono::steady_clock::now() + seconds(30);
+  const auto give_up = std::chrono::steady_clock::now() + seconds(60);
   while (Look(strict) != Errc::kCount_ && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
   const auto last = RunToEnd(strict.Find(kAccount, kRegion, "key-1"));
   EXPECT_TRUE(last.ok()) << last.error();
@@ -147,7 +147,7 @@ TEST_F(Outage, UsesOfKeysAreKeptUntilTheDatabaseIsBack) {
   server_->Kill();
   EXPECT_FALSE(RunToEnd(usage.Flush()).ok());
   ASSERT_TRUE(server_->Restart());
-  const auto give_up = std::chrono::steady_clock::now() + seconds(30);
+  const auto give_up = std::chrono::steady_clock::now() + seconds(60);
   while (!RunToEnd(usage.Flush()).ok() && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
   // Another front end knows it from the store alone.
   LastUsage other(*database_);

@@ -171,7 +171,7 @@ TEST(Interrupted, BeforeTheHsmKeyLeavesNothing) {
   at.service.Sql("UPDATE kms_keys SET created_at = 0");
   // The client has backed off after the failures; repairs are tried again until the cluster can be reached.
   const auto rows = [&] { return at.service.Count("SELECT COUNT(*) FROM kms_keys"); };
-  for (int tries = 0; tries < 200 && rows() != 0; ++tries) {
+  for (int tries = 0; tries < 1200 && rows() != 0; ++tries) {
     at.RunRepairs();
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }

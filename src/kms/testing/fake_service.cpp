@@ -275,7 +275,7 @@ std::string FakeService::NewStore(const std::string& name) {
   return made.ok() ? made.Text("CustomKeyStoreId") : made.raw;
 }
 std::string FakeService::Settled(const std::string& store_id) {
-  for (int i = 0; i < 3000; ++i) {
+  for (int i = 0; i < 6000; ++i) {
     const Answer all = Call("DescribeCustomKeyStores", {{"CustomKeyStoreId", store_id}});
     const std::string state = all.Text("CustomKeyStores.0.ConnectionState");
     const std::string code = all.Text("CustomKeyStores.0.ConnectionErrorCode");

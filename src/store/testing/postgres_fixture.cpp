@@ -117,7 +117,7 @@ bool PostgresFixture::Restart() {
   server_ = Spawn({bin_ / "postgres", "-D", dir_ / "data", "-k", dir_, "-c", "listen_addresses=", "-c",
                    "max_connections=60", "-c", "shared_buffers=16MB"},
                   dir_ / "log");
-  for (int i = 0; i < 600; ++i) {
+  for (int i = 0; i < 2400; ++i) {
     if (PQping(Conninfo("postgres").c_str()) == PQPING_OK) return true;
     if (::waitpid(server_, nullptr, WNOHANG) == server_) {
       server_ = -1;
