@@ -50,6 +50,7 @@ struct TestRelay::Impl {
     }
   };
   std::set<std::shared_ptr<Connection>> connections;
+  bool closing = false;  // nothing is served any more that the end has not seen to cut
 
   explicit Impl(TlsContext context) : outer(std::move(context)) {}
 
@@ -66,7 +67,7 @@ struct TestRelay::Impl {
       TcpSocket client(loop.get_executor());
       auto redirected = asio::redirect_error(token, ec);
       co_await acceptor.async_accept(client, redirected);
-      if (ec) co_return;
+      if (ec || closing) co_return;
       client.set_option(tcp::no_delay(true), ec);
       auto connection = std::make_shared<Connection>(std::move(client), outer, loop.get_executor());
       asio::co_spawn(loop, Serve(connection), asio::detached);
@@ -74,6 +75,7 @@ struct TestRelay::Impl {
   }
 
   Task<void> Serve(std::shared_ptr<Connection> connection) {
+    if (closing) co_return;
     boost::system::error_code ec;
     Token token;
     auto redirected = asio::redirect_error(token, ec);
@@ -149,6 +151,7 @@ TestRelay::~TestRelay() {
   asio::post(impl_->loop, [impl = impl_.get()] {
     boost::system::error_code ignored;
     impl->acceptor.close(ignored);
+    impl->closing = true;
     for (const auto& connection : impl->connections) connection->Cut();
   });
   impl_->thread.join();
