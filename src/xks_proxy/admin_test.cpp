@@ -189,7 +189,10 @@ TEST(XksAdmin, IsToldANewPassword) {
   const std::string id = f.MakeProxy();
   const Request request = f.Encrypt("x");
   f.SetPassword(kUser, "another-password");
+  const std::size_t logins = f.hsm().executed(wire::Command::kLogin);
   f.hsm().CutAll();
+  // A request would not wait long for a busy machine to connect anew.
+  EXPECT_TRUE(f.Ends([&] { return f.hsm().executed(wire::Command::kLogin) > logins; }));
   EXPECT_EQ(f.Send(request).error, "AccessDeniedException");
   EXPECT_EQ(f.Call("SetXksProxyPassword", {{"ProxyId", id}, {"Password", Base64(AsBytes("wrong-password"))}}).error,
             "ValidationException");
