@@ -44,6 +44,18 @@ class Server {
     ASSERT_TRUE(other.Send(Encrypt()));
     EXPECT_EQ(other.Receive().status, 200u);
   }
+  /// The same where the server has little patience: on a busy machine a client may be too late for it, if not always.
+  void ExpectHealthyAtLast() {
+    unsigned status = 0;
+    for (int i = 0; i < 50 && status == 0; ++i) {
+      try {
+        RawTlsClient other(server->port());
+        if (other.Send(Encrypt())) status = other.Receive().status;
+      } catch (const boost::system::system_error&) {
+      }
+    }
+    EXPECT_EQ(status, 200u);
+  }
   testing_kit::FakeEndpoint endpoint;
   LoopGroup loops;
   std::unique_ptr<HttpServer> server;
@@ -178,37 +190,46 @@ TEST(Http, AClientThatLeavesMidRequestCostsNothing) {
   server.ExpectHealthy();
 }
 
-HttpLimits Hasty() {
+/// Little patience in one thing.
+HttpLimits Hasty(std::chrono::milliseconds HttpLimits::*limit) {
   HttpLimits limits;
-  limits.handshake = limits.header = limits.body = limits.idle = std::chrono::milliseconds(150);
+  limits.*limit = std::chrono::milliseconds(150);
   limits.tick = std::chrono::milliseconds(20);
   return limits;
 }
 
 TEST(Http, SlowHeaderIsCutOff) {
-  Server server(Hasty());
+  Server server(Hasty(&HttpLimits::header));
   RawTlsClient client(server.server->port());
   ASSERT_TRUE(client.Send("POST / HTTP/1.1\r\n"));
   EXPECT_TRUE(client.ServerCloses());
   EXPECT_EQ(server.server->stats().expired, 1u);
-  server.ExpectHealthy();
+  server.ExpectHealthyAtLast();
 }
 TEST(Http, SlowBodyIsCutOff) {
-  Server server(Hasty());
+  Server server(Hasty(&HttpLimits::body));
   RawTlsClient client(server.server->port());
   ASSERT_TRUE(client.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nabc"));
   EXPECT_TRUE(client.ServerCloses());
   EXPECT_EQ(server.server->stats().expired, 1u);
 }
 TEST(Http, IdleConnectionIsClosed) {
-  Server server(Hasty());
-  RawTlsClient client(server.server->port());
-  ASSERT_TRUE(client.Send(server.Encrypt()));
-  EXPECT_EQ(client.Receive().status, 200u);
-  EXPECT_TRUE(client.ServerCloses());
+  Server server(Hasty(&HttpLimits::idle));
+  // One whose first request comes too late for that is closed, too.
+  for (int i = 0; i < 50; ++i) {
+    RawTlsClient client(server.server->port());
+    const bool sent = client.Send(server.Encrypt());
+    const unsigned status = client.Receive().status;
+    if (status == 0) continue;
+    EXPECT_TRUE(sent);
+    EXPECT_EQ(status, 200u);
+    EXPECT_TRUE(client.ServerCloses());
+    return;
+  }
+  ADD_FAILURE() << "no request was in time";
 }
 TEST(Http, SilentHandshakeIsCutOff) {
-  Server server(Hasty());
+  Server server(Hasty(&HttpLimits::handshake));
   boost::asio::io_context loop;
   boost::asio::ip::tcp::socket socket(loop);
   socket.connect({boost::asio::ip::make_address("127.0.0.1"), server.server->port()});
@@ -216,7 +237,7 @@ TEST(Http, SilentHandshakeIsCutOff) {
   boost::system::error_code ec;
   EXPECT_EQ(socket.read_some(boost::asio::buffer(&byte, 1), ec), 0u);
   EXPECT_TRUE(ec);
-  server.ExpectHealthy();
+  server.ExpectHealthyAtLast();
 }
 
 TEST(Http, ConnectionsOverTheCapAreClosedAtOnce) {
