@@ -45,6 +45,10 @@ struct FakeProxy::Credentials final : ports::Credentials {
 
 FakeProxy::FakeProxy()
     : credentials_(std::make_unique<Credentials>()), verifier_(Must(aws::SigV4Verifier::Create(*credentials_, 1))) {
+  holder_.open(asio::ip::tcp::v4());
+  holder_.bind({asio::ip::address_v4::loopback(), 0});
+  holder_.set_option(asio::socket_base::reuse_address(true));  // after it was bound: the proxy's own may share it
+  port_ = holder_.local_endpoint().port();
   loops_.Start();
   Listen();
 }
@@ -60,7 +64,6 @@ void FakeProxy::Listen() {
   config.certificate_chain = certificate_.certificate_path();
   config.private_key = certificate_.key_path();
   server_ = Must(aws::HttpServer::Start(config, loops_, *this));
-  port_ = server_->port();
 }
 
 void FakeProxy::StopListening() {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -73,6 +75,8 @@ class FakeProxy final : public aws::HttpHandler {
   std::unique_ptr<Credentials> credentials_;
   std::unique_ptr<aws::SigV4Verifier> verifier_;
   aws::LoopGroup loops_{1};
+  boost::asio::io_context holding_;
+  boost::asio::ip::tcp::socket holder_{holding_};  // nobody else gets the port while the proxy does not listen
   std::uint16_t port_ = 0;
   std::unique_ptr<aws::HttpServer> server_;
   std::mutex mutex_;
