@@ -46,18 +46,15 @@ TEST(GrantIndex, AgreesWithTheGrantsThemselves) {
   }
 }
 
-/// The time of one question that no grant allows, the worst case: the best of some rounds, since others use the
-/// machine.
+/// The time of questions that no grant allows, the worst case.
 std::chrono::nanoseconds CostOfNo(const GrantIndex& index) {
   const EncryptionContext asked{{"app", "one"}, {"tenant", "nobody"}};
-  auto best = std::chrono::nanoseconds::max();
-  for (int round = 0; round < 25; ++round) {
-    const auto start = std::chrono::steady_clock::now();
-    for (int i = 0; i < 2000; ++i)
-      if (index.Allows(OperationBit("Encrypt"), asked)) return std::chrono::nanoseconds::max();
-    best = std::min(best, std::chrono::nanoseconds(std::chrono::steady_clock::now() - start));
-  }
-  return best;
+  bool allowed = false;
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < 2000; ++i) allowed = index.Allows(OperationBit("Encrypt"), asked) || allowed;
+  const auto time = std::chrono::steady_clock::now() - start;
+  EXPECT_FALSE(allowed);
+  return time;
 }
 
 struct ManyRow {
@@ -78,7 +75,13 @@ TEST_P(ManyGrants, CostNoMoreThanTwiceTen) {
   };
   const GrantIndex few = make(10), many = make(50'000);
   EXPECT_TRUE(many.Allows(OperationBit("Decrypt"), {{"app", "one"}, {"tenant", "49999"}}));
-  EXPECT_LE(CostOfNo(many), 2 * CostOfNo(few));
+  // The best of some rounds of each, by turns, since others use the machine and its speed varies.
+  auto of_few = std::chrono::nanoseconds::max(), of_many = of_few;
+  for (int round = 0; round < 25 || (round < 500 && of_many / 2 > of_few); ++round) {
+    of_few = std::min(of_few, CostOfNo(few));
+    of_many = std::min(of_many, CostOfNo(many));
+  }
+  EXPECT_LE(of_many, 2 * of_few);
 }
 INSTANTIATE_TEST_SUITE_P(GrantIndex, ManyGrants, ::testing::Values(ManyRow{"Subset", false}, ManyRow{"Equals", true}),
                          [](const auto& row) { return row.param.name; });
