@@ -78,7 +78,7 @@ TEST_F(Forgetting, HsmsAreToldAgainOnceEveryFrontEndKnows) {
   const std::string id = NewKey();
   Imported(id, Bytes32(1));
   ASSERT_TRUE(Delete(id).ok());
-  for (int i = 0; i < 3000 && Told() != Both(2); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  for (int i = 0; i < 6000 && Told() != Both(2); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   EXPECT_EQ(Told(), Both(2));
 }
 

@@ -39,7 +39,7 @@ class MultiRegion : public ::testing::Test {
   std::string State(std::string_view region) { return In(region, "DescribeKey").Text("KeyMetadata.KeyState"); }
   /// Waits for the background to end Creating and Updating.
   std::string Settled(std::string_view region) {
-    for (int i = 0; i < 3000; ++i) {
+    for (int i = 0; i < 12'000; ++i) {
       const std::string state = State(region);
       if (state != "Creating" && state != "Updating") return state;
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
