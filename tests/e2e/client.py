@@ -26,7 +26,7 @@ class Lost(Exception):
 
 
 class Connection:
-    def __init__(self, environment, service, timeout=60):
+    def __init__(self, environment, service, timeout=120):
         self.environment, self.service, self.timeout = environment, service, timeout
         self.url = urllib.parse.urlsplit(environment["AWS_ENDPOINT_URL"])
         self.context = ssl.create_default_context(cafile=environment["AWS_CA_BUNDLE"])

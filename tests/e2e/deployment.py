@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 import time
@@ -14,7 +15,7 @@ import time
 import stock_aws
 
 BIN = pathlib.Path(os.environ.get("STRONGROOM_BIN", pathlib.Path(__file__).resolve().parents[2] / "build" / "bin"))
-PATIENCE = 90  # seconds that anything may take on a busy machine before a test gives up
+PATIENCE = 120  # seconds that anything may take on a busy machine before a test gives up
 
 
 class Failure(AssertionError):
@@ -92,13 +93,27 @@ class Deployment:
         self.client_home = pathlib.Path(self.environment["CLOUDHSM_HOME"])
 
     def serve_log(self):
+        """The end of it, for messages."""
+        return self.whole_log()[-8000:]
+
+    def whole_log(self):
         path = self.root / "serve.log"
-        return path.read_text(errors="replace")[-8000:] if path.exists() else ""
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def contents(self):
+        """(path, bytes) of every file in the data directory, which is in use: what goes meanwhile is passed over."""
+        for folder, _, names in os.walk(self.data):
+            for path in (pathlib.Path(folder, name) for name in names):
+                try:
+                    if stat.S_ISREG(path.lstat().st_mode):
+                        yield path, path.read_bytes()
+                except FileNotFoundError:
+                    pass
 
     def stop(self, how=signal.SIGTERM):
         if self.process and self.process.poll() is None:
             self.process.send_signal(how)
-            self.process.wait(60)
+            self.process.wait(PATIENCE)
         status = self.process.returncode if self.process else None
         if self.process:
             self.log.close()
@@ -143,6 +158,27 @@ class Deployment:
     def cmu(self, *lines):
         """A session of cloudhsm_mgmt_util from a pipe."""
         return self.run(self.client_home / "bin" / "cloudhsm_mgmt_util", stdin=("\n".join(lines) + "\n").encode())
+
+    def cmu_until(self, what, good, *lines):
+        """Such a session, again and again until `good` says so of its answer: after a start or a change each HSM comes in its
+        own time."""
+        last = None
+
+        def look():
+            nonlocal last
+            last = self.cmu(*lines)
+            return good(last)
+
+        try:
+            wait_for(what, look)
+        except Failure as failure:
+            raise Failure(f"{failure}\n{last.out}{last.err}\n{self.serve_log()}") from None
+        return last
+
+    def take_kmsuser_back(self, officer, password):
+        """The officer gives kmsuser another password: as soon as no HSM has a session of KMS any more."""
+        self.cmu_until("kmsuser taken back", lambda session: session.status == 0, f"loginHSM CO admin {officer}",
+                       f"changePswd CU kmsuser {password}", "y", "quit")
 
     def status(self):
         return json.loads(self.run(BIN / "strongroom", "status", "--data", self.data, "--json").out)

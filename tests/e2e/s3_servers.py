@@ -30,7 +30,7 @@ class Swift:
         with open(self.error, "wb") as error:
             self.process = subprocess.Popen(["/usr/bin/python3", "-B", SWIFT, root / "swift", "127.0.0.1", ACCESS_KEY, SECRET],
                                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=error)
-        ready = select.select([self.process.stdout], [], [], 60)[0]
+        ready = select.select([self.process.stdout], [], [], 120)[0]
         line = self.process.stdout.readline().decode() if ready else ""
         if not line.startswith("ready "):
             self.stop()
