@@ -200,8 +200,8 @@ class Road(unittest.TestCase):
         self.assertEqual(other.error, "InvalidCiphertextException")
         data_key = self.d.ok("kms", "generate-data-key", "--key-id", key["Arn"], "--key-spec", "AES_256")
         self.assertEqual(len(base64.b64decode(data_key["Plaintext"])), 32)
-        found = self.d.cmu(f"loginHSM CO admin {OFFICER}", "findAllKeys 3 0", "quit")
-        self.assertEqual(found.out.count("(o)"), 2, found.out)
+        self.d.cmu_until("the key on both HSMs", lambda found: found.out.count("(o)") == 2, f"loginHSM CO admin {OFFICER}",
+                         "findAllKeys 3 0", "quit")
 
     def open_custom(self):
         answer = self.d.ok("kms", "decrypt", "--ciphertext-blob", self.custom_blob, "--encryption-context",
@@ -227,8 +227,8 @@ class Road(unittest.TestCase):
         full = self.d.aws("kms", "delete-custom-key-store", "--custom-key-store-id", self.store)
         self.assertEqual(full.error, "CustomKeyStoreHasCMKsException")
         # The owner takes kmsuser back and sees whose key it is: the label is the KMS key's ARN.
-        session = self.d.cmu(f"loginHSM CO admin {OFFICER}", "changePswd CU kmsuser Takenback1", "y", "logoutHSM",
-                             "loginHSM CU kmsuser Takenback1", "findAllKeys 3 0", "quit")
+        self.d.take_kmsuser_back(OFFICER, "Takenback1")
+        session = self.d.cmu("loginHSM CU kmsuser Takenback1", "findAllKeys 3 0", "quit")
         self.assertEqual(session.out.count(self.custom["Arn"]), 2, session.out + session.err)
         self.d.ok("kms", "update-custom-key-store", "--custom-key-store-id", self.store, "--key-store-password", "Takenback1")
         self.d.ok("kms", "connect-custom-key-store", "--custom-key-store-id", self.store)
@@ -238,10 +238,13 @@ class Road(unittest.TestCase):
     def test_18_everything_is_there_after_a_restart(self):
         self.assertEqual(self.d.stop(), 0)
         self.d.start()
-        self.assertEqual(self.open_custom(), b"through the cluster")
         self.assertEqual(self.decrypt_to("openssl pkey -inform DER -pubout -outform DER | base64 -w0").out, self.public)
-        session = self.d.cmu(f"loginHSM CO admin {OFFICER}", "listUsers", "quit")
-        self.assertEqual(session.out.count("loginHSM success"), 2, session.out)
+        # The cluster's own HSMs are not waited for by a start.
+        wait_for("the key store", lambda: self.d.aws("kms", "decrypt", "--ciphertext-blob", self.custom_blob,
+                                                     "--encryption-context", "Department=Archive").status == 0)
+        self.assertEqual(self.open_custom(), b"through the cluster")
+        self.d.cmu_until("both HSMs", lambda session: session.out.count("loginHSM success") == 2,
+                         f"loginHSM CO admin {OFFICER}", "listUsers", "quit")
 
 
 if __name__ == "__main__":
