@@ -115,7 +115,8 @@ class OfficerRecovery(unittest.TestCase):
     def test_7_it_lasts(self):
         self.d.stop()
         self.d.start()
-        self.assertEqual(self.login(LATER).count("loginHSM success"), 2)
+        self.d.cmu_until("both HSMs", lambda session: session.out.count("loginHSM success") == 2,
+                         f"loginHSM CO admin {LATER}", "quit")
         self.refused("second", "second.sig", "used up")
         self.assertEqual(MANUAL.left(), [])
 
