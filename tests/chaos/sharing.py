@@ -27,7 +27,8 @@ class Sharing:
             machine.ok("kms", "create-key", "--origin", "AWS_CLOUDHSM", "--custom-key-store-id", store)
         machine.ok("kms", "disconnect-custom-key-store", "--custom-key-store-id", store)
         machine.wait_store(store, "DISCONNECTED")
-        made = machine.cmu(f"loginHSM CO admin {OFFICER}", f"changePswd CU kmsuser {OWNER}", "y", "listUsers", "quit").out
+        machine.take_kmsuser_back(OFFICER, OWNER)
+        made = machine.cmu("listUsers", "quit").out
         owner = re.search(r"^ +(\d+) +CU +kmsuser ", made, re.M).group(1)
         listed = machine.cmu(f"loginHSM CU kmsuser {OWNER}", f"findAllKeys {owner} 0", "quit").out
         self.keys = sorted({int(key) for key in re.findall(r"(\d+)\(o\)", listed)})

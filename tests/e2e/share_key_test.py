@@ -18,8 +18,9 @@ class ShareKey(unittest.TestCase):
         cls.d.ok("kms", "create-key", "--origin", "AWS_CLOUDHSM", "--custom-key-store-id", store)
         cls.d.ok("kms", "disconnect-custom-key-store", "--custom-key-store-id", store)
         cls.d.wait_store(store, "DISCONNECTED")
-        session = cls.d.cmu(f"loginHSM CO admin {OFFICER}", f"changePswd CU kmsuser {OWNER}", "y",
-                            f"createUser CU bob {BOB}", "y", "createUser CU carol Carolpass-1", "y", "listUsers", "quit")
+        cls.d.take_kmsuser_back(OFFICER, OWNER)
+        session = cls.d.cmu(f"loginHSM CO admin {OFFICER}", f"createUser CU bob {BOB}", "y", "createUser CU carol Carolpass-1",
+                            "y", "listUsers", "quit")
         cls.ids = {name: int(number) for number, name in re.findall(r"^\s*(\d+)\s+\w+\s+(\w+)\s", session.out, re.M)}
         listed = cls.d.cmu(f"loginHSM CU kmsuser {OWNER}", f"findAllKeys {cls.ids['kmsuser']} 0", "quit").out
         cls.key = int(re.search(r"^(\d+)\(o\)$", listed, re.M).group(1))
