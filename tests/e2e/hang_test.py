@@ -102,8 +102,8 @@ class Hang(unittest.TestCase):
         # whose keys they are, so its owner takes it back.
         self.d.ok("kms", "disconnect-custom-key-store", "--custom-key-store-id", self.store)
         self.d.wait_store(self.store, "DISCONNECTED")
-        found = self.d.cmu("loginHSM CO admin Officer-pass-1", "changePswd CU kmsuser Takenback1", "y", "logoutHSM",
-                           "loginHSM CU kmsuser Takenback1", "findAllKeys 3 0", "quit")
+        self.d.take_kmsuser_back("Officer-pass-1", "Takenback1")
+        found = self.d.cmu("loginHSM CU kmsuser Takenback1", "findAllKeys 3 0", "quit")
         for arn in [key["Arn"] for key in made]:
             self.assertEqual(found.out.count(arn), 2, found.out)
 
