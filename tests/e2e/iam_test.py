@@ -221,8 +221,7 @@ class IamTest(unittest.TestCase):
         self.ok("iam", "create-user", "--user-name", "person")
         self.ok("iam", "create-login-profile", "--user-name", "person", "--password", "Correct-horse-1")
         self.assertEqual(self.ok("iam", "get-login-profile", "--user-name", "person")["LoginProfile"]["UserName"], "person")
-        self.assertNotIn(b"Correct-horse-1", b"".join(
-            path.read_bytes() for path in self.deployment.data.rglob("*") if path.is_file() and not path.is_socket()))
+        self.assertNotIn(b"Correct-horse-1", b"".join(content for _, content in self.deployment.contents()))
         seed_file = os.path.join(self.deployment.root, "seed")
         serial = self.ok("iam", "create-virtual-mfa-device", "--virtual-mfa-device-name", "person", "--outfile", seed_file,
                          "--bootstrap-method", "Base32StringSeed")["VirtualMFADevice"]["SerialNumber"]
