@@ -114,7 +114,7 @@ class Secrecy(unittest.TestCase):
             certificate.write_bytes(good[1])
 
     def test_passwords_are_in_no_log(self):
-        log = self.d.serve_log()
+        log = self.d.whole_log()
         for secret in (OFFICER, "Tapped-pass-99", self.d.environment["AWS_SECRET_ACCESS_KEY"]):
             self.assertNotIn(secret, log)
 
