@@ -192,7 +192,7 @@ class KmsImport(unittest.TestCase):
         self.imported(key)
         self.assertEqual(self.describe(key)["CurrentKeyMaterialId"], first)
         self.assertEqual(self.decrypt(blob), b"kept")
-        log = self.d.serve_log()
+        log = self.d.whole_log()
         for text in (material.hex(), base64.b64encode(material).decode()):
             self.assertNotIn(text, log)
 
@@ -200,11 +200,17 @@ class KmsImport(unittest.TestCase):
         key = self.new_key()
         self.make(32)
         self.wrap(key)
-        until = time.time() + 6
-        self.raw_import(key, ValidTo=until)
-        shown = self.describe(key)
+        for seconds in (6, 24, 96):  # whatever the machine needs for the calls before the end
+            until = time.time() + seconds
+            try:
+                self.raw_import(key, ValidTo=until)
+                shown = self.describe(key)
+                blob = self.encrypt(key)
+                break
+            except Refused:
+                if time.time() < until:
+                    raise
         self.assertEqual(shown["ExpirationModel"], "KEY_MATERIAL_EXPIRES")
-        blob = self.encrypt(key)
 
         def expired():
             try:
