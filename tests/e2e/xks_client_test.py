@@ -133,7 +133,7 @@ class XksClient(unittest.TestCase):
         again = self.d.aws("kms", "create-key", "--origin", "EXTERNAL_KEY_STORE", "--custom-key-store-id", self.store,
                            "--xks-key-id", "cli-key")
         self.assertEqual("XksKeyAlreadyInUseException", again.error, again.err)
-        text = str(self.shown(self.store)) + self.d.serve_log()
+        text = str(self.shown(self.store)) + self.d.whole_log()
         self.assertNotIn(Proxy.SECRET, text)
 
     def test_both_layers_are_there(self):
@@ -299,7 +299,7 @@ class XksClient(unittest.TestCase):
                 self.kms = XksClient.kms = Connection(self.d.environment, "kms")
                 self.assertEqual("CONNECTED", self.settled(self.store))
                 self.assertEqual("eHg=", self.kms.call("Decrypt", CiphertextBlob=blob)["Plaintext"])
-        self.assertNotIn(Proxy.SECRET, self.d.serve_log())
+        self.assertNotIn(Proxy.SECRET, self.d.whole_log())
 
     def sql(self, statement):
         with sqlite3.connect(self.d.data / "service" / "strongroom.sqlite", timeout=30) as store:
