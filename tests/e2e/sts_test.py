@@ -100,9 +100,17 @@ class Sts(unittest.TestCase):
     def assume(self, arn, *more, by=None):
         return self.as_(by or self.anna, "sts", "assume-role", "--role-arn", arn, "--role-session-name", "s1", *more)
 
+    def session(self, arn, *more):
+        """What a session of a role that was just made is given, once the role and its policy are in force."""
+        def look():
+            answer = self.assume(arn, *more)
+            return answer.json if answer.status == 0 and self.as_(answer.json["Credentials"], "kms", "list-keys").status == 0 else None
+
+        return wait_for("the role is in force", look)
+
     def test_a_role_is_assumed_and_loses_its_rights_with_the_role(self):
         arn = self.role("worker")
-        credentials = self.assume(arn).json["Credentials"]
+        credentials = self.session(arn)["Credentials"]
         who = self.as_(credentials, "sts", "get-caller-identity").json
         self.assertEqual(who["Arn"], f"arn:aws:sts::{self.account}:assumed-role/worker/s1")
         key = self.as_(credentials, "kms", "create-key")
@@ -116,7 +124,7 @@ class Sts(unittest.TestCase):
     def test_a_role_wants_its_external_id(self):
         arn = self.role("external", trust({"AWS": f"arn:aws:iam::{self.account}:user/anna"},
                                           StringEquals={"sts:ExternalId": "42"}))
-        credentials = self.assume(arn, "--external-id", "42").json["Credentials"]
+        credentials = self.session(arn, "--external-id", "42")["Credentials"]
         self.assertEqual(self.as_(credentials, "sts", "get-caller-identity").json["Arn"],
                          f"arn:aws:sts::{self.account}:assumed-role/external/s1")
         for more in ((), ("--external-id", "43")):
@@ -126,7 +134,7 @@ class Sts(unittest.TestCase):
 
     def test_sessions_are_revoked_by_the_time_of_their_issue(self):
         arn = self.role("revoked")
-        old = self.assume(arn).json["Credentials"]
+        old = self.session(arn)["Credentials"]
         self.assertEqual(self.as_(old, "kms", "list-keys").status, 0)
         time.sleep(1.1)
         moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -145,8 +153,8 @@ class Sts(unittest.TestCase):
             {"Effect": "Allow", "Action": ["kms:ListKeys", "sts:*"], "Resource": "*"},
             {"Effect": "Allow", "Action": "kms:ListAliases", "Resource": "*",
              "Condition": {"StringEquals": {"aws:PrincipalTag/Team": "blue"}}}]}
-        answer = self.assume(arn, "--policy", json.dumps(policy), "--tags", "Key=Team,Value=blue", "--transitive-tag-keys",
-                             "Team", "--source-identity", "anna", "--duration-seconds", "900").json
+        answer = self.session(arn, "--policy", json.dumps(policy), "--tags", "Key=Team,Value=blue", "--transitive-tag-keys",
+                              "Team", "--source-identity", "anna", "--duration-seconds", "900")
         self.assertEqual(answer["SourceIdentity"], "anna")
         self.assertGreater(answer["PackedPolicySize"], 0)
         credentials = answer["Credentials"]
@@ -204,7 +212,8 @@ class Sts(unittest.TestCase):
             return self.d.aws("sts", "assume-role-with-web-identity", "--no-sign-request", "--role-arn", role,
                               "--role-session-name", "s1", "--web-identity-token", text)
 
-        good = assume(self.issuer.token()).json
+        good = wait_for("the role is in force", lambda: (a := assume(self.issuer.token())).status == 0 and self.as_(
+            a.json["Credentials"], "kms", "list-keys").status == 0 and a.json)
         who = self.as_(good["Credentials"], "sts", "get-caller-identity").json
         self.assertEqual(who["Arn"], f"arn:aws:sts::{self.account}:assumed-role/pod/s1")
         self.assertEqual(good["SubjectFromWebIdentityToken"], subject)
