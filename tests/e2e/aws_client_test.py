@@ -329,6 +329,7 @@ class OwnServices(unittest.TestCase):
         token = self.files / "token"
         token.write_text(self.issuer.token() + "\n")
         pod = {**self.keyless, "AWS_WEB_IDENTITY_TOKEN_FILE": str(token), "AWS_ROLE_ARN": arn, "AWS_ROLE_SESSION_NAME": "backup"}
+        wait_for("the role is in force", lambda: probe(pod, "kms", self.key).returncode == 0)
         self.assertEqual(self.ok(pod, "whoami"), f"{self.account} arn:aws:sts::{self.account}:assumed-role/pod/backup\n")
         self.assertTrue(self.ok(pod, "kms", self.key).startswith(f"{self.key} same"))
         token.write_text(self.issuer.token(exp=1))
