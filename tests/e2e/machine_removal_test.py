@@ -48,8 +48,13 @@ class RemovalTest(audit_delivery_test.InABucket):
         a, b = self.a, self.b
         self.make_bucket()
         self.deliver_from(b)
+        logged = {machine: len(machine.whole_log()) for machine in (a, b)}
         for machine in (a, b):
             machine.start()
+        # New HSMs are placed on machines that are reached.
+        names = {machine: self.name_of(machine) for machine in (a, b)}
+        wait_for("each front end to reach both machines", lambda: all(
+            f"host {name} is connected" in machine.whole_log()[logged[machine]:] for machine in (a, b) for name in names.values()))
         cluster = a.active_cluster(hsms=2)["ClusterId"]
         a.cmu("loginHSM CO admin Officer-pass-1", "createUser CU keeper Keeperpass1", "y", "quit")
         gone = self.name_of(b)
