@@ -292,7 +292,7 @@ class World:
             time.sleep(self.random.uniform(0.5, 2.5))
             try:
                 self.random.choices(faults, weights)[0](self)
-            except (Failure, subprocess.SubprocessError, OSError, TypeError, KeyError) as failure:
+            except (Failure, subprocess.SubprocessError, OSError, TypeError, KeyError, ValueError) as failure:
                 self.note(f"(a fault could not be made now: {str(failure)[:200]})")
         self.mend()
         self.over.set()
@@ -319,7 +319,12 @@ class World:
         self.hsms = wait_for("every HSM is ACTIVE again", whole, 180)
         if self.sharing:
             wait_for("the owner's HSMs are ACTIVE again", lambda: whole(self.sharing.cluster_id), 180)
-        wait_for("the key store is connected", lambda: d.store(self.store)["ConnectionState"] == "CONNECTED", 120)
+
+        def connected():
+            answer = d.aws("kms", "describe-custom-key-stores", "--custom-key-store-id", self.store)
+            return answer.status == 0 and answer.json["CustomKeyStores"][0]["ConnectionState"] == "CONNECTED"
+
+        wait_for("the key store is connected", connected)
         time.sleep(2)  # some load after all faults
 
     # -- the reckoning -----------------------------------------------------------------------------------------------------
