@@ -14,7 +14,7 @@ import time
 import unittest
 
 from client import Connection, Lost, Refused
-from deployment import Deployment, Failure, wait_for
+from deployment import PATIENCE, Deployment, Failure, wait_for
 
 OFFICER, KMSUSER, TAKEN_BACK = "Officer-pass-1", "Kmsuserpass1", "Takenback1"
 SUBNETS = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
@@ -109,7 +109,7 @@ class Road:
         acknowledged = attempt.acknowledged()
         print("; acknowledged" if acknowledged else "; " + " ".join(str(attempt.failure).split())[-160:], end="", flush=True)
         self.wait_until_served()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while not acknowledged:
             there = found() if found else None
             if there:
@@ -143,7 +143,7 @@ class Road:
 
     def call(self, connection, operation, **members):
         """A call outside of a kill: as clients do, it is tried again when a process is still coming back."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while True:
             try:
                 return connection.call(operation, **members)
@@ -340,7 +340,7 @@ class Road:
         self.step("connect-custom-key-store",
                   lambda: self.kms_now("ConnectCustomKeyStore", CustomKeyStoreId=self.store),
                   lambda: self.state() in ("CONNECTING", "CONNECTED"), horizon=0.4)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while self.settled() == "FAILED" and time.monotonic() < deadline:
             # The HSMs are still coming back. The owner tries again, with the password as it is: it must not be lost.
             self.test.assertIn(self.stores()[0]["ConnectionErrorCode"], ("NETWORK_ERRORS", "INTERNAL_ERROR"))
