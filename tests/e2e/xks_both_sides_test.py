@@ -6,6 +6,7 @@ import unittest
 from deployment import BIN, Deployment, wait_for
 
 PREFIX, KEY = "/other", "a-key"
+LATE = "did not respond in time"
 PASSWORD = b"Xkspassword-1\n"
 
 
@@ -58,12 +59,17 @@ class BothSides(unittest.TestCase):
                              with_defaults["endpoint"], "--xks-proxy-uri-path", with_defaults["path"],
                              "--xks-proxy-authentication-credential", with_defaults["credential"])
 
+    def in_time(self, what, ask):
+        """The answer, once no HSM was late: KMS waits for a proxy a second, not longer."""
+        return wait_for(f"{what} in time", lambda: (a := ask()) and LATE not in a.err and a)
+
     def round_trip(self, context="Department=Tests"):
-        made = self.ours.ok("kms", "generate-data-key", "--key-id", type(self).key, "--key-spec", "AES_256", "--encryption-context",
-                            context)
-        opened = self.decrypt(made["CiphertextBlob"], context)
-        self.assertEqual(opened.json["Plaintext"], made["Plaintext"], opened.err)
-        return made["CiphertextBlob"]
+        made = self.in_time("a data key", lambda: self.ours.aws("kms", "generate-data-key", "--key-id", type(self).key, "--key-spec",
+                                                                "AES_256", "--encryption-context", context))
+        self.assertEqual(made.status, 0, made.err)
+        opened = self.in_time("its decryption", lambda: self.decrypt(made.json["CiphertextBlob"], context))
+        self.assertEqual(opened.json["Plaintext"], made.json["Plaintext"], opened.err)
+        return made.json["CiphertextBlob"]
 
     def decrypt(self, blob, context="Department=Tests"):
         return self.ours.run("bash", "-c", 'base64 -d > blob && /usr/bin/aws --endpoint-url "$AWS_ENDPOINT_URL" --output json kms decrypt '
@@ -84,11 +90,12 @@ class BothSides(unittest.TestCase):
         self.ours.ok("kms", "connect-custom-key-store", "--custom-key-store-id", store)
         self.ours.wait_store(store, "CONNECTED")
         type(self).store = store
-        absent = self.ours.aws("kms", "create-key", "--origin", "EXTERNAL_KEY_STORE", "--custom-key-store-id", store, "--xks-key-id",
-                               "absent")
+        create = ("kms", "create-key", "--origin", "EXTERNAL_KEY_STORE", "--custom-key-store-id", store, "--xks-key-id")
+        absent = self.in_time("a refusal", lambda: self.ours.aws(*create, "absent"))
         self.assertEqual(absent.error, "XksKeyNotFoundException")
-        key = self.ours.ok("kms", "create-key", "--origin", "EXTERNAL_KEY_STORE", "--custom-key-store-id", store, "--xks-key-id",
-                           KEY)["KeyMetadata"]
+        made = self.in_time("a key", lambda: self.ours.aws(*create, KEY))
+        self.assertEqual(made.status, 0, made.err)
+        key = made.json["KeyMetadata"]
         type(self).key = key["Arn"]
         self.assertEqual(key["XksKeyConfiguration"], {"Id": KEY})
         type(self).blob = self.round_trip()
