@@ -88,6 +88,8 @@ class Recovery(unittest.TestCase):
                            store)["KeyMetadata"]["KeyId"]
         Recovery.blobs = {self.encrypt(domain, b"under the domain"): b"under the domain",
                           self.encrypt(custom, b"under the cluster"): b"under the cluster"}
+        self.d.cmu_until("the key on both HSMs", lambda session: session.out.count("(o)") == 2, f"loginHSM CO admin {OFFICER}",
+                         "findAllKeys 3 0", "quit")
         Recovery.before = self.keys_of("CO admin", OFFICER)
         taken = {"DIR": self.d.data, "FILE": self.d.root / "first.srb"}
         MANUAL.run(self.d, "Backups", 1, **taken)
@@ -183,9 +185,11 @@ class Recovery(unittest.TestCase):
         self.assertEqual(session.out.count("(o)"), 1, session.out)
 
     def test_08_backups_can_be_listed_kept_and_given_up(self):
-        backups = MANUAL.run(self.d, "A cluster without HSMs", 3, CLUSTER_ID=self.cluster).json["Backups"]
-        self.assertGreaterEqual(len(backups), 3)
-        self.assertEqual({b["BackupState"] for b in backups}, {"READY"})
+        def made():
+            backups = MANUAL.run(self.d, "A cluster without HSMs", 3, CLUSTER_ID=self.cluster).json["Backups"]
+            return backups if len(backups) >= 3 and {b["BackupState"] for b in backups} == {"READY"} else None
+
+        backups = wait_for("three backups that are READY", made)
         self.assertEqual([b["CreateTimestamp"] for b in backups],
                          sorted((b["CreateTimestamp"] for b in backups), reverse=True))
         Recovery.newest, oldest = backups[0]["BackupId"], backups[-1]["BackupId"]
