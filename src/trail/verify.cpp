@@ -35,6 +35,8 @@ std::string Records(std::int64_t first, std::int64_t count, std::string_view ver
   return text;
 }
 
+std::size_t BlocksOf(const SegmentRow& row) { return row.directory.size() / 16; }
+
 class FrontEnd {
  public:
   FrontEnd(store::Database& database, std::string name, VerifyReport& report)
@@ -50,7 +52,10 @@ class FrontEnd {
     if (report_.problems.size() < kMostProblems)
       report_.problems.push_back("front end " + name_ + ": " + std::move(text));
   }
-  Status OneSegment(const SegmentRow& row);
+  /// Reads the row again, and with it its last block (empty when there is none): as long as the segment is open both
+  /// grow together, and only what was read in one transaction fits together. The blocks before the last one stay.
+  Result<Bytes> Freshen(SegmentRow& row);
+  Status OneSegment(const SegmentRow& row, const Bytes& last_block);
   void Groups(const SegmentRow& row, std::string_view bytes, Link& at, std::set<ChainHash>& seen);
   std::int64_t Entries(const SegmentRow& row, const Group& group, std::int64_t first);
   void Gap(std::int64_t from, std::int64_t to);
@@ -119,6 +124,7 @@ Status FrontEnd::Segments() {
   SR_TRY(auto rows, database_.Read([this](store::Transaction& t) { return LoadSegments(t, name_); }));
   std::int64_t expected = first_kept_;
   for (SegmentRow& row : rows) {
+    SR_TRY(const Bytes last_block, Freshen(row));
     if (row.number < first_kept_) continue;  // past its retention, about to be removed
     if (row.number > expected) {
       Gap(expected, row.number);
@@ -126,7 +132,7 @@ Status FrontEnd::Segments() {
     }
     expected = row.number + 1;
     ++report_.segments;
-    SR_CHECK(OneSegment(row));
+    SR_CHECK(OneSegment(row, last_block));
     row.directory.clear();
     segments_.emplace(row.number, std::move(row));
   }
@@ -187,7 +193,20 @@ std::int64_t FrontEnd::Entries(const SegmentRow& row, const Group& group, std::i
   }
 }
 
-Status FrontEnd::OneSegment(const SegmentRow& row) {
+Result<Bytes> FrontEnd::Freshen(SegmentRow& row) {
+  SR_TRY(auto fresh, database_.Read([&](store::Transaction& t) -> Result<std::pair<SegmentRow, Bytes>> {
+    SR_TRY(auto now, LoadSegment(t, name_, row.number));
+    if (!now) return std::pair(row, Bytes());
+    const auto last = static_cast<std::int64_t>(BlocksOf(*now)) - 1;
+    if (last < 0) return std::pair(*std::move(now), Bytes());
+    SR_TRY(auto block, LoadBlock(t, name_, row.number, last));
+    return std::pair(*std::move(now), block ? *std::move(block) : Bytes());
+  }));
+  row = std::move(fresh.first);
+  return std::move(fresh.second);
+}
+
+Status FrontEnd::OneSegment(const SegmentRow& row, const Bytes& last_block) {
   std::size_t used = 0;
   const auto header = ParseHeader(AsText(row.header), used);
   if (!header.ok() || used != row.header.size()) {
@@ -204,12 +223,17 @@ Status FrontEnd::OneSegment(const SegmentRow& row) {
                     row.number, link_->segment));
   Link at{row.number, header->first_record, HashOf(*header), header->first_record};
   std::set<ChainHash> seen{at.last};
-  const std::size_t blocks = row.directory.size() / 16;
+  const std::size_t blocks = BlocksOf(row);
   std::size_t missing = 0;
   for (std::size_t block = 0; block < blocks; ++block) {
-    SR_TRY(const auto packed, database_.Read([&](store::Transaction& t) {
-      return LoadBlock(t, name_, row.number, static_cast<std::int64_t>(block));
-    }));
+    std::optional<Bytes> packed;
+    if (block + 1 < blocks) {
+      SR_TRY(packed, database_.Read([&](store::Transaction& t) {
+        return LoadBlock(t, name_, row.number, static_cast<std::int64_t>(block));
+      }));
+    } else if (!last_block.empty()) {
+      packed = last_block;
+    }
     if (!packed && missing++ == block && block > 0) continue;  // the first one stands for all before any that is there
     if (!packed) {
       Problem(fmt::format("segment {}: block {}, which begins with record {}, is missing", row.number, block,

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <thread>
 
 #include "crypto/key_pair.h"
 #include "store/testing/engines.h"
@@ -39,19 +40,9 @@ class VerifyTest : public store::testing::EngineTest {
     auto trail = Trail::Open(
         {.directory = Directory(), .front_end = "host-1", .stored = *stored, .write_every = std::chrono::hours(1)});
     ASSERT_TRUE(trail.ok()) << trail.error();
-    KeeperOptions options{.directory = Directory(), .front_end = "host-1", .ship_every = milliseconds(5)};
-    options.keep = keep_;
-    options.sign = [this](const Bytes& message) {
-      return key_->Sign(crypto::SignatureScheme::kEcdsaSha256, crypto::MessageForm::kRaw, message);
-    };
-    options.public_key = [this]() -> Result<Bytes> { return key_->public_key().ToSpki(); };
-    Keeper keeper(*database_, **trail, std::move(options));
+    Keeper keeper(*database_, **trail, Options(milliseconds(5)));
     for (int i = 0; i < events; ++i) {
-      ports::AuditEvent event;
-      event.account = "111122223333";
-      event.region = "eu-central-1";
-      event.event_name = "Event" + std::to_string(i);
-      (*trail)->Record(event);
+      RecordEvent(**trail, i);
       // In groups of 20: nothing else has it written.
       if (i % 20 == 19) {
         ASSERT_TRUE(store::testing::RunToEnd((*trail)->Durable()).ok());
@@ -63,6 +54,22 @@ class VerifyTest : public store::testing::EngineTest {
     (*trail)->Stop();
     keeper.Stop();
     EXPECT_EQ(keeper.failure(), "");
+  }
+  KeeperOptions Options(milliseconds ship_every) {
+    KeeperOptions options{.directory = Directory(), .front_end = "host-1", .ship_every = ship_every};
+    options.keep = keep_;
+    options.sign = [this](const Bytes& message) {
+      return key_->Sign(crypto::SignatureScheme::kEcdsaSha256, crypto::MessageForm::kRaw, message);
+    };
+    options.public_key = [this]() -> Result<Bytes> { return key_->public_key().ToSpki(); };
+    return options;
+  }
+  static void RecordEvent(Trail& trail, int number) {
+    ports::AuditEvent event;
+    event.account = "111122223333";
+    event.region = "eu-central-1";
+    event.event_name = "Event" + std::to_string(number);
+    trail.Record(event);
   }
   std::size_t Digests() {
     const auto digests = database_->Read([](store::Transaction& t) { return LoadDigests(t, "host-1"); });
@@ -118,6 +125,31 @@ TEST_P(VerifyTest, AnUntouchedTrailIsInOrder) {
   EXPECT_EQ(report.digests, 3);
   EXPECT_EQ(report.front_ends, 1);
   EXPECT_EQ(Look(false).notes.size(), 1U);
+}
+
+TEST_P(VerifyTest, ATrailThatGrowsMeanwhileIsInOrder) {
+  const auto stored = StoredHead(*database_, "host-1");
+  ASSERT_TRUE(stored.ok());
+  auto trail =
+      Trail::Open({.directory = Directory(), .front_end = "host-1", .stored = *stored, .write_every = milliseconds(1)});
+  ASSERT_TRUE(trail.ok()) << trail.error();
+  Keeper keeper(*database_, **trail, Options(milliseconds(1)));
+  keeper.Start();
+  std::jthread records([&](const std::stop_token& stop) {
+    for (int i = 0; !stop.stop_requested(); ++i) {
+      RecordEvent(**trail, i);
+      // Only what is durable goes to the store.
+      EXPECT_TRUE(store::testing::RunToEnd((*trail)->Durable()).ok());
+    }
+  });
+  const auto records_now = [this] { return Look().records; };
+  const std::int64_t before = records_now();
+  for (int looks = 0; looks < 60 || records_now() == before; ++looks) ASSERT_THAT(Look().problems, IsEmpty());
+  records.request_stop();
+  records.join();
+  (*trail)->Stop();
+  keeper.Stop();
+  EXPECT_THAT(Look().problems, IsEmpty());
 }
 
 TEST_P(VerifyTest, AnEditedRecordIsNamed) {
