@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <signal.h>
 #include <sodium.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -13,13 +12,19 @@
 #include <thread>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "cli/data/network.h"
 #include "cli/data/tls_material.h"
+#include "cli/process/process_table.h"
 #include "hsm_host/host_directory.h"
 #include "recovery/recovery_key.h"
 
 namespace strongroom::cli {
 namespace fs = std::filesystem;
+
+namespace {
+constexpr std::chrono::milliseconds kLockPause{100}, kLockPatience{60'000};
+}  // namespace
 
 DataDirectory::DataDirectory(const fs::path& root) : root_(fs::absolute(root).lexically_normal()) {
   if (!root_.has_filename()) root_ = root_.parent_path();
@@ -127,15 +132,17 @@ Result<int> DataDirectory::Lock() const {
     char holder[32] = {};
     const ssize_t n = ::pread(fd, holder, sizeof holder - 1, 0);
     const pid_t pid = n > 0 ? static_cast<pid_t>(std::strtol(holder, nullptr, 10)) : 0;
-    // A killed `serve` leaves children that hold the lock until they have stopped.
-    const bool alive = pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM);
-    if (alive || tries == 100) {
+    // A killed `serve` leaves children that hold the lock until they have stopped, for which they have as long as in
+    // any stop.
+    const bool alive = pid > 0 && !ProcessTree(pid).empty();  // nor a zombie
+    if (!alive && tries == 20) log::Warn("waiting for the processes of a `strongroom serve` that was killed to end");
+    if (alive || tries * kLockPause >= kLockPatience) {
       ::close(fd);
       return Error(Errc::kConflict, fmt::format("{} is in use by another `strongroom serve`{}. Stop that one first, or "
                                                 "choose another --data directory.",
                                                 root_.string(), pid > 0 ? fmt::format(" (process {})", pid) : ""));
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    std::this_thread::sleep_for(kLockPause);
   }
   const std::string own = std::to_string(::getpid()) + "\n";
   if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, own.data(), own.size(), 0) != static_cast<ssize_t>(own.size())) {

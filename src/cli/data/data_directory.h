@@ -57,7 +57,7 @@ class DataDirectory {
   Result<std::string> HostId() const;
   /// Owners and modes for the users above (when root), so that each process reads its own part only.
   Status ApplyOwnership() const;
-  /// Takes the lock for this process's life; waits up to 10 s while a previous owner's children end.
+  /// Takes the lock for this process's life; waits up to a minute while a previous owner's children end.
   /// Errors: kConflict naming the process that has it.
   Result<int> Lock() const;
 
