@@ -1,0 +1,117 @@
+"""`strongroom archive` in a bucket, over a line with faults, on servers with and without conditional writes."""
+
+import concurrent.futures
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+import s3_servers
+from archive_case import MIB, blob, described
+from aws_semantics import AwsProxy
+from deployment import BIN
+
+
+class S3Test(unittest.TestCase):
+    """The same in a bucket, with what lines and servers do. An offline key opens it, so there is no KMS at all."""
+
+    proxy_class = s3_servers.FaultProxy
+
+    @classmethod
+    def setUpClass(cls):
+        cls.root = pathlib.Path(tempfile.mkdtemp(prefix="strongroom-e2e-"))
+        cls.addClassCleanup(shutil.rmtree, cls.root, True)
+        cls.swift = s3_servers.Swift(cls.root)
+        cls.addClassCleanup(cls.swift.stop)
+        cls.environment = {**os.environ, **s3_servers.environment(cls.swift.url), "HOME": str(cls.root),
+                           "XDG_CONFIG_HOME": f"{cls.root}/config", "XDG_STATE_HOME": f"{cls.root}/state",
+                           "TMPDIR": str(cls.root)}
+        subprocess.run(["aws", "s3api", "--endpoint-url", cls.swift.url, "create-bucket", "--bucket", "backup"], check=True,
+                       capture_output=True, env=cls.environment)
+        subprocess.run("openssl genrsa -out safe.pem 3072 && openssl pkey -in safe.pem -pubout -out public.pem", shell=True,
+                       check=True, capture_output=True, cwd=cls.root)
+
+    def archive(self, status, *arguments, stdin=None):
+        done = subprocess.run([BIN / "strongroom", "archive", *map(os.fspath, arguments)], input=stdin, capture_output=True,
+                              env=self.environment, cwd=self.root, timeout=300)
+        self.assertEqual(done.returncode, status, done.stderr.decode(errors="replace"))
+        return done
+
+    def s3(self, *arguments):
+        return subprocess.run(["aws", "s3", "--endpoint-url", self.swift.url, *arguments], check=True, capture_output=True,
+                              env=self.environment).stdout.decode()
+
+    def test_a_tree_through_a_bad_line(self):
+        proxy = self.proxy_class(self.swift.url)
+        self.addCleanup(proxy.stop)
+        tree = self.root / "tree"
+        tree.mkdir()
+        (tree / "large").write_bytes(blob(40 * MIB + 1, 1))
+        for i in range(50):
+            (tree / f"n{i}").write_bytes(blob(i * 100, i))
+        offline = ["--offline-key", self.root / "safe.pem"]
+        self.archive(0, "location", "add", "s3", "s3://backup/deep/down", "--endpoint", proxy.url, "--offline-public-key",
+                     self.root / "public.pem")
+        proxy.fault("PUT", "partNumber=2", 503)
+        proxy.fault("PUT", "partNumber=3", "cut-request")
+        proxy.fault("POST", "uploadId", "lose-answer")  # the object is there, and the upload is gone
+        proxy.fault("POST", "uploadId", ("error", "InternalError"))
+        proxy.fault("PUT", "/one/manifest", "lose-answer")  # so the same bytes are there when it is sent again
+        self.archive(0, "put", "s3", tree, "--name", "one")
+        self.assertGreaterEqual(proxy.count("PUT", "/one/manifest"), 2)
+        proxy.fault("GET", "/one/data/", ("cut-answer", MIB))
+        self.archive(0, "restore", "s3", "one", self.root / "back", *offline)
+        self.assertEqual(described(self.root / "back"), described(tree))
+        self.assertEqual(proxy.bad_signatures, [])
+        # What the server said it took, but has not.
+        proxy.fault("PUT", "/two/manifest", "swallow")
+        done = subprocess.run([BIN / "strongroom", "archive", "put", "s3", tree, "--name", "two"], capture_output=True,
+                              env=self.environment, cwd=self.root, timeout=300)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(b"two  unfinished", self.archive(0, "list", "s3").stdout)
+        self.archive(0, "put", "s3", tree, "--name", "two")
+        self.archive(0, "verify", "s3", "two", *offline)
+        self.archive(0, "delete", "s3", "two")
+        # The store loses an object; then everything is deleted.
+        names = [line.split()[-1] for line in self.s3("ls", "--recursive", "s3://backup/deep/down/snapshots/one/data/").splitlines()]
+        self.assertEqual(len(names), 2)
+        self.s3("rm", f"s3://backup/{names[0]}")
+        self.assertIn(b"is missing", self.archive(1, "verify", "s3", "one", "--quick", *offline).stderr)
+        self.assertIn(b"is missing", self.archive(1, "verify", "s3", "one", *offline).stderr)
+        self.archive(0, "delete", "s3", "one")
+        self.assertEqual(self.archive(0, "list", "s3").stdout, b"")
+        self.assertEqual(self.s3("ls", "--recursive", "s3://backup/deep/down/").split()[3:], ["deep/down/strongroom-archive.json"])
+
+
+class AwsS3Test(S3Test):
+    """Before a server with AWS's conditions and checksums."""
+
+    proxy_class = AwsProxy
+
+    def test_two_that_put_one_snapshot_at_once(self):
+        proxy = AwsProxy(self.swift.url)
+        self.addCleanup(proxy.stop)
+        self.archive(0, "location", "add", "race", "s3://backup/race", "--endpoint", proxy.url, "--offline-public-key",
+                     self.root / "public.pem")
+        proxy.race("/snapshots/one/manifest")
+        content = [blob(9 * MIB, seed) for seed in (1, 2)]
+        writers = [subprocess.Popen([BIN / "strongroom", "archive", "put", "race", "-", "--name", "one", "--quiet"],
+                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                    env={**self.environment, "XDG_STATE_HOME": f"{self.root}/state{i}"}) for i in range(2)]
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            said = list(pool.map(lambda pair: pair[0].communicate(pair[1], timeout=120)[1], zip(writers, content)))
+        self.assertTrue(proxy.met.is_set())
+        self.assertEqual(sorted(writer.returncode for writer in writers), [0, 1], said)
+        won = 0 if writers[0].returncode == 0 else 1
+        self.assertIn(b"Somebody else has finished", said[1 - won])
+        offline = ["--offline-key", self.root / "safe.pem"]
+        self.assertEqual(self.archive(0, "get", "race", "one", "-", *offline).stdout, content[won])
+        report = json.loads(self.archive(0, "verify", "race", "one", "--json", *offline).stdout)
+        self.assertEqual((report["ok"], report["unknown"]), (True, []))
+
+
+if __name__ == "__main__":
+    unittest.main()
