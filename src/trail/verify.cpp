@@ -124,8 +124,8 @@ Status FrontEnd::Segments() {
   SR_TRY(auto rows, database_.Read([this](store::Transaction& t) { return LoadSegments(t, name_); }));
   std::int64_t expected = first_kept_;
   for (SegmentRow& row : rows) {
-    SR_TRY(const Bytes last_block, Freshen(row));
     if (row.number < first_kept_) continue;  // past its retention, about to be removed
+    SR_TRY(const Bytes last_block, Freshen(row));
     if (row.number > expected) {
       Gap(expected, row.number);
       link_.reset();

@@ -308,9 +308,7 @@ Status Daemon::Parts::RefuseRemoved() {
          database->Read([this](store::Transaction& t) { return cloudhsm::LoadMachine(t, config.hosts.front().id); }));
   if (!self || !self->removed) return {};
   removed = true;
-  return Error(Errc::kPermission,
-               "This machine was removed from the deployment (strongroom machine remove). It can join again with a new "
-               "data directory.");
+  return Error(Errc::kPermission, "This machine was removed from the deployment.");
 }
 
 trail::GoneFrontEnds Daemon::Parts::Gone() {

@@ -27,6 +27,12 @@ struct ServeOptions {
   std::string data, listen, config;
 };
 
+Error Removed() {
+  return Error(Errc::kPermission,
+               "This machine was removed from the deployment (strongroom machine remove). It can join again with a new "
+               "data directory.");
+}
+
 /// A child that is started again when it dies, later each time it does so soon.
 struct Kept {
   ChildSpec spec;
@@ -45,10 +51,7 @@ struct Kept {
     if (child) {
       const auto ended = child->Ended();
       if (!ended) return {};
-      if (child->exit_status() == kExitRemoved)
-        return Error(Errc::kPermission,
-                     "This machine was removed from the deployment (strongroom machine remove). It can join again with "
-                     "a new data directory.");
+      if (child->exit_status() == kExitRemoved) return Removed();
       pause = Clock::now() - started > std::chrono::seconds(30) ? std::chrono::milliseconds(250)
                                                                 : std::min(pause * 2, std::chrono::milliseconds(10000));
       log::Warn("{} ended ({}); starting it again in {} ms", spec.name, *ended, pause.count());
@@ -165,7 +168,9 @@ Status RunServe(const ServeOptions& options) {
       if (stop) continue;
       // A first start that fails has a reason to be read, not to be repeated.
       if (!ready && kept.child && kept.child->Ended()) {
-        result = Error(Errc::kUnavailable, kept.spec.name + " did not start; its message is above.");
+        result = kept.child->exit_status() == kExitRemoved
+                     ? Removed()
+                     : Error(Errc::kUnavailable, kept.spec.name + " did not start; its message is above.");
         break;
       }
       if (ready) result = kept.Tend();

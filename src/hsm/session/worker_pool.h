@@ -77,8 +77,8 @@ class WorkerPool {
     Pace pace = Pace::kLong;
     std::function<Delivery(bool run)> work;
   };
-  /// What one worker has to hand over. A hand-over wakes the loop and, behind it, everyone on the answer's way: with
-  /// one for each signature these cost more than half of an RSA signature.
+  /// What one worker has to hand over. A hand-over wakes the loop and, behind it, everyone on the answer's way: one
+  /// for each answer costs nearly half as much as an RSA-2048 signature.
   class Answers {
    public:
     void Add(Loop* loop, Delivery delivery);
