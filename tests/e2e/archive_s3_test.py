@@ -3,10 +3,7 @@
 import concurrent.futures
 import json
 import os
-import pathlib
-import shutil
 import subprocess
-import tempfile
 import unittest
 
 import s3_servers
@@ -22,10 +19,7 @@ class S3Test(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.root = pathlib.Path(tempfile.mkdtemp(prefix="strongroom-e2e-"))
-        cls.addClassCleanup(shutil.rmtree, cls.root, True)
-        cls.swift = s3_servers.Swift(cls.root)
-        cls.addClassCleanup(cls.swift.stop)
+        s3_servers.give_swift(cls)
         cls.environment = {**os.environ, **s3_servers.environment(cls.swift.url), "HOME": str(cls.root),
                            "XDG_CONFIG_HOME": f"{cls.root}/config", "XDG_STATE_HOME": f"{cls.root}/state",
                            "TMPDIR": str(cls.root)}

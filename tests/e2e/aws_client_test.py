@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import tempfile
 import unittest
@@ -46,10 +45,7 @@ class S3(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.root = pathlib.Path(tempfile.mkdtemp(prefix="strongroom-e2e-"))
-        cls.addClassCleanup(shutil.rmtree, cls.root, True)
-        cls.swift = s3_servers.Swift(cls.root)
-        cls.addClassCleanup(cls.swift.stop)
+        s3_servers.give_swift(cls)
         cls.environment = s3_servers.environment(cls.swift.url)
         for bucket in ("backup", "back.up"):
             cls.aws("create-bucket", "--bucket", bucket)

@@ -115,6 +115,7 @@ class RemovalTest(audit_delivery_test.InABucket):
         # It turns up again: nobody lets it in, and it says why.
         with self.assertRaises(Failure) as refusal:
             b.start()
+        self.assertIn("serve ended with 4", str(refusal.exception))
         self.assertIn("was removed from the deployment", str(refusal.exception))
         self.assertEqual(len(domain_hsms(a)), 1)
         # Another takes its place, its network included.

@@ -6,8 +6,10 @@ import http.client
 import http.server
 import pathlib
 import select
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.parse
@@ -42,6 +44,14 @@ class Swift:
         self.process.terminate()
         self.process.wait()
         self.process.stdout.close()
+
+
+def give_swift(cls):
+    """A test class's own directory (`root`) and a Swift in it (`swift`), as long as its tests run."""
+    cls.root = pathlib.Path(tempfile.mkdtemp(prefix="strongroom-e2e-"))
+    cls.addClassCleanup(shutil.rmtree, cls.root, True)
+    cls.swift = Swift(cls.root)
+    cls.addClassCleanup(cls.swift.stop)
 
 
 def environment(url):
