@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "store/clock_guard.h"
+
 namespace strongroom::cloudhsm {
 namespace {
 
@@ -131,6 +133,8 @@ Status UpdateBackup(store::Transaction& t, const BackupRow& row) {
 }
 
 Status ExpireBackups(store::Transaction& t) {
+  SR_TRY(const bool trusted, store::ClockIsTrusted(t));
+  if (!trusted) return {};
   SR_TRY(const std::int64_t now, t.NowMillis());
   SR_TRY(const std::vector<BackupRow> old,
          ReadAll(t.Query(

@@ -34,6 +34,7 @@
 #include "iam/service.h"
 #include "iam/sts_service.h"
 #include "store/change_feed.h"
+#include "store/clock_guard.h"
 #include "trail/keeping/digest_key.h"
 #include "trail/keeping/keeper.h"
 #include "trail/service.h"
@@ -91,6 +92,11 @@ Result<std::unique_ptr<store::Database>> OpenStore(const Config& config) {
   return store::Database::Open(options);
 }
 
+void SayClock(const std::string& doubt) {
+  if (doubt.empty()) return log::Info("the clock is believed again: what is due is deleted, expired and rotated");
+  log::Warn("nothing is deleted, expired or rotated until the clock is believed: {}", doubt);
+}
+
 std::vector<cloudhsm::HostSite> SitesOf(const Config& config) {
   std::vector<cloudhsm::HostSite> sites;
   for (const HostEntry& host : config.hosts) sites.push_back({host.id, host.network + "."});
@@ -138,7 +144,8 @@ struct Daemon::Parts {
                     const cloudhsm::Host* host = hosts.Find(host_id);
                     return host != nullptr && host->connected();
                   }),
-        feed(*database) {}
+        feed(*database),
+        clock(*database, {.front_end = config.hosts.front().id, .on_change = &SayClock}) {}
 
   Config config;
   // Before the store: its threads may still be handing an answer to a loop when everything else has stopped.
@@ -153,6 +160,7 @@ struct Daemon::Parts {
   channel::OuterClientOptions outer;  // towards every HSM's host
   cloudhsm::Placement placement;
   store::ChangeFeed feed;
+  store::ClockGuard clock;
   std::unique_ptr<trail::Trail> trail;
   std::unique_ptr<trail::DigestKey> digest_key;
   std::unique_ptr<trail::Keeper> trail_keeper;
@@ -287,6 +295,12 @@ std::string Daemon::Parts::Alarms() const {
   std::string lines;
   if (!config.memory_is_locked)
     lines += "memory: not all of strongroomd's is locked, so parts of it may be swapped to disk. Raise LimitMEMLOCK.\n";
+  if (const std::string doubt = clock.doubt(); !doubt.empty())
+    lines += fmt::format(
+        "clock: {} Meanwhile nothing is deleted, expired or rotated because its time has come. Put the clock right, "
+        "or, "
+        "when it is right: strongroom clock accept.\n",
+        doubt);
   const trail::TrailHealth health = trail->health();
   if (!health.failure.empty())
     lines += fmt::format("audit: records cannot be written; {} bytes wait. The log says why.\n", health.waiting_bytes);
@@ -486,6 +500,9 @@ Result<std::string> Daemon::Start() {
   parts.control_thread = std::thread([&parts] { parts.control.run(); });
   parts.loops.Start();
   SR_CHECK(parts.RefuseRemoved());
+  // Before anything is done because its time has come.
+  SR_CHECK(parts.clock.Look());
+  parts.clock.Start();
   auto ready = boost::asio::co_spawn(parts.control, parts.BecomeReady(), boost::asio::use_future);
   SR_CHECK(ready.get());
   SR_CHECK(parts.OpenTrail());
@@ -528,6 +545,7 @@ void Daemon::Stop() {
   if (parts.delivery) parts.delivery->Stop();
   if (parts.trail) parts.trail->Stop();
   if (parts.trail_keeper) parts.trail_keeper->Stop();
+  parts.clock.Stop();
   if (!parts.started) return;
   parts.credentials->Stop();
   if (parts.key_uses) parts.key_uses->Stop();

@@ -7,6 +7,7 @@
 #include "domain_keys.pb.h"
 #include "kms/domain_keys/rows.h"
 #include "kms/service.h"
+#include "store/clock_guard.h"
 #include "wire/key_token.h"
 
 namespace strongroom::kms {
@@ -19,6 +20,7 @@ std::int64_t Millis(std::chrono::milliseconds duration) { return duration.count(
 struct Known {
   std::vector<DomainKeyRow> rows;
   std::int64_t now_millis = 0;
+  bool clock_is_trusted = true;
 
   const DomainKeyRow* newest() const { return rows.empty() ? nullptr : &rows.back(); }
 };
@@ -68,6 +70,7 @@ Task<Result<Known>> TakeOver(Kms& kms) {
       if (std::ranges::find(there, row.generation) == there.end())
         SR_CHECK(NoteDropped(t, row.generation, known.now_millis));
     SR_TRY(known.rows, LoadDomainKeys(t));
+    SR_TRY(known.clock_is_trusted, store::ClockIsTrusted(t));
     return known;
   };
   co_return co_await kms.database().Run(std::move(take));
@@ -168,7 +171,7 @@ Task<Status> Round(Kms& kms) {
   SR_CO_TRY(Known known, co_await Load(kms));
   if (!known.rows.empty() && !AnythingIsDue(known, times)) co_return Status();
   SR_CO_TRY(known, co_await TakeOver(kms));
-  if (known.rows.empty()) co_return Status();
+  if (known.rows.empty() || !known.clock_is_trusted) co_return Status();
   if (NewOneIsDue(known, times)) co_return co_await AddOne(kms, known.newest()->generation + 1);
   if (TokensAreDue(known, times)) co_return co_await LeaveOldOnes(kms, known);
   for (const DomainKeyRow& row : known.rows) {

@@ -4,6 +4,7 @@
 #include "kms/events.h"
 #include "kms/keys/forgetting.h"
 #include "kms/keys/rotation.h"
+#include "store/clock_guard.h"
 
 namespace strongroom::kms {
 namespace {
@@ -40,6 +41,8 @@ Status TellRelatives(store::Transaction& t, std::vector<KeyRow>& relatives, std:
 
 Task<void> DeleteDueKeys(Kms& kms) {
   auto due = [](store::Transaction& t) -> Result<std::vector<KeyRow>> {
+    SR_TRY(const bool trusted, store::ClockIsTrusted(t));
+    if (!trusted) return std::vector<KeyRow>();
     SR_TRY(const std::int64_t now, t.NowMillis());
     return DueForDeletion(t, now, kBatch);
   };
@@ -49,9 +52,11 @@ Task<void> DeleteDueKeys(Kms& kms) {
     if (kms.background().stopping()) co_return;
     // The row goes first: whoever commits this is the one who destroys the material.
     auto remove = [row](store::Transaction& t) -> Result<std::optional<KeyRow>> {
+      SR_TRY(const bool trusted, store::ClockIsTrusted(t));
       SR_TRY(const std::int64_t now, t.NowMillis());
       SR_TRY(auto current, LoadKey(t, row.account, row.region, row.key_id));
-      if (!current || !current->deletion_millis || *current->deletion_millis > now) return std::optional<KeyRow>();
+      if (!trusted || !current || !current->deletion_millis || *current->deletion_millis > now)
+        return std::optional<KeyRow>();
       SR_TRY(std::vector<KeyRow> relatives, LoadRelatives(t, *current));
       SR_CHECK(DeleteKey(t, *current));
       SR_CHECK(TellRelatives(t, relatives, now));

@@ -6,6 +6,7 @@
 #include "kms/events.h"
 #include "kms/keys/forgetting.h"
 #include "kms/keys/material_rows.h"
+#include "store/clock_guard.h"
 
 namespace strongroom::kms {
 namespace {
@@ -131,6 +132,8 @@ Result<bool> RemoveMaterial(store::Transaction& t, std::vector<KeyRow>& set, con
 
 Task<void> ExpireMaterials(Kms& kms) {
   auto due = [](store::Transaction& t) -> Result<std::vector<KeyRow>> {
+    SR_TRY(const bool trusted, store::ClockIsTrusted(t));
+    if (!trusted) return std::vector<KeyRow>();
     SR_TRY(const std::int64_t now, t.NowMillis());
     return KeysOfExpired(t, now, kBatch);
   };
@@ -143,8 +146,9 @@ Task<void> ExpireMaterials(Kms& kms) {
       std::vector<Bytes> bindings;
     };
     auto expire = [key](store::Transaction& t) -> Result<Expired> {
+      SR_TRY(const bool trusted, store::ClockIsTrusted(t));
       SR_TRY(auto set, LoadKeySet(t, key));
-      if (set.empty()) return Expired();
+      if (!trusted || set.empty()) return Expired();
       SR_TRY(const std::int64_t now, t.NowMillis());
       // It may have been imported again meanwhile.
       std::vector<std::string> expired;

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "kms/events.h"
 #include "kms/keys/material_rows.h"
+#include "store/clock_guard.h"
 
 namespace strongroom::kms {
 namespace {
@@ -136,7 +137,8 @@ Task<Status> RotateIfDue(Kms& kms, KeyRow key) {
 
 Task<void> RotateDueKeys(Kms& kms) {
   co_await RotateThose(kms, kOpen, &FinishOnDemandRotation);
-  co_await RotateThose(kms, kDue, &RotateIfDue);
+  const auto trusted = co_await kms.database().RunRead(&store::ClockIsTrusted);
+  if (trusted.ok() && *trusted) co_await RotateThose(kms, kDue, &RotateIfDue);
 }
 
 }  // namespace strongroom::kms

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "store/clock_guard.h"
+
 namespace strongroom::trail {
 namespace {
 
@@ -116,9 +118,10 @@ Result<std::optional<Digest>> NextDigest(store::Transaction& t, const DigestTerm
                                       {store::Text("audit-digested " + terms.front_end)}));
     if (row) named = std::strtoll(std::string(AsText(row->Blob(0))).c_str(), nullptr, 10);
   }
+  SR_TRY(const bool trusted, store::ClockIsTrusted(t));
   for (const SegmentRow& segment : segments) {
-    const bool old =
-        segment.closed && segment.number <= named && segment.last_millis < terms.now_millis - terms.keep_millis;
+    const bool old = trusted && segment.closed && segment.number <= named &&
+                     segment.last_millis < terms.now_millis - terms.keep_millis;
     if (old) next.first_kept = std::max(next.first_kept, segment.number + 1);
     if (segment.number <= named || !segment.closed) continue;
     next.segments.push_back({segment.number, segment.first_record, segment.records, segment.first_millis,

@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <vector>
 
+#include "store/clock_guard.h"
 #include "trail/keeping/rows.h"
 #include "trail/segment/format.h"
 #include "trail/segment/indexer.h"
@@ -56,7 +57,8 @@ Result<GoneWork> LookAtGone(store::Transaction& t, const std::string& front_end,
   if (unsaid) return GoneWork::kDigest;
   SR_TRY(const std::int64_t now, t.NowMillis());
   SR_TRY(const bool old, Any(t, " AND last_millis < $2", {Text(front_end), now - keep_millis}));
-  return old ? GoneWork::kRetire : GoneWork::kNone;
+  SR_TRY(const bool trusted, store::ClockIsTrusted(t));
+  return old && trusted ? GoneWork::kRetire : GoneWork::kNone;
 }
 
 Status CloseGone(store::Database& database, const std::string& front_end) {

@@ -1,0 +1,152 @@
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "base/log.h"
+#include "cli/commands/all.h"
+#include "cli/counted.h"
+#include "cli/data/data_directory.h"
+#include "store/clock_guard.h"
+#include "store/database.h"
+
+namespace strongroom::cli {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kNamed = 10;
+
+struct ClockOptions {
+  std::string data;
+  bool as_json = false, yes = false;
+};
+
+Result<std::unique_ptr<store::Database>> OpenStore(const ClockOptions& options) {
+  const DataDirectory data{options.data};
+  SR_TRY(const Settings settings, data.Load());
+  log::OnlyFrom(log::Level::kWarn);
+  const store::Config config = data.StoreOf(settings);
+  if (settings.store.empty() && !std::filesystem::exists(config.sqlite_path))
+    return Error(Errc::kNotFound, "The deployment in " + options.data +
+                                      " has never run, so it has seen no clock: start it with `strongroom "
+                                      "serve`.");
+  return store::Database::Open(config);
+}
+
+std::string Shown(std::int64_t millis) {
+  return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(static_cast<std::time_t>(millis / 1000)));
+}
+
+/// What has come due by the clock as it is now, and is destroyed once that is believed.
+struct Due {
+  std::vector<std::string> keys;  // ARNs
+  std::int64_t materials = 0, backups = 0;
+  bool any() const { return !keys.empty() || materials > 0 || backups > 0; }
+};
+
+Result<std::int64_t> Count(store::Transaction& t, std::string_view from, std::int64_t now) {
+  SR_TRY(const auto row, t.QueryOne("SELECT COUNT(*) FROM " + std::string(from) + " <= $1", {now}));
+  return row ? row->Int(0) : 0;
+}
+
+Result<Due> LookForDue(store::Transaction& t, std::int64_t now) {
+  Due due;
+  SR_TRY(const auto rows, t.Query("SELECT region, account_id, key_id FROM kms_keys WHERE deletion_at <= $1 "
+                                  "ORDER BY account_id, region, key_id",
+                                  {now}));
+  for (const store::Row& row : rows)
+    due.keys.push_back("arn:aws:kms:" + row.Text(0) + ":" + row.Text(1) + ":key/" + row.Text(2));
+  SR_TRY(due.materials, Count(t, "kms_materials WHERE valid_to", now));
+  SR_TRY(due.backups, Count(t, "backups WHERE state = 'PENDING_DELETION' AND delete_at", now));
+  return due;
+}
+
+std::string Told(const Due& due) {
+  std::string text;
+  for (const auto& [count, what] : {std::pair<std::size_t, std::string_view>{due.keys.size(), "key"},
+                                    {static_cast<std::size_t>(due.materials), "imported key material"},
+                                    {static_cast<std::size_t>(due.backups), "backup"}}) {
+    if (count == 0) continue;
+    text += (text.empty() ? "" : ", ") + Counted(count, what);
+  }
+  return text.empty() ? "nothing" : text;
+}
+
+struct Seen {
+  store::ClockView clock;
+  Due due;
+};
+
+Result<Seen> Look(store::Database& database) {
+  return database.Read([](store::Transaction& t) -> Result<Seen> {
+    Seen seen;
+    SR_TRY(seen.clock, store::ViewClock(t));
+    SR_TRY(seen.due, LookForDue(t, seen.clock.now_millis));
+    return seen;
+  });
+}
+
+Status Show(const ClockOptions& options) {
+  SR_TRY(const auto database, OpenStore(options));
+  SR_TRY(const Seen seen, Look(*database));
+  if (options.as_json) {
+    json::array keys(seen.due.keys.begin(), seen.due.keys.end());
+    const json::object shown{
+        {"clock", Shown(seen.clock.now_millis)},
+        {"lastBelieved", Shown(seen.clock.seen_millis)},
+        {"believed", seen.clock.doubt.empty()},
+        {"doubt", seen.clock.doubt},
+        {"due",
+         {{"keys", std::move(keys)}, {"importedKeyMaterials", seen.due.materials}, {"backups", seen.due.backups}}}};
+    std::printf("%s\n", json::serialize(shown).c_str());
+    return {};
+  }
+  std::printf("The database's clock: %s\nLast seen and believed: %s\n", Shown(seen.clock.now_millis).c_str(),
+              seen.clock.seen_millis == 0 ? "never" : Shown(seen.clock.seen_millis).c_str());
+  if (seen.clock.doubt.empty()) {
+    std::printf("It is believed: what is due is deleted, expired and rotated.\n");
+    return {};
+  }
+  std::printf("It is not believed, so nothing is deleted, expired or rotated: %s\nDue by it: %s\n",
+              seen.clock.doubt.c_str(), Told(seen.due).c_str());
+  for (std::size_t i = 0; i < std::min(kNamed, seen.due.keys.size()); ++i)
+    std::printf("  %s\n", seen.due.keys[i].c_str());
+  if (seen.due.keys.size() > kNamed) std::printf("  and %zu more\n", seen.due.keys.size() - kNamed);
+  std::printf("Put the clock right, or, when it is right: strongroom clock accept --data %s\n", options.data.c_str());
+  return {};
+}
+
+Status Accept(const ClockOptions& options) {
+  SR_TRY(const auto database, OpenStore(options));
+  SR_TRY(const Seen seen, Look(*database));
+  if (!options.yes && !seen.clock.doubt.empty() && seen.due.any())
+    return Error(Errc::kInvalidState,
+                 "By this clock, " + Shown(seen.clock.now_millis) +
+                     ", this is due, and destroyed at once when the clock is accepted: " + Told(seen.due) +
+                     ". `strongroom clock show` names the keys; `aws kms cancel-key-deletion` keeps one. "
+                     "Say --yes when it is as it should be.");
+  SR_CHECK(database->Transact([](store::Transaction& t) { return store::AcceptClock(t); }));
+  std::printf("%s is taken for the time. Due: %s\n", Shown(seen.clock.now_millis).c_str(), Told(seen.due).c_str());
+  return {};
+}
+
+std::function<Status()> DeclareClock(CLI::App& app) {
+  auto options = std::make_shared<ClockOptions>();
+  app.require_subcommand(1);
+  auto* show = app.add_subcommand("show", "Show the time that deletion and expiry go by, and whether it is believed");
+  auto* accept = app.add_subcommand("accept", "Say that the clock is right after it has jumped");
+  for (auto* command : {show, accept}) command->add_option("--data", options->data, "The data directory")->required();
+  show->add_flag("--json", options->as_json, "Print JSON");
+  accept->add_flag("--yes", options->yes, "Also when keys are destroyed at once");
+  return [options, show] { return show->parsed() ? Show(*options) : Accept(*options); };
+}
+
+}  // namespace
+
+const Command op::clock = {"clock", "The time that deletion and expiry go by", &DeclareClock};
+
+}  // namespace strongroom::cli
