@@ -3,13 +3,15 @@
 #include "iam/ops/all.h"
 
 namespace strongroom::iam {
-namespace {
-struct Wanted {
+/// Not in the anonymous namespace: GCC 14 fails on a coroutine template whose frame holds such a type.
+struct LoginWanted {
   Entity user;
   PasswordChange change;
 };
-Result<Wanted> LookBeforeLogin(Work& work) {
-  Wanted wanted;
+
+namespace {
+Result<LoginWanted> LookBeforeLogin(Work& work) {
+  LoginWanted wanted;
   SR_TRY(wanted.user, NeedEntity(work, Kind::kUser, NameMember::kOrCaller));
   SR_TRY(const auto there, FindLoginProfile(work.t, work.account(), wanted.user.id));
   if (there) {
@@ -25,12 +27,12 @@ Result<Wanted> LookBeforeLogin(Work& work) {
 
 Task<Result<aws::Reply>> CreateLoginProfile(Iam& iam, aws::Call& call) {
   auto actor = std::make_shared<const Actor>(iam, call);
-  SR_CO_TRY(Wanted wanted, co_await RunFor<Wanted>(iam, actor, store::Access::kRead, &LookBeforeLogin));
+  SR_CO_TRY(LoginWanted wanted, co_await RunFor<LoginWanted>(iam, actor, store::Access::kRead, &LookBeforeLogin));
   SR_CO_TRY(SecretBuffer text, call.body.RequiredSecretText("Password"));
   auto password = std::make_shared<const SecretBuffer>(std::move(text));
   SR_CO_TRY(const LoginProfile profile, co_await SetPassword(iam, std::move(wanted.change), std::move(password)));
   auto write = [profile](Work& work) -> Result<aws::Reply> {
-    SR_TRY(const Wanted now, LookBeforeLogin(work));
+    SR_TRY(const LoginWanted now, LookBeforeLogin(work));
     if (now.user.id != profile.user_id) return NoSuchEntity(Kind::kUser, now.user.name);
     SR_CHECK(WriteLoginProfile(work, profile));
     return ShowLoginProfile(now.user, profile);
