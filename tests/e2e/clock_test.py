@@ -5,8 +5,10 @@ import sqlite3
 import unittest
 
 from deployment import BIN, Deployment, wait_for
+from manual import Manual
 
 HOUR = 60 * 60 * 1000
+MANUAL = Manual("A clock is wrong")
 
 
 class Clock(unittest.TestCase):
@@ -66,8 +68,7 @@ class Clock(unittest.TestCase):
         self.assertIn("--yes", refused.err)
         # It is still its owner's to keep.
         d.ok("kms", "cancel-key-deletion", "--key-id", kept)
-        accepted = self.clock("accept")
-        self.assertEqual(0, accepted.status, accepted.err)
+        accepted = MANUAL.run(d, "A clock is wrong", DIR=d.data)
         self.assertIn("Due: nothing", accepted.out)
         self.assertTrue(self.shown()["believed"])
         self.assertEqual("Disabled", self.state(kept))
@@ -96,6 +97,10 @@ class Clock(unittest.TestCase):
                 refused = self.d.run(BIN / "strongroom", "clock", *arguments)
                 self.assertNotEqual(0, refused.status)
                 self.assertIn(text, refused.err + refused.out)
+
+
+    def test_5_the_manual_was_executed(self):
+        self.assertEqual([], MANUAL.left())
 
 
 if __name__ == "__main__":
