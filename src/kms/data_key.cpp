@@ -38,8 +38,7 @@ Task<Result<aws::Reply>> MakeDataKey(Kms& kms, aws::Call& call, bool show_plaint
     SR_CO_CHECK(AddSecret(reply, recipient, "Plaintext", std::move(made.plaintext)));
   }
   reply.Text("KeyId", usable.key->arn);
-  const std::string_view material_id = usable.key->MaterialIdText(usable.key->current());
-  if (!recipient && !material_id.empty()) reply.Text("KeyMaterialId", std::string(material_id));
+  AddMaterialId(call, reply, recipient, usable.key->MaterialIdText(usable.key->current()));
   co_return reply;
 }
 
@@ -64,8 +63,7 @@ Task<Result<aws::Reply>> MakeDataKeyPair(Kms& kms, aws::Call& call, bool show_pl
     SR_CO_CHECK(AddSecret(reply, recipient, "PrivateKeyPlaintext", std::move(made.plaintext)));
   }
   reply.Blob("PublicKey", std::move(made.public_key)).Text("KeyId", usable.key->arn).Text("KeyPairSpec", spec);
-  const std::string_view material_id = usable.key->MaterialIdText(usable.key->current());
-  if (!recipient && !material_id.empty()) reply.Text("KeyMaterialId", std::string(material_id));
+  AddMaterialId(call, reply, recipient, usable.key->MaterialIdText(usable.key->current()));
   co_return reply;
 }
 

@@ -2,6 +2,7 @@
 
 import base64
 import datetime
+import json
 import struct
 import time
 import unittest
@@ -12,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa, utils
 from cryptography.x509.oid import NameOID
 
 from client import Connection, Refused
-from deployment import Deployment
+from deployment import BIN, Deployment, wait_for
 
 
 def head(major, number):
@@ -114,6 +115,29 @@ class Recipients(unittest.TestCase):
                                  Recipient=self.recipient(self.enclave.document(self.public)))
         self.assertNotIn("Plaintext", answered)
         self.assertEqual(base64.b64decode(plain), self.opened(answered))
+
+    def test_the_audit_trail_names_them(self):
+        made = self.kms.call("GenerateDataKey", KeyId=self.key, KeySpec="AES_128",
+                             Recipient=self.recipient(self.enclave.document(self.public)))
+        self.assertIn("CiphertextForRecipient", made)
+        current = self.kms.call("DescribeKey", KeyId=self.key)["KeyMetadata"]["CurrentKeyMaterialId"]
+        expected = {"keyMaterialId": current,
+                    "recipient": {"attestationDocumentModuleId": "i-0123456789abcdef0-enc0",
+                                  "attestationDocumentEnclaveImageDigest": "11" * 48,
+                                  "attestationDocumentEnclavePCR1": "00" * 48}}
+
+        def of_this_call(records):
+            return [r["additionalEventData"] for r in records
+                    if (r["requestParameters"] or {}).get("keySpec") == "AES_128"]
+
+        def found():
+            events = self.d.ok("cloudtrail", "lookup-events", "--lookup-attributes",
+                               "AttributeKey=EventName,AttributeValue=GenerateDataKey")["Events"]
+            return of_this_call(json.loads(event["CloudTrailEvent"]) for event in events)
+
+        self.assertEqual([expected], wait_for("the record", found))
+        exported = self.d.run(BIN / "strongroom", "audit", "export", "--data", self.d.data)
+        self.assertEqual([expected], of_this_call(map(json.loads, exported.out.splitlines())))
 
     def test_other_documents_are_refused(self):
         good = self.enclave.document(self.public)

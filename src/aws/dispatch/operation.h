@@ -10,6 +10,7 @@
 #include "aws/dispatch/reply.h"
 #include "base/result.h"
 #include "base/task.h"
+#include "ports/audit.h"
 #include "ports/authorizer.h"
 #include "ports/credentials.h"
 
@@ -38,9 +39,14 @@ struct Call {
   /// What the audit trail shows of this call beside its parameters, as `additionalEventData`: text under a literal name
   /// in lowerCamelCase. Never payload.
   void AuditData(std::string_view name, std::string value) { audit_data.emplace_back(name, std::move(value)); }
+  /// The same for an object of texts, which must be of bounded size.
+  void AuditData(std::string_view name, ports::AuditEvent::Texts members) {
+    audit_objects.emplace_back(name, std::move(members));
+  }
   /// A resource that the call has touched or wanted to touch; the first one of several is the foremost.
   void AuditResource(std::string arn) { audit_resources.push_back(std::move(arn)); }
   std::vector<std::pair<std::string_view, std::string>> audit_data{};
+  std::vector<std::pair<std::string_view, ports::AuditEvent::Texts>> audit_objects{};
   std::vector<std::string> audit_resources{};
 };
 

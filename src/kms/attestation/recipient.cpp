@@ -3,6 +3,19 @@
 #include "crypto/envelope.h"
 
 namespace strongroom::kms {
+namespace {
+
+/// As AWS names them. Source: AWS KMS Developer Guide, "Monitoring requests for Nitro enclaves".
+ports::AuditEvent::Texts Shown(const AttestedRecipient& recipient) {
+  ports::AuditEvent::Texts shown{{"attestationDocumentModuleId", recipient.module_id}};
+  for (const auto& [number, value] : recipient.pcrs)
+    shown.emplace_back(number == 0 ? "attestationDocumentEnclaveImageDigest"
+                                   : "attestationDocumentEnclavePCR" + std::to_string(number),
+                       value);
+  return shown;
+}
+
+}  // namespace
 
 Result<std::optional<AttestedRecipient>> TakeRecipient(Kms& kms, aws::Call& call) {
   std::optional<AttestedRecipient> recipient;
@@ -17,6 +30,7 @@ Result<std::optional<AttestedRecipient>> TakeRecipient(Kms& kms, aws::Call& call
   SR_TRY(const Bytes document, member->RequiredBlob("AttestationDocument"));
   SR_TRY(recipient, kms.attestation()->Verify(document, call.time));
   call.conditions = recipient->conditions;
+  call.AuditData("recipient", Shown(*recipient));
   return recipient;
 }
 
@@ -29,6 +43,16 @@ Status AddSecret(aws::Reply& reply, const std::optional<AttestedRecipient>& reci
   SR_TRY(Bytes sealed, crypto::SealEnvelope(recipient->key, secret));
   reply.Blob("CiphertextForRecipient", std::move(sealed));
   return {};
+}
+
+void AddMaterialId(aws::Call& call, aws::Reply& reply, const std::optional<AttestedRecipient>& recipient,
+                   std::string_view material_id) {
+  if (material_id.empty()) return;
+  if (recipient) {
+    call.AuditData("keyMaterialId", std::string(material_id));
+  } else {
+    reply.Text("KeyMaterialId", std::string(material_id));
+  }
 }
 
 }  // namespace strongroom::kms

@@ -92,6 +92,31 @@ TEST_F(Recipients, AloneReadTheSecret) {
   EXPECT_NE(pair.Text("PublicKey"), "");
 }
 
+TEST_F(Recipients, AreInTheAuditTrail) {
+  const json::object recipient = Recipient(Enclave().Document(RecipientKey().public_key()));
+  std::string ones;
+  for (int i = 0; i < 48; ++i) ones += "11";
+  const json::value shown{{"attestationDocumentModuleId", "i-0123456789abcdef0-enc0123456789abcdef"},
+                          {"attestationDocumentEnclaveImageDigest", ones},
+                          {"attestationDocumentEnclavePCR4", std::string(96, '0')}};
+  const std::string material =
+      service_.Call("DescribeKey", {{"KeyId", symmetric_}}).Text("KeyMetadata.CurrentKeyMaterialId");
+  for (const Row& row : Rows()) {
+    ASSERT_TRUE(service_.Call(row.operation, With(row.request, recipient)).ok()) << row.operation;
+    json::object told = service_.Audited();
+    ASSERT_TRUE(told.contains("recipient")) << row.operation;
+    EXPECT_EQ(told.at("recipient"), shown) << row.operation;
+    told.erase("recipient");
+    // The answer does not tell which material it was, but the trail does.
+    const bool symmetric = row.operation != "GenerateRandom" && row.operation != "DeriveSharedSecret";
+    EXPECT_EQ(told, symmetric ? (json::object{{"keyMaterialId", material}}) : json::object()) << row.operation;
+    ASSERT_TRUE(service_.Call(row.operation, row.request).ok()) << row.operation;
+    EXPECT_EQ(service_.Audited(), json::object()) << row.operation << ": the answer has its material";
+  }
+  service_.Call("GenerateRandom", {{"NumberOfBytes", 8}, {"Recipient", Recipient(Bytes{1, 2, 3})}});
+  EXPECT_EQ(service_.Audited(), json::object()) << "nothing of a document that was refused";
+}
+
 struct BadRecipient {
   const char* name;
   json::object recipient;

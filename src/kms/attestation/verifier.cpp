@@ -67,10 +67,12 @@ Result<AttestedRecipient> AttestationVerifier::Verify(ByteView bytes, ports::Wal
                                          document.to_be_signed, signature);
   if (!verified.ok()) return Refused("its signature does not verify.");
   SR_TRY(crypto::PublicKey key, RecipientKey(document.public_key));
-  AttestedRecipient recipient{std::move(key), {}};
+  AttestedRecipient recipient{std::move(key), {}, document.module_id, {}};
   for (const auto& [number, value] : document.pcrs) {
-    if (number == 0) recipient.conditions["kms:RecipientAttestation:ImageSha384"] = {Hex(value)};
-    recipient.conditions["kms:RecipientAttestation:PCR" + std::to_string(number)] = {Hex(value)};
+    const std::string hex = Hex(value);
+    if (number == 0) recipient.conditions["kms:RecipientAttestation:ImageSha384"] = {hex};
+    recipient.conditions["kms:RecipientAttestation:PCR" + std::to_string(number)] = {hex};
+    recipient.pcrs[number] = hex;
   }
   return recipient;
 }

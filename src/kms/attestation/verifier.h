@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -19,6 +20,8 @@ struct AttestedRecipient {
   /// kms:RecipientAttestation:ImageSha384 (PCR 0) and :PCR<n>, lower-case hex; registers that are all zeros, which
   /// stand for a debugged or unmeasured enclave, too.
   ports::ConditionContext conditions;
+  std::string module_id;
+  std::map<unsigned, std::string> pcrs;  // all of them, lower-case hex
 };
 
 /// Judges attestation documents by the roots that the deployment trusts. Immutable; any thread.

@@ -59,8 +59,7 @@ Task<Result<aws::Reply>> Decrypt(Kms& kms, aws::Call& call) {
   reply.Text("KeyId", key.arn);
   SR_CO_CHECK(AddSecret(reply, recipient, "Plaintext", std::move(plaintext)));
   reply.Text("EncryptionAlgorithm", std::move(r.from.algorithm));
-  const std::string_view material_id = key.MaterialIdText(*material);
-  if (!recipient && !material_id.empty()) reply.Text("KeyMaterialId", std::string(material_id));
+  AddMaterialId(call, reply, recipient, key.MaterialIdText(*material));
   co_return reply;
 }
 

@@ -183,6 +183,7 @@ void FakeService::StartProcess(bool start) {
   config.regions = Regions();
   config.credentials = &credentials_;
   config.services = {Describe(*p.kms)};
+  config.trail = &trail_;
   p.dispatcher = Must(aws::Dispatcher::Create(std::move(config)));
   p.thread = std::thread([&p] { p.loop.run(); });
   if (start) p.kms->Start();
@@ -223,6 +224,15 @@ void FakeService::RestartReachingProxies(const xks::Options& options) {
 void FakeService::Restart(bool start) {
   process_.reset();
   StartProcess(start);
+}
+void FakeService::Trail::Record(const aws::EndedCall& ended) {
+  const auto put = [](json::object& to, const auto& texts) {
+    for (const auto& [name, text] : texts) to[name] = text;
+  };
+  last.clear();
+  if (ended.call == nullptr) return;
+  put(last, ended.call->audit_data);
+  for (const auto& [name, members] : ended.call->audit_objects) put(last[name].emplace_object(), members);
 }
 Kms& FakeService::kms() { return *process_->kms; }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "aws/dispatch/call_trail.h"
 #include "base/testing/temporary_directory.h"
 #include "kms/service.h"
 #include "kms/testing/fake_parts.h"
@@ -90,12 +91,22 @@ class FakeService {
   /// How long the processes started from now on wait at their end for what is under way.
   void SetStopPatience(std::chrono::milliseconds patience) { stop_patience_ = patience; }
 
+  /// What the last call told the audit trail beside its parameters and its answer: AuditData under its names.
+  const boost::json::object& Audited() const { return trail_.last; }
+
   /// Everything that was logged.
   std::string Log() const;
 
   static constexpr std::string_view kInitialPassword = "initial-password";
 
  private:
+  struct Trail final : aws::CallTrail {
+    Status Admit() const override { return {}; }
+    bool holds_answers() const noexcept override { return false; }
+    Task<Status> Durable() override { co_return Status(); }
+    void Record(const aws::EndedCall& ended) override;
+    boost::json::object last;
+  };
   struct Process;
   void StartProcess(bool start);
 
@@ -114,6 +125,7 @@ class FakeService {
   FakePrincipals principals_;
   FakeSealer sealer_;
   FakeCredentials credentials_;
+  Trail trail_;
   std::unique_ptr<FakeCluster> cluster_;
   std::vector<std::unique_ptr<Loop>> loops_;  // one per start
   std::unique_ptr<store::Database> database_;

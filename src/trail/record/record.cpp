@@ -79,6 +79,18 @@ bool GivesCredentials(const aws::EndedCall& ended) {
   return name.starts_with("Assume") || name == "GetSessionToken" || name == "GetFederationToken";
 }
 
+void TextsIn(const ports::AuditEvent::Texts& texts, WipedBuffer& out) {
+  out.Append('{');
+  bool first = true;
+  for (const auto& [key, value] : texts) {
+    if (!std::exchange(first, false)) out.Append(',');
+    ReplyWriter::JsonText(key, out);
+    out.Append(':');
+    ReplyWriter::JsonText(std::string_view(value).substr(0, kLongestText), out);
+  }
+  out.Append('}');
+}
+
 void Answer(const Shown::Plan* plan, const aws::EndedCall& ended, JsonOut& json) {
   WipedBuffer& out = json.out();
   out.Append(",\"responseElements\":");
@@ -102,6 +114,13 @@ void Additional(const Shown::Plan* plan, const aws::EndedCall& ended, JsonOut& j
       out.Append(name);
       out.Append("\":");
       ReplyWriter::JsonText(std::string_view(value).substr(0, kLongestText), out);
+      out.Append(',');
+    }
+    for (const auto& [name, members] : ended.call->audit_objects) {
+      out.Append('"');
+      out.Append(name);
+      out.Append("\":");
+      TextsIn(members, out);
       out.Append(',');
     }
   }
@@ -133,16 +152,7 @@ bool SameCaller(const ports::Caller& a, const ports::Caller& b) {
 void Texts(std::string_view name, const ports::AuditEvent::Texts& texts, JsonOut& json) {
   if (texts.empty()) return;
   json.Name(name);
-  WipedBuffer& out = json.out();
-  bool first = true;
-  for (const auto& [key, value] : texts) {
-    out.Append(first ? '{' : ',');
-    first = false;
-    ReplyWriter::JsonText(key, out);
-    out.Append(':');
-    ReplyWriter::JsonText(std::string_view(value).substr(0, kLongestText), out);
-  }
-  out.Append('}');
+  TextsIn(texts, json.out());
 }
 
 /// What has been written becomes a piece.

@@ -190,6 +190,7 @@ struct MadeRecord {
   std::vector<std::string> resources{std::string(kArn)};
   std::vector<std::pair<std::string_view, std::string>> data{};
   std::optional<aws::Reply> reply{};
+  std::vector<std::pair<std::string_view, ports::AuditEvent::Texts>> objects{};
   std::string error_code{}, error_message{};
   std::string request_id = "5f3c0a9e-1f0a-4c7e-9a55-1d2c3b4a5968";
   bool established = true;  // the caller is known
@@ -216,6 +217,7 @@ struct MadeRecord {
                    .body = aws::Fields(parsed.get_object())};
     call.audit_resources = resources;
     call.audit_data = data;
+    call.audit_objects = objects;
     const aws::EndedCall ended{.service = All().Get(service),
                                .operation = row,
                                .request = request,
@@ -321,6 +323,19 @@ TEST(Record, OfAChangeShowsTheAnswer) {
                             "keySpec":"SYMMETRIC_DEFAULT","customerMasterKeySpec":"SYMMETRIC_DEFAULT","origin":"AWS_KMS",
                             "description":"","bypassPolicyLockoutSafetyCheck":false})"));
   EXPECT_EQ(record.at("readOnly"), false);
+}
+
+TEST(Record, ShowsWhatTheCallTellsBesideRequestAndAnswer) {
+  MadeRecord made{.data = {{"keyMaterialId", "abcd"}},
+                  .objects = {{"recipient", {{"moduleId", "i-1 \"x\""}, {"pcr", "11"}}}, {"nothing", {}}}};
+  made.reply.emplace();
+  json::object record = made.One();
+  const json::value additional =
+      json::parse(R"({"keyMaterialId":"abcd","recipient":{"moduleId":"i-1 \"x\"","pcr":"11"},"nothing":{}})");
+  EXPECT_EQ(record.at("additionalEventData"), additional);
+  EXPECT_TRUE(record.at("responseElements").is_null());
+  made.data.clear();
+  EXPECT_EQ(made.One().at("additionalEventData").as_object().size(), 2U);
 }
 
 TEST(Record, SecretsOfRequestsStayOut) {
