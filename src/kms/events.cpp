@@ -17,8 +17,9 @@ ports::AuditEvent EventOf(const KeyRow& key, std::string name) {
   return event;
 }
 
+/// A key of the customer's cluster has no material id, and is never rotated: the KMS key's id names it for ever.
 boost::json::object BackingKey(const KeyRow& key) {
-  return {{"keyHandle", std::to_string(key.hsm_handle.value_or(0))}, {"backingKeyId", key.material_id}};
+  return {{"keyHandle", std::to_string(key.hsm_handle.value_or(0))}, {"backingKeyId", key.key_id}};
 }
 
 std::string DeletionText(const KeyRow& key, bool destroyed) {

@@ -11,7 +11,7 @@ class Kms;
 
 // What KMS does by itself, for the audit trail (spec/kms.md 10.4). Each does nothing where there is no trail.
 
-/// A key of a CloudHSM key store as the trail shows it: the JSON text of its handle and material id.
+/// A key of a CloudHSM key store as the trail shows it: the JSON text of its handle and its id.
 /// Source   AWS KMS Developer Guide, "CreateKey" and "ScheduleKeyDeletion" under "Examples of log entries".
 std::string BackingKeyText(const KeyRow& key);
 

@@ -69,6 +69,7 @@ class AuditTest(unittest.TestCase):
 
         decrypted = json.loads(self.found("EventName", "Decrypt")[0]["CloudTrailEvent"])
         self.assertEqual(len(decrypted["additionalEventData"]["keyMaterialId"]), 64)
+        self.assertEqual(good["additionalEventData"], decrypted["additionalEventData"])
         self.assertEqual(decrypted["resources"][0]["ARN"], arn)
 
         for attribute, value in (("EventId", created["EventId"]), ("ResourceName", arn),
@@ -192,6 +193,7 @@ class AuditTest(unittest.TestCase):
         scheduled = additional("ScheduleKeyDeletion")
         backing = json.loads(additional("CreateKey")["backingKey"])
         self.assertEqual(set(backing), {"keyHandle", "backingKeyId"})
+        self.assertEqual(backing["backingKeyId"], key["KeyId"])
         self.assertEqual(additional("Encrypt")["customKeyStoreId"], store)
         self.assertEqual(additional("ConnectCustomKeyStore"),
                          {"customKeyStoreName": "teststore", "clusterId": cluster["ClusterId"]})

@@ -43,9 +43,11 @@ struct Call {
   void AuditData(std::string_view name, ports::AuditEvent::Texts members) {
     audit_objects.emplace_back(name, std::move(members));
   }
+  /// What `responseElements` shows although the answer itself does not have it: text under such a name.
+  void AuditAnswer(std::string_view name, std::string value) { audit_answer.emplace_back(name, std::move(value)); }
   /// A resource that the call has touched or wanted to touch; the first one of several is the foremost.
   void AuditResource(std::string arn) { audit_resources.push_back(std::move(arn)); }
-  std::vector<std::pair<std::string_view, std::string>> audit_data{};
+  std::vector<std::pair<std::string_view, std::string>> audit_data{}, audit_answer{};
   std::vector<std::pair<std::string_view, ports::AuditEvent::Texts>> audit_objects{};
   std::vector<std::string> audit_resources{};
 };

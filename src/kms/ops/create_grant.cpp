@@ -145,8 +145,9 @@ Task<Result<aws::Reply>> CreateGrant(Kms& kms, aws::Call& call) {
   Bytes id(32);
   SR_CO_CHECK(crypto::Random(id));
   r.grant.grant_id = Hex(id);
-  SR_CO_TRY(const Grant made, co_await Insert(kms, std::move(usable.key), std::move(r.grant)));
+  SR_CO_TRY(const Grant made, co_await Insert(kms, usable.key, std::move(r.grant)));
   SR_CO_TRY(std::string token, kms.grant_tokens().Make(made));
+  call.AuditAnswer("keyId", usable.key->arn);
   aws::Reply reply;
   reply.Text("GrantToken", std::move(token)).Text("GrantId", made.grant_id);
   co_return reply;

@@ -130,8 +130,11 @@ TEST(Encrypt, RoundTripsWithAnyContextOrderAndEchoesNothing) {
   const std::string key = service.NewKey();
   const Answer sealed = service.Call(
       "Encrypt", {{"KeyId", key}, {"Plaintext", B64(kMarker)}, {"EncryptionContext", {{"b", "2"}, {"a", "1"}}}});
+  const json::object told = service.Audited();
   ASSERT_TRUE(sealed.ok()) << sealed.raw;
   EXPECT_EQ(sealed.Text("EncryptionAlgorithm"), "SYMMETRIC_DEFAULT");
+  const std::string material = service.Call("DescribeKey", {{"KeyId", key}}).Text("KeyMetadata.CurrentKeyMaterialId");
+  EXPECT_EQ(told, (json::object{{"keyMaterialId", material}})) << "the answer has none";
   for (const bool named : {false, true}) {
     json::object body{{"CiphertextBlob", sealed.Text("CiphertextBlob")},
                       {"EncryptionContext", {{"a", "1"}, {"b", "2"}}}};
@@ -140,8 +143,7 @@ TEST(Encrypt, RoundTripsWithAnyContextOrderAndEchoesNothing) {
     ASSERT_TRUE(opened.ok()) << opened.raw;
     EXPECT_EQ(AsText(FromB64(opened.Text("Plaintext"))), kMarker);
     EXPECT_EQ(opened.Text("KeyId"), Arn(key));
-    EXPECT_EQ(opened.Text("KeyMaterialId"),
-              service.Call("DescribeKey", {{"KeyId", key}}).Text("KeyMetadata.CurrentKeyMaterialId"));
+    EXPECT_EQ(opened.Text("KeyMaterialId"), material);
   }
   // Refusals after which a careless server would quote what it was given.
   service.Call("Encrypt", {{"KeyId", "alias/none"}, {"Plaintext", B64(kMarker)}});

@@ -32,6 +32,9 @@ Task<Result<aws::Reply>> Encrypt(Kms& kms, aws::Call& call) {
   Bytes blob;
   if (key.symmetric()) {
     SR_CO_TRY(blob, co_await usable.store(kms).Seal(key, r.options.canonical_context, std::move(r.plaintext)));
+    // Unlike other operations' answers, this one's does not have it.
+    const std::string_view material_id = key.MaterialIdText(key.current());
+    if (!material_id.empty()) call.AuditData("keyMaterialId", std::string(material_id));
   } else {
     SR_CO_TRY(blob, co_await usable.store(kms).Encrypt(key, algorithm, std::move(r.plaintext)));
   }

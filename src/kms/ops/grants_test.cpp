@@ -21,6 +21,8 @@ TEST(Grants, AllowTheGranteeTheirOperationsAtOnceAndNobodyElse) {
   ASSERT_TRUE(made.ok()) << made.raw;
   EXPECT_EQ(made.Text("GrantId").size(), 64u);
   EXPECT_EQ(made.body.as_object().size(), 2u);
+  EXPECT_EQ(service.Audited(),
+            (json::object{{"answer", {{"keyId", "arn:aws:kms:eu-central-1:111122223333:key/" + key}}}}));
   EXPECT_EQ(Outcome(service.Call("Encrypt", EncryptBody(key), kAlice)), "ok");
   EXPECT_EQ(Outcome(service.Call("DescribeKey", {{"KeyId", key}}, kAlice)), "ok");
   EXPECT_EQ(Outcome(service.Call("Encrypt", EncryptBody(key), kBob)), "AccessDeniedException");

@@ -233,6 +233,7 @@ void FakeService::Trail::Record(const aws::EndedCall& ended) {
   if (ended.call == nullptr) return;
   put(last, ended.call->audit_data);
   for (const auto& [name, members] : ended.call->audit_objects) put(last[name].emplace_object(), members);
+  if (!ended.call->audit_answer.empty()) put(last["answer"].emplace_object(), ended.call->audit_answer);
 }
 Kms& FakeService::kms() { return *process_->kms; }
 

@@ -91,7 +91,8 @@ class FakeService {
   /// How long the processes started from now on wait at their end for what is under way.
   void SetStopPatience(std::chrono::milliseconds patience) { stop_patience_ = patience; }
 
-  /// What the last call told the audit trail beside its parameters and its answer: AuditData under its names.
+  /// What the last call told the audit trail beside its parameters and its answer: AuditData under its names, and
+  /// AuditAnswer under "answer".
   const boost::json::object& Audited() const { return trail_.last; }
 
   /// Everything that was logged.

@@ -96,7 +96,14 @@ void Answer(const Shown::Plan* plan, const aws::EndedCall& ended, JsonOut& json)
   out.Append(",\"responseElements\":");
   const std::size_t before = out.size();
   const bool shows = plan != nullptr && ended.reply != nullptr && (!plan->read_only || GivesCredentials(ended));
-  if (!shows || !Shown::WriteReply(*plan, *ended.reply, out)) out.Append("null");
+  if (!shows || !Shown::WriteReply(*plan, *ended.reply, out)) {
+    out.Append("null");
+  } else if (ended.call != nullptr && !ended.call->audit_answer.empty()) {
+    out.Truncate(out.size() - 1);  // the closing brace
+    for (const auto& [name, value] : ended.call->audit_answer)
+      json.Text(name, std::string_view(value).substr(0, kLongestText));
+    out.Append('}');
+  }
   if (out.size() - before > kLongestParameters) {
     out.Truncate(before);
     out.Append("{\"omitted\":true,\"reason\":\"responseElements too large\"}");

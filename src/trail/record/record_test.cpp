@@ -191,6 +191,7 @@ struct MadeRecord {
   std::vector<std::pair<std::string_view, std::string>> data{};
   std::optional<aws::Reply> reply{};
   std::vector<std::pair<std::string_view, ports::AuditEvent::Texts>> objects{};
+  std::vector<std::pair<std::string_view, std::string>> answer{};
   std::string error_code{}, error_message{};
   std::string request_id = "5f3c0a9e-1f0a-4c7e-9a55-1d2c3b4a5968";
   bool established = true;  // the caller is known
@@ -218,6 +219,7 @@ struct MadeRecord {
     call.audit_resources = resources;
     call.audit_data = data;
     call.audit_objects = objects;
+    call.audit_answer = answer;
     const aws::EndedCall ended{.service = All().Get(service),
                                .operation = row,
                                .request = request,
@@ -336,6 +338,37 @@ TEST(Record, ShowsWhatTheCallTellsBesideRequestAndAnswer) {
   EXPECT_TRUE(record.at("responseElements").is_null());
   made.data.clear();
   EXPECT_EQ(made.One().at("additionalEventData").as_object().size(), 2U);
+
+  MadeRecord grant{.operation = "CreateGrant", .answer = {{"keyId", std::string(kArn)}, {"quote", "\""}}};
+  EXPECT_TRUE(grant.One().at("responseElements").is_null()) << "refused";
+  grant.reply.emplace();
+  grant.reply->Text("GrantToken", "secret").Text("GrantId", "abcd");
+  record = grant.One();
+  EXPECT_EQ(record.at("responseElements"),
+            json::parse(R"({"grantId":"abcd","keyId":")" + std::string(kArn) + R"(","quote":"\""})"));
+}
+
+TEST(Record, CreateKeyShowsItsSpecUnderBothNames) {
+  const struct {
+    std::string body, spec;
+  } rows[] = {{R"({})", "SYMMETRIC_DEFAULT"},
+              {R"({"KeySpec":"RSA_2048"})", "RSA_2048"},
+              {R"({"CustomerMasterKeySpec":"ECC_NIST_P256"})", "ECC_NIST_P256"},
+              {R"({"KeySpec":null,"CustomerMasterKeySpec":"RSA_4096"})", "RSA_4096"},
+              {R"({"KeySpec":"HMAC_256","CustomerMasterKeySpec":null})", "HMAC_256"}};
+  for (const auto& row : rows) {
+    MadeRecord made{.operation = "CreateKey", .body = row.body};
+    const json::object shown = made.One().at("requestParameters").as_object();
+    EXPECT_EQ(shown.at("keySpec"), json::value(row.spec)) << row.body;
+    EXPECT_EQ(shown.at("customerMasterKeySpec"), json::value(row.spec)) << row.body;
+  }
+}
+
+TEST(Record, AKeyStoresClusterHasTheNameThatTheTrailHasForIt) {
+  for (const char* operation : {"CreateCustomKeyStore", "UpdateCustomKeyStore"}) {
+    MadeRecord made{.operation = operation, .body = R"({"CloudHsmClusterId":"cluster-abcdefghijk"})"};
+    EXPECT_EQ(made.One().at("requestParameters"), json::parse(R"({"clusterId":"cluster-abcdefghijk"})")) << operation;
+  }
 }
 
 TEST(Record, SecretsOfRequestsStayOut) {

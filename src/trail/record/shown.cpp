@@ -239,12 +239,17 @@ Shown::Shown(std::span<const aws::Service> services) {
       plan.names = &*names;
       const aws::model::OperationShape* shape = model == nullptr ? nullptr : model->Find(operation->name());
       if (shape != nullptr) plan.parameters = NodesOf(*shape->input, names->requests, 0);
+      for (const RenamedMember& one : AllRenamedMembers()) {
+        if (one.service != service.name || one.operation != operation->name()) continue;
+        const auto node = std::ranges::find(plan.parameters, one.member, &Node::name);
+        if (node != plan.parameters.end()) node->label = Label(one.shown);
+      }
       for (const DefaultValue& one : AllDefaultValues()) {
         if (one.service != service.name || one.operation != operation->name()) continue;
         const std::string label = Label(one.member);
         const auto node = std::ranges::find(plan.parameters, label, &Node::label);
-        plan.defaults.push_back(
-            {node == plan.parameters.end() ? std::string() : node->name, label + std::string(one.json)});
+        plan.defaults.push_back({node == plan.parameters.end() ? std::string() : node->name, label,
+                                 std::string(one.json), std::string(one.same_as)});
       }
     }
   }
@@ -263,7 +268,13 @@ void Shown::WriteParameters(const Plan& plan, const json::object& body, WipedBuf
     const json::value* sent = one.name.empty() ? nullptr : body.if_contains(one.name);
     if (sent != nullptr && !sent->is_null()) continue;
     if (!std::exchange(first, false)) out.Append(',');
-    out.Append(one.text);
+    out.Append(one.label);
+    const json::value* same = one.same_as.empty() ? nullptr : body.if_contains(one.same_as);
+    if (same != nullptr && same->is_string()) {
+      ReplyWriter::JsonText(View(same->get_string()), out);
+    } else {
+      out.Append(one.value);
+    }
   }
   out.Append('}');
 }

@@ -32,10 +32,17 @@ struct ShownNames {
 struct DefaultValue {
   std::string_view service, operation, member;  // member in lowerCamelCase
   std::string_view json;
+  std::string_view same_as = {};  // another member, in UpperCamelCase, whose value is shown instead if that was sent
+};
+/// A member of a request that a record calls otherwise than the service's model does.
+struct RenamedMember {
+  std::string_view service, operation, member;
+  std::string_view shown;  // in lowerCamelCase
 };
 
 /// The tables of all services (record/tables.cpp).
 std::span<const ShownNames> AllShownNames() noexcept;
+std::span<const RenamedMember> AllRenamedMembers() noexcept;
 std::span<const DefaultValue> AllDefaultValues() noexcept;
 /// Operations that change nothing although they are called neither Get, List nor Describe.
 bool IsReadOnly(std::string_view service, std::string_view operation) noexcept;
@@ -55,8 +62,10 @@ class Shown {
   };
   /// What is shown when a request leaves a member out.
   struct Default {
-    std::string name;  // the member's; empty when it is always shown
-    std::string text;  // `"encryptionAlgorithm":"SYMMETRIC_DEFAULT"`
+    std::string name;     // the member's; empty when it is always shown
+    std::string label;    // `"encryptionAlgorithm":`
+    std::string value;    // `"SYMMETRIC_DEFAULT"`
+    std::string same_as;  // a text member whose value is shown instead; may be empty
   };
   struct Plan {
     std::vector<Node> parameters;

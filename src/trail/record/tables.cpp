@@ -330,6 +330,12 @@ constexpr auto kShown = std::to_array<ShownNames>({
     {"cloudtrail", kCloudTrailRequests, {}},
 });
 
+/// Source: AWS KMS Developer Guide, "CreateCustomKeyStore" under "Examples of log entries"; spec/kms.md 10.3.
+constexpr auto kRenamed = std::to_array<RenamedMember>({
+    {"kms", "CreateCustomKeyStore", "CloudHsmClusterId", "clusterId"},
+    {"kms", "UpdateCustomKeyStore", "CloudHsmClusterId", "clusterId"},
+});
+
 constexpr auto kDefaults = std::to_array<DefaultValue>({
     {"kms", "Encrypt", "encryptionAlgorithm", "\"SYMMETRIC_DEFAULT\""},
     {"kms", "Decrypt", "encryptionAlgorithm", "\"SYMMETRIC_DEFAULT\""},
@@ -338,8 +344,8 @@ constexpr auto kDefaults = std::to_array<DefaultValue>({
     {"kms", "Sign", "messageType", "\"RAW\""},
     {"kms", "Verify", "messageType", "\"RAW\""},
     {"kms", "CreateKey", "keyUsage", "\"ENCRYPT_DECRYPT\""},
-    {"kms", "CreateKey", "keySpec", "\"SYMMETRIC_DEFAULT\""},
-    {"kms", "CreateKey", "customerMasterKeySpec", "\"SYMMETRIC_DEFAULT\""},
+    {"kms", "CreateKey", "keySpec", "\"SYMMETRIC_DEFAULT\"", "CustomerMasterKeySpec"},
+    {"kms", "CreateKey", "customerMasterKeySpec", "\"SYMMETRIC_DEFAULT\"", "KeySpec"},
     {"kms", "CreateKey", "origin", "\"AWS_KMS\""},
     {"kms", "CreateKey", "description", "\"\""},
     {"kms", "CreateKey", "bypassPolicyLockoutSafetyCheck", "false"},
@@ -366,6 +372,7 @@ constexpr auto kReadOnlyKms = std::to_array<std::string_view>({
 }  // namespace
 
 std::span<const ShownNames> AllShownNames() noexcept { return kShown; }
+std::span<const RenamedMember> AllRenamedMembers() noexcept { return kRenamed; }
 std::span<const DefaultValue> AllDefaultValues() noexcept { return kDefaults; }
 
 bool IsReadOnly(std::string_view service, std::string_view operation) noexcept {
