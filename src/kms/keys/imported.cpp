@@ -90,8 +90,10 @@ Status RequireImported(const KeyRow& row) {
                row.Arn() + " origin is " + std::string(Name(row.origin)) + " which is not valid for this operation.");
 }
 
-Status CheckImportType(const KeyRow& key, std::optional<Import::Type> type) {
-  if (TypeOf(key, type) == Import::Type::kExisting) return {};
+Status CheckImportType(const KeyRow& key, const Import& import) {
+  if (TypeOf(key, import.type) == Import::Type::kExisting) return {};
+  if (import.expected_id)
+    return Error(Errc::kInvalidArgument, "KeyMaterialId is not valid when ImportType is NEW_KEY_MATERIAL.");
   SR_CHECK(RequirePrimary(key));
   if (key.materials.empty() || key.symmetric()) return {};
   return Error(Errc::kUnsupported, "New key material cannot be imported into " + key.Arn() +
@@ -100,7 +102,7 @@ Status CheckImportType(const KeyRow& key, std::optional<Import::Type> type) {
 
 Status PlaceMaterial(store::Transaction& t, std::vector<KeyRow>& set, const Import& import, std::int64_t now_millis) {
   KeyRow& key = set.front();
-  SR_CHECK(CheckImportType(key, import.type));
+  SR_CHECK(CheckImportType(key, import));
   const bool was_there = key.HasMaterial(now_millis);
   if (TypeOf(key, import.type) == Import::Type::kNew) {
     SR_CHECK(PlaceNew(t, set, import, now_millis));

@@ -26,10 +26,11 @@ struct Import {
   std::optional<std::string> expected_id, description;
   std::optional<std::int64_t> valid_to_millis;
 };
-/// What may be refused before anything is unwrapped. Errors: kUnsupported.
-Status CheckImportType(const KeyRow& key, std::optional<Import::Type> type);
+/// What may be refused before anything is unwrapped. Errors: kUnsupported; kInvalidArgument for an id that new material
+/// is expected to have.
+Status CheckImportType(const KeyRow& key, const Import& import);
 /// Changes the materials of the set, whose first is the key that the material is for; the rows are written by the
-/// caller. Errors: kIncorrectKeyMaterial, kInvalidState, kUnsupported.
+/// caller. Errors: kIncorrectKeyMaterial, kInvalidState, and CheckImportType's.
 Status PlaceMaterial(store::Transaction& t, std::vector<KeyRow>& set, const Import& import, std::int64_t now_millis);
 
 /// Takes a material away from the set's first key: an explicit deletion, or the end of its time. One that waits for its

@@ -38,8 +38,6 @@ Result<Request> Parse(const aws::Call& call) {
   if (type) r.import.type = *type == "NEW_KEY_MATERIAL" ? Import::Type::kNew : Import::Type::kExisting;
   SR_TRY(r.import.expected_id, call.body.OptionalString("KeyMaterialId"));
   SR_TRY(r.import.description, call.body.OptionalString("KeyMaterialDescription"));
-  if (r.import.expected_id && r.import.type == Import::Type::kNew)
-    return Error(Errc::kInvalidArgument, "KeyMaterialId is not valid when ImportType is NEW_KEY_MATERIAL.");
   return r;
 }
 
@@ -58,7 +56,7 @@ Task<Result<aws::Reply>> ImportKeyMaterial(Kms& kms, aws::Call& call) {
   auto clock = [](store::Transaction& t) { return t.NowMillis(); };
   SR_CO_TRY(const std::int64_t now, co_await kms.database().RunRead(std::move(clock)));
   SR_CO_CHECK(CheckValidTo(r.import.valid_to_millis, now));
-  SR_CO_CHECK(CheckImportType(key->row, r.import.type));
+  SR_CO_CHECK(CheckImportType(key->row, r.import));
   SR_CO_TRY(ImportedMaterial imported,
             co_await Unwrap(kms.domain(), key->row, std::move(r.import_token), std::move(r.wrapped), now));
   r.import.id = imported.id;
