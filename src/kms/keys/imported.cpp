@@ -23,19 +23,23 @@ Error Incorrect(const KeyRow& key) {
   return Error(Errc::kIncorrectKeyMaterial, "The key material is not one of " + key.Arn() + ".");
 }
 
-/// A material that comes next waits until every Region has it.
 Status SettlePending(store::Transaction& t, std::vector<KeyRow>& set, const std::string& id, std::int64_t now) {
-  const bool everywhere = std::ranges::all_of(set, [&](KeyRow& row) {
-    const Material* material = Find(row, id);
-    return material != nullptr && material->usable(now);
-  });
+  const MaterialState state = StateOfNext(set, id, now);
   for (KeyRow& row : set) {
     Material* material = Find(row, id);
     if (material == nullptr || material->permanent()) continue;
-    material->state = everywhere ? MaterialState::kPendingRotation : kWaits;
+    material->state = state;
     SR_CHECK(UpdateMaterial(t, row, *material));
   }
   return {};
+}
+
+/// The material stays known, so that the same can come back.
+Status TakeAway(store::Transaction& t, std::vector<KeyRow>& set, Material& material) {
+  material.token.clear();
+  material.valid_to_millis.reset();
+  SR_CHECK(UpdateMaterial(t, set.front(), material));
+  return material.permanent() ? Status{} : SettlePending(t, set, material.id, 0);
 }
 
 Status PlaceNew(store::Transaction& t, std::vector<KeyRow>& set, const Import& import, std::int64_t now) {
@@ -84,6 +88,14 @@ Import::Type TypeOf(const KeyRow& key, std::optional<Import::Type> type) {
 
 }  // namespace
 
+MaterialState StateOfNext(std::span<const KeyRow> set, std::string_view id, std::int64_t now_millis) {
+  const bool waits = std::ranges::any_of(set, [&](const KeyRow& row) {
+    const auto own = std::ranges::find(row.materials, id, &Material::id);
+    return row.multi_region && (own == row.materials.end() || !own->usable(now_millis));
+  });
+  return waits ? kWaits : MaterialState::kPendingRotation;
+}
+
 Status RequireImported(const KeyRow& row) {
   if (row.origin == Origin::kExternal) return {};
   return Error(Errc::kUnsupported,
@@ -125,10 +137,7 @@ Result<bool> RemoveMaterial(store::Transaction& t, std::vector<KeyRow>& set, con
     }
     return was_there;
   }
-  material->token.clear();
-  material->valid_to_millis.reset();
-  SR_CHECK(UpdateMaterial(t, key, *material));
-  if (!material->permanent()) SR_CHECK(SettlePending(t, set, id, 0));
+  SR_CHECK(TakeAway(t, set, *material));
   return was_there;
 }
 
@@ -154,9 +163,11 @@ Task<void> ExpireMaterials(Kms& kms) {
       SR_TRY(const std::int64_t now, t.NowMillis());
       // It may have been imported again meanwhile.
       std::vector<std::string> expired;
-      for (const Material& material : set.front().materials)
-        if (material.valid_to_millis && *material.valid_to_millis <= now) expired.push_back(material.id);
-      for (const std::string& id : expired) SR_CHECK(RemoveMaterial(t, set, id));
+      for (Material& material : set.front().materials) {
+        if (!material.valid_to_millis || *material.valid_to_millis > now) continue;
+        SR_CHECK(TakeAway(t, set, material));
+        expired.push_back(material.id);
+      }
       if (expired.empty()) return Expired();
       SR_CHECK(UpdateKeySet(t, set));
       std::vector<Bytes> bindings = BindingsOf(set.front(), expired);

@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kms/keys/key_set.h"
@@ -33,11 +35,17 @@ Status CheckImportType(const KeyRow& key, const Import& import);
 /// caller. Errors: kIncorrectKeyMaterial, kInvalidState, and CheckImportType's.
 Status PlaceMaterial(store::Transaction& t, std::vector<KeyRow>& set, const Import& import, std::int64_t now_millis);
 
-/// Takes a material away from the set's first key: an explicit deletion, or the end of its time. One that waits for its
-/// rotation goes altogether, from a primary key in all Regions. False when it was not there.
+/// The state of a material that comes next, where the keys of `set` have it: it waits until every Region has it, and
+/// again when one has it no more.
+MaterialState StateOfNext(std::span<const KeyRow> set, std::string_view id, std::int64_t now_millis);
+
+/// Deletes a material of the set's first key. One that waits for its rotation goes altogether, from a primary key in
+/// all Regions. False when it was not there.
 Result<bool> RemoveMaterial(store::Transaction& t, std::vector<KeyRow>& set, const std::string& id);
 
-/// Removes what has expired by the database's clock. Until it has been here, the state of a key says so all the same.
+/// Removes what has expired by the database's clock. All of it stays known, also what waits for its rotation: whether
+/// this has been here or not, the same material can be imported again, and other material in its place only once it is
+/// deleted. Until it has been here, the states of keys and materials say so all the same.
 Task<void> ExpireMaterials(Kms& kms);
 
 }  // namespace strongroom::kms

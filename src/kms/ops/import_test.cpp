@@ -206,6 +206,73 @@ TEST_F(Imports, NewMaterialWaitsForItsRotation) {
   EXPECT_EQ(none.message, "No available key material pending rotation for the key: " + ArnOf(id) + ".");
 }
 
+/// What is seen and done after the end of a material's time is the same before and after it has been removed.
+class ExpiredWhileItWaits : public ImportCalls, public ::testing::WithParamInterface<bool> {
+ protected:
+  void Expire(const std::string& id, const std::string& material_id, std::string_view region = kRegion) {
+    service.Sql("UPDATE kms_materials SET valid_to = 1000 WHERE key_id = $1 AND material_id = $2 AND region = $3",
+                {store::Text(id), store::Text(material_id), store::Text(region)});
+    if (GetParam()) service.RunTask(ExpireMaterials(service.kms()));
+    EXPECT_EQ(service.Count("SELECT COUNT(*) FROM kms_materials WHERE token IS NULL"), GetParam() ? 1 : 0);
+  }
+  const json::object new_material_{{"ImportType", "NEW_KEY_MATERIAL"}};
+};
+INSTANTIATE_TEST_SUITE_P(Imports, ExpiredWhileItWaits, ::testing::Bool(),
+                         [](const auto& row) { return row.param ? "Removed" : "NotRemovedYet"; });
+
+TEST_P(ExpiredWhileItWaits, TheSameMaterialComesBack) {
+  const std::string id = NewKey();
+  Imported(id, Bytes32(1));
+  const std::string second = Imported(id, Bytes32(2), new_material_);
+  Expire(id, second);
+  EXPECT_EQ(State(id), "Enabled");
+  EXPECT_EQ(Materials(id), (Strings{"PENDING_ROTATION PENDING_IMPORT", "CURRENT IMPORTED"}));
+  EXPECT_EQ(service.Call("RotateKeyOnDemand", {{"KeyId", id}}).type, "KMSInvalidStateException");
+  const Answer other = Import(id, Bytes32(3), new_material_);
+  EXPECT_EQ(other.type, "KMSInvalidStateException") << other.raw;
+  EXPECT_THAT(other.message, ::testing::HasSubstr("(id: " + second + ") is pending rotation"));
+  EXPECT_EQ(Import(id, Bytes32(2), new_material_).type, "IncorrectKeyMaterialException");
+  EXPECT_EQ(Imported(id, Bytes32(2), {{"KeyMaterialId", second}}), second);
+  EXPECT_EQ(Materials(id), (Strings{"PENDING_ROTATION IMPORTED", "CURRENT IMPORTED"}));
+  ASSERT_TRUE(service.Call("RotateKeyOnDemand", {{"KeyId", id}}).ok());
+  EXPECT_EQ(Metadata(id, "CurrentKeyMaterialId"), second);
+}
+
+TEST_P(ExpiredWhileItWaits, OtherMaterialTakesItsPlaceOnceItIsDeleted) {
+  const std::string id = NewKey();
+  Imported(id, Bytes32(1));
+  const std::string second = Imported(id, Bytes32(2), new_material_);
+  Expire(id, second);
+  ASSERT_TRUE(Delete(id, second).ok());
+  EXPECT_EQ(Materials(id), (Strings{"CURRENT IMPORTED"}));
+  EXPECT_NE(Imported(id, Bytes32(3), new_material_), second);
+}
+
+TEST_P(ExpiredWhileItWaits, EveryRegionShowsThatOneDoesNotHaveIt) {
+  const std::string waits = "PENDING_MULTI_REGION_IMPORT_AND_ROTATION ";
+  for (const std::string_view region : {kRegion, kOtherRegion}) {
+    SCOPED_TRACE(region);
+    const std::string_view other = region == kRegion ? kOtherRegion : kRegion;
+    service.Sql("DELETE FROM kms_materials");
+    const std::string id = NewKey("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT", true);
+    Imported(id, Bytes32(1));
+    ASSERT_TRUE(service.Call("ReplicateKey", {{"KeyId", id}, {"ReplicaRegion", kOtherRegion}}).ok());
+    service.RunTask(EndTransitions(service.kms()));
+    Imported(id, Bytes32(1), {}, kOtherRegion);
+    const std::string second = Imported(id, Bytes32(2), new_material_);
+    Imported(id, Bytes32(2), {}, kOtherRegion);
+    ASSERT_EQ(Materials(id), (Strings{"PENDING_ROTATION IMPORTED", "CURRENT IMPORTED"}));
+    Expire(id, second, region);
+    EXPECT_EQ(Materials(id, region), (Strings{waits + "PENDING_IMPORT", "CURRENT IMPORTED"}));
+    EXPECT_EQ(Materials(id, other), (Strings{waits + "IMPORTED", "CURRENT IMPORTED"}));
+    EXPECT_EQ(service.Call("RotateKeyOnDemand", {{"KeyId", id}}).type, "KMSInvalidStateException");
+    EXPECT_EQ(Imported(id, Bytes32(2), {}, region), second);
+    for (const std::string_view in : {region, other})
+      EXPECT_EQ(Materials(id, in), (Strings{"PENDING_ROTATION IMPORTED", "CURRENT IMPORTED"})) << in;
+    ASSERT_TRUE(service.Call("RotateKeyOnDemand", {{"KeyId", id}}).ok());
+  }
+}
+
 TEST_F(Imports, MultiRegionKeysTakeTheSameMaterialInEachRegion) {
   const std::string id = NewKey("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT", true);
   const std::string first = Imported(id, Bytes32(1));

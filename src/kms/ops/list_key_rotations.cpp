@@ -1,8 +1,10 @@
 // Source: AWS KMS API Reference, "ListKeyRotations"; spec/kms.md 4.3, 9.
+#include <algorithm>
 #include <charconv>
 #include <limits>
 #include <ranges>
 
+#include "kms/keys/imported.h"
 #include "kms/keys/metadata.h"
 #include "kms/keys/rotation.h"
 #include "kms/ops/all.h"
@@ -20,11 +22,23 @@ void AddImported(aws::Reply& entry, const Material& material, std::int64_t now) 
   if (material.valid_to_millis) entry.Timestamp("ValidTo", ToWallTime(*material.valid_to_millis));
 }
 
-aws::Reply Entry(const Key& key, const Material& material, std::int64_t now) {
+/// The key's own row does not tell when the time of another Region's copy ends. None where no material waits.
+Task<Result<std::optional<MaterialState>>> NextState(Kms& kms, const KeyRow& row, std::int64_t now) {
+  std::optional<MaterialState> state;
+  const auto next = std::ranges::find_if(row.materials, [](const Material& material) { return !material.permanent(); });
+  if (!row.multi_region || next == row.materials.end()) co_return state;
+  auto look = [row, id = next->id, now](store::Transaction& t) -> Result<MaterialState> {
+    SR_TRY(const auto set, LoadKeySet(t, row));
+    return StateOfNext(set, id, now);
+  };
+  SR_CO_TRY(state, co_await kms.database().RunRead(std::move(look)));
+  co_return state;
+}
+
+aws::Reply Entry(const Key& key, const Material& material, std::optional<MaterialState> next, std::int64_t now) {
   aws::Reply entry;
-  entry.Text("KeyId", key.arn)
-      .Text("KeyMaterialId", material.id)
-      .Text("KeyMaterialState", std::string(Name(material.state)));
+  const MaterialState state = material.permanent() ? material.state : next.value_or(material.state);
+  entry.Text("KeyId", key.arn).Text("KeyMaterialId", material.id).Text("KeyMaterialState", std::string(Name(state)));
   if (key.row.origin == Origin::kExternal) AddImported(entry, material, now);
   if (material.rotated_millis) entry.Timestamp("RotationDate", ToWallTime(*material.rotated_millis));
   if (material.rotation_type) entry.Text("RotationType", std::string(Name(*material.rotation_type)));
@@ -52,11 +66,13 @@ Task<Result<aws::Reply>> ListKeyRotations(Kms& kms, aws::Call& call) {
   const Key& key = *usable.key;
   SR_CO_CHECK(RequireRotatable(key.row, true));
   SR_CO_TRY(const Page page, ParsePage(kms, call, {}, key.arn + "|" + include));
+  const std::int64_t now = ToMillis(call.time);
+  SR_CO_TRY(const auto next, co_await NextState(kms, key.row, now));
   auto shown = OnPage(key.row, page, include == "ALL_KEY_MATERIAL");
   const bool more = CutPage(page, shown);
   const std::string last = shown.empty() ? "" : std::to_string(shown.back()->position);
   std::vector<aws::Reply> entries;
-  for (const Material* material : shown) entries.push_back(Entry(key, *material, ToMillis(call.time)));
+  for (const Material* material : shown) entries.push_back(Entry(key, *material, next, now));
   aws::Reply reply;
   reply.Objects("Rotations", std::move(entries));
   FinishPage(kms, page, more, last, reply);
