@@ -122,6 +122,17 @@ TEST(CustomStore, IsAnsweredAgainToTheSameRequestWhileDisconnected) {
   service.MakeCluster();
   const std::string id = service.NewStore("store");
   EXPECT_EQ(service.NewStore("store"), id);
+  // The certificate is the same, however its text is laid out.
+  std::string pem = service.pki().owner.certificate.ToPem();
+  for (std::size_t at = 0; (at = pem.find('\n', at)) != std::string::npos; at += 2) pem.insert(at, "\r");
+  json::object body{{"CustomKeyStoreName", "store"},
+                    {"CloudHsmClusterId", kClusterId},
+                    {"TrustAnchorCertificate", "\n" + pem + "\n"},
+                    {"KeyStorePassword", FakeService::kInitialPassword}};
+  const Answer again = service.Call("CreateCustomKeyStore", body);
+  EXPECT_EQ(again.Text("CustomKeyStoreId"), id) << again.raw;
+  body["TrustAnchorCertificate"] = service.pki().hsm.certificate.ToPem();
+  EXPECT_EQ(service.Call("CreateCustomKeyStore", body).type, "CustomKeyStoreNameInUseException");
   EXPECT_EQ(service.Count("SELECT COUNT(*) FROM custom_key_stores"), 1);
 }
 

@@ -1,5 +1,6 @@
 // Source: AWS KMS API Reference, "CreateCustomKeyStore"; spec/kms.md 7.
 #include "base/ids.h"
+#include "crypto/certificate.h"
 #include "kms/keystore/requests.h"
 #include "kms/ops/all.h"
 #include "kms/pipeline.h"
@@ -38,10 +39,16 @@ Error ClusterInUse(const std::string& cluster_id, const CustomStoreRow& by) {
                "Cluster " + cluster_id + " is already associated with custom key store " + by.store_id + ".");
 }
 
+/// The same certificate, however its text is laid out.
+bool IsSameCertificate(const std::string& pem, const std::string& other) {
+  const auto one = crypto::Certificate::FromPem(pem), two = crypto::Certificate::FromPem(other);
+  return one.ok() && two.ok() && one->ToDer() == two->ToDer();
+}
+
 /// The id of the store that the very same request made before, if nobody has connected it since.
 Task<Result<std::optional<std::string>>> SameAsBefore(Kms& kms, const Request& r, const CustomStoreRow& other) {
-  if (other.cluster_id != r.row.cluster_id || other.trust_anchor != r.row.trust_anchor ||
-      other.state != ConnectionState::kDisconnected)
+  if (other.cluster_id != r.row.cluster_id || other.state != ConnectionState::kDisconnected ||
+      !IsSameCertificate(other.trust_anchor, r.row.trust_anchor))
     co_return std::optional<std::string>();
   SR_CO_TRY(const SecretBuffer password, co_await kms.sealer().Open("kmsuser", other.store_id, other.sealed_password));
   if (!password.EqualsInConstantTime(r.password)) co_return std::optional<std::string>();
