@@ -154,7 +154,7 @@ Task<Result<KeyRow>> CreateInDomain(Kms& kms, Request r) {
 Task<Result<CustomStores::ViewPtr>> RequireStore(Kms& kms, const KeyRow& row) {
   SR_CO_TRY(auto view, co_await kms.custom_stores().Find(row.account, row.region, *row.custom_key_store_id));
   if (view->row.external())
-    co_return Error(Errc::kInvalidArgument, "Custom key store " + view->row.store_id + " is not of type AWS_CLOUDHSM.");
+    co_return Error(Errc::kUnsupported, "Custom key store " + view->row.store_id + " is not of type AWS_CLOUDHSM.");
   if (view->keys == nullptr) co_return view->Unusable();
   SR_CO_TRY(const auto cluster, co_await kms.clusters().Find(row.account, row.region, view->row.cluster_id));
   if (!cluster || !cluster->spans_two_zones())

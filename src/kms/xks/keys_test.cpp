@@ -82,7 +82,13 @@ const CreateRow kCreateRows[] = {
        b["Origin"] = "AWS_CLOUDHSM";
        b.erase("XksKeyId");
      },
-     "ValidationException", "not of type AWS_CLOUDHSM"},
+     "UnsupportedOperationException", "not of type AWS_CLOUDHSM"},
+    {"InACloudHsmStore",
+     [](Kit& kit, json::object& b) {
+       kit.service.MakeCluster();
+       b["CustomKeyStoreId"] = kit.service.NewStore("of-a-cluster");
+     },
+     "UnsupportedOperationException", "not of type EXTERNAL_KEY_STORE"},
     {"Disconnected",
      [](Kit& kit, json::object& b) { kit.service.Disconnect(std::string(b["CustomKeyStoreId"].as_string())); },
      "CustomKeyStoreInvalidStateException", ""},

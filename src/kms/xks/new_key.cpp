@@ -61,7 +61,7 @@ Status RequireFreeExternalKey(store::Transaction& t, const KeyRow& row) {
 Task<Status> RequireExternalKey(Kms& kms, const aws::Call& call, const KeyRow& row) {
   SR_CO_TRY(const auto view, co_await kms.custom_stores().Find(row.account, row.region, *row.custom_key_store_id));
   if (!view->row.external())
-    co_return Error(Errc::kInvalidArgument,
+    co_return Error(Errc::kUnsupported,
                     "Custom key store " + view->row.store_id + " is not of type EXTERNAL_KEY_STORE.");
   if (view->proxy == nullptr) co_return view->Unusable();
   auto look = [row](store::Transaction& t) { return RequireFreeExternalKey(t, row); };
