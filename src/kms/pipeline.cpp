@@ -4,6 +4,7 @@
 #include "crypto/kms_algorithms.h"
 #include "kms/access/conditions.h"
 #include "kms/grants/access.h"
+#include "kms/grants/token.h"
 #include "kms/keys/metadata.h"
 #include "kms/xks/failures.h"
 #include "kms/xks/xks_key_store.h"
@@ -56,13 +57,17 @@ Status AdmitToKey(Kms& kms, aws::Call& call, const Key& key, std::string_view ac
   return kms.rates().AdmitOnKey(call, action, key.row);
 }
 
-/// True when only a grant allows it.
-Task<Result<bool>> AskGrants(Kms& kms, const aws::Call& call, KeyPtr key, std::string_view action,
-                             const EncryptionContext* context, ports::Decision decision) {
+/// How a caller is allowed what it asks for. A bad token is not to be told of before the key's state.
+struct Permission {
+  bool by_grant = false;  // not the policy but a grant allows it
+  bool bad_token = false;
+};
+Task<Result<Permission>> AskGrants(Kms& kms, const aws::Call& call, KeyPtr key, std::string_view action,
+                                   const EncryptionContext* context, ports::Decision decision) {
   GrantQuestion question{key, action, context, decision.allowed, decision.explicit_deny};
-  SR_CO_TRY(const bool allowed, co_await AllowedWithGrants(kms, call, std::move(question)));
-  if (!allowed) co_return Denied(call, key.get(), decision);
-  co_return !decision.allowed;
+  SR_CO_TRY(const GrantAnswer answer, co_await AllowedWithGrants(kms, call, std::move(question)));
+  if (!answer.allowed) co_return Denied(call, key.get(), decision);
+  co_return Permission{.by_grant = !decision.allowed, .bad_token = answer.bad_token};
 }
 
 }  // namespace
@@ -137,7 +142,10 @@ Task<Result<bool>> AuthorizeOnKey(Kms& kms, aws::Call& call, KeyPtr key, std::st
   SR_CO_CHECK(AdmitToKey(kms, call, *key, action));
   SR_CO_TRY(ports::Decision decision, co_await DecideOnKey(kms, call, key, action, context));
   if (!GrantsMatter(call, action, decision)) co_return false;
-  co_return co_await AskGrants(kms, call, std::move(key), action, context, std::move(decision));
+  SR_CO_TRY(const Permission permission,
+            co_await AskGrants(kms, call, std::move(key), action, context, std::move(decision)));
+  if (permission.bad_token) co_return InvalidGrantToken();
+  co_return permission.by_grant;
 }
 
 Task<Result<Resolved>> ResolveKey(Kms& kms, const aws::Call& call, std::string key_id, IdForms forms) {
@@ -181,9 +189,11 @@ Task<Result<UsableKey>> UseKnownKey(Kms& kms, aws::Call& call, KeyPtr key, KeyRu
     conditions.Use(*labels);
     decision = Decide(kms, call, action, key.get(), conditions);
   }
+  Permission permission;
   if (GrantsMatter(call, action, decision)) {
-    SR_CO_TRY(usable.by_grant, co_await AskGrants(kms, call, key, action, context, std::move(decision)));
+    SR_CO_TRY(permission, co_await AskGrants(kms, call, key, action, context, std::move(decision)));
   }
+  usable.by_grant = permission.by_grant;
   const KeyRow& row = key->row;
   CustomStores::ViewPtr view;
   bool connected = true;
@@ -211,6 +221,7 @@ Task<Result<UsableKey>> UseKnownKey(Kms& kms, aws::Call& call, KeyPtr key, KeyRu
     if (!rules.spec.empty() && row.spec != rules.spec) co_return NotValidFor(call, *key, "key spec", row.spec);
     if (view && usable.custom == nullptr) co_return view->Unusable();
   }
+  if (permission.bad_token) co_return InvalidGrantToken();
   usable.key = std::move(key);
   co_return usable;
 }

@@ -24,18 +24,22 @@ std::vector<std::string> Grantees(const ports::Caller& caller) {
   return all;
 }
 
-/// The ids in tokens of this key's grants. Errors: kInvalidGrantToken.
-Result<std::vector<std::string>> TokensOfKey(Kms& kms, const aws::Call& call, const Key& key) {
-  std::vector<std::string> ids;
-  if (!call.body.Has("GrantTokens")) return ids;
+struct KeyTokens {
+  std::vector<std::string> grant_ids;  // in tokens of this key's grants
+  bool nonsense = false;               // there are others that are no tokens
+};
+Result<KeyTokens> TokensOfKey(Kms& kms, const aws::Call& call, const Key& key) {
+  KeyTokens found;
+  if (!call.body.Has("GrantTokens")) return found;
   SR_TRY(const auto tokens, call.body.StringList("GrantTokens"));
   for (const std::string& token : tokens) {
-    SR_TRY(const GrantName name, kms.grant_tokens().Read(token));
+    auto name = kms.grant_tokens().Read(token);
+    found.nonsense |= !name.ok();
     const KeyRow& row = key.row;
-    if (name.account == row.account && name.region == row.region && name.key_id == row.key_id)
-      ids.push_back(name.grant_id);
+    if (name.ok() && name->account == row.account && name->region == row.region && name->key_id == row.key_id)
+      found.grant_ids.push_back(std::move(name->grant_id));
   }
-  return ids;
+  return found;
 }
 
 /// A grant that a token names, unless it is in memory already. Errors: kInvalidGrantToken it is gone.
@@ -54,32 +58,11 @@ Task<Result<std::optional<Grant>>> ReadThrough(Kms& kms, const aws::Call& call, 
   co_return std::move(grant);
 }
 
-}  // namespace
-
-bool IsGrantable(std::string_view action) noexcept { return BitOf(action) != 0; }
-
-Task<Result<bool>> SpeaksFor(Kms& kms, const aws::Call& call, NamedPrincipal principal, KeyPtr key,
-                             std::string_view action) {
-  switch (WhoIs(principal, call.caller)) {
-    case Names::kNobody: co_return false;
-    case Names::kCaller: co_return true;
-    case Names::kItsAccount: break;
-  }
-  SR_CO_TRY(const ports::Decision decision, co_await DecideOnKey(kms, call, std::move(key), action, nullptr, true));
-  co_return decision.allowed;
-}
-
-Task<Result<bool>> AllowedWithGrants(Kms& kms, const aws::Call& call, GrantQuestion question) {
+/// Whether a grant to this caller allows what the policy does not: one of `fresh`, or one in memory.
+Task<Result<bool>> AllowedByGrants(Kms& kms, const aws::Call& call, const GrantQuestion& question,
+                                   const std::vector<Grant>& fresh) {
   const KeyPtr& key = question.key;
   const OperationSet operation = BitOf(question.action);
-  if (operation == 0) co_return question.allowed_by_policy;
-  SR_CO_TRY(const auto tokens, TokensOfKey(kms, call, *key));
-  std::vector<Grant> fresh;
-  for (const std::string& id : tokens) {
-    SR_CO_TRY(auto grant, co_await ReadThrough(kms, call, key, id));
-    if (grant) fresh.push_back(std::move(*grant));
-  }
-  if (question.allowed_by_policy || question.explicit_deny) co_return question.allowed_by_policy;
   static const EncryptionContext kNone;
   const EncryptionContext& context = question.context == nullptr ? kNone : *question.context;
   for (const Grant& grant : fresh) {
@@ -101,6 +84,43 @@ Task<Result<bool>> AllowedWithGrants(Kms& kms, const aws::Call& call, GrantQuest
     if (is_grantee) co_return true;
   }
   co_return false;
+}
+
+}  // namespace
+
+bool IsGrantable(std::string_view action) noexcept { return BitOf(action) != 0; }
+
+Task<Result<bool>> SpeaksFor(Kms& kms, const aws::Call& call, NamedPrincipal principal, KeyPtr key,
+                             std::string_view action) {
+  switch (WhoIs(principal, call.caller)) {
+    case Names::kNobody: co_return false;
+    case Names::kCaller: co_return true;
+    case Names::kItsAccount: break;
+  }
+  SR_CO_TRY(const ports::Decision decision, co_await DecideOnKey(kms, call, std::move(key), action, nullptr, true));
+  co_return decision.allowed;
+}
+
+Task<Result<GrantAnswer>> AllowedWithGrants(Kms& kms, const aws::Call& call, GrantQuestion question) {
+  const KeyPtr& key = question.key;
+  const OperationSet operation = BitOf(question.action);
+  GrantAnswer answer{.allowed = question.allowed_by_policy};
+  if (operation == 0) co_return answer;
+  SR_CO_TRY(const KeyTokens tokens, TokensOfKey(kms, call, *key));
+  answer.bad_token = tokens.nonsense;
+  std::vector<Grant> fresh;
+  for (const std::string& id : tokens.grant_ids) {
+    auto grant = co_await ReadThrough(kms, call, key, id);
+    if (!grant.ok() && grant.error().code() != Errc::kInvalidGrantToken) co_return std::move(grant).error();
+    if (!grant.ok())
+      answer.bad_token = true;
+    else if (*grant)
+      fresh.push_back(std::move(**grant));
+  }
+  if (!question.allowed_by_policy && !question.explicit_deny) {
+    SR_CO_TRY(answer.allowed, co_await AllowedByGrants(kms, call, question, fresh));
+  }
+  co_return answer;
 }
 
 Error NoSuchGrant(std::string_view grant_id) {

@@ -18,10 +18,15 @@ struct GrantQuestion {
 /// Whether the operation can be allowed by grants at all, so that its GrantTokens count.
 bool IsGrantable(std::string_view action) noexcept;
 
-/// True when a grant allows it, or the policy does. Reads the GrantTokens of the request: one of this key makes its
-/// grant known here at once, one of another key is ignored. Errors: kInvalidGrantToken nonsense, or the grant is gone;
-/// the store's.
-Task<Result<bool>> AllowedWithGrants(Kms& kms, const aws::Call& call, GrantQuestion question);
+/// What comes of a GrantQuestion. That a token is bad is for those to learn who are allowed, and after the key's state
+/// (spec/kms.md 1.7): all others would learn that there is such a key.
+struct GrantAnswer {
+  bool allowed = false;    // by a grant or by the policy
+  bool bad_token = false;  // one of GrantTokens is nonsense, or its grant is gone
+};
+/// Reads the GrantTokens of the request: one of this key makes its grant known here at once, one of another key is
+/// ignored. Errors: the store's.
+Task<Result<GrantAnswer>> AllowedWithGrants(Kms& kms, const aws::Call& call, GrantQuestion question);
 
 /// The caller's own grants on a key, for what they may pass on. Errors: the store's.
 Task<Result<std::vector<Grant>>> GrantsOfCaller(Kms& kms, const aws::Call& call, KeyPtr key);

@@ -299,9 +299,63 @@ TEST(GrantTokens, AreTakenForTheirKeyIgnoredForOthersAndRefusedWhenGone) {
     EXPECT_EQ(encrypt(key, bad, kAccount), "InvalidGrantTokenException") << bad.size();
   ASSERT_TRUE(service.Call("RevokeGrant", {{"KeyId", key}, {"GrantId", made.Text("GrantId")}}).ok());
   EXPECT_EQ(encrypt(key, token, kAccount), "InvalidGrantTokenException");
-  EXPECT_EQ(encrypt(key, token, kAlice), "InvalidGrantTokenException");
+  EXPECT_EQ(encrypt(key, token, kAlice), "AccessDeniedException");
   // Where grants have no say, GrantTokens is an unknown member.
   EXPECT_EQ(Outcome(service.Call("ListResourceTags", {{"KeyId", key}, {"GrantTokens", json::array{"x"}}})), "ok");
+}
+
+/// The answer to a request that has this grant token.
+Answer WithToken(FakeService& service, std::string_view operation, json::object body, std::string_view caller,
+                 const std::string& token) {
+  body["GrantTokens"] = json::array{token};
+  return service.Call(operation, body, caller);
+}
+
+TEST(GrantTokens, TellNobodyWhetherThereIsAKey) {
+  FakeService service;
+  const std::string key = service.NewKey(),
+                    pair = service.NewKey({{"KeySpec", "RSA_2048"}, {"KeyUsage", "SIGN_VERIFY"}});
+  ASSERT_TRUE(service.Call("CreateAlias", {{"AliasName", "alias/a"}, {"TargetKeyId", key}}).ok());
+  const std::string alias = "arn:aws:kms:eu-central-1:111122223333:alias/a";
+  const Bytes blob = service.Encrypted(key, "hi");
+  const std::string gone_token =
+      service.Call("CreateGrant", GrantBody(key, kBobArn, {"Encrypt"}, {{"Name", "n"}})).Text("GrantToken");
+  ASSERT_TRUE(service.Call("RetireGrant", {{"GrantToken", gone_token}}).ok());
+  const std::pair<std::string_view, json::object> requests[] = {
+      {"DescribeKey", {{"KeyId", KeyArn(key)}}},
+      {"DescribeKey", {{"KeyId", alias}}},
+      {"Encrypt", EncryptBody(KeyArn(key))},
+      {"Encrypt", EncryptBody(alias)},
+      {"Decrypt", {{"CiphertextBlob", Base64(blob)}}},
+      {"Decrypt", {{"CiphertextBlob", Base64(blob)}, {"KeyId", KeyArn(pair)}}},
+      {"Decrypt", {{"KeyId", alias}, {"DryRun", true}, {"DryRunModifiers", {"IGNORE_CIPHERTEXT"}}}},
+      {"ReEncrypt", {{"CiphertextBlob", Base64(blob)}, {"DestinationKeyId", KeyArn(key)}}},
+      {"GetPublicKey", {{"KeyId", KeyArn(pair)}}},
+      {"Sign", {{"KeyId", KeyArn(pair)}, {"Message", "eA=="}, {"SigningAlgorithm", "RSASSA_PSS_SHA_256"}}},
+      {"CreateGrant", GrantBody(KeyArn(key), kBobArn, {"Encrypt"})},
+  };
+  for (const std::string_view caller : {kForeigner, std::string_view("444455556666"), kAlice}) {
+    for (const auto& [operation, body] : requests) {
+      const Answer plain = service.Call(operation, body, caller);
+      EXPECT_EQ(plain.type, "AccessDeniedException") << caller << " " << operation;
+      for (const std::string& token : {std::string("x"), gone_token})
+        EXPECT_EQ(WithToken(service, operation, body, caller, token).raw, plain.raw) << caller << " " << operation;
+    }
+  }
+}
+
+TEST(GrantTokens, AreJudgedAfterTheKeysStateAndUsage) {
+  FakeService service;
+  const std::string key = service.NewKey(),
+                    mac = service.NewKey({{"KeySpec", "HMAC_256"}, {"KeyUsage", "GENERATE_VERIFY_MAC"}});
+  EXPECT_EQ(WithToken(service, "Encrypt", EncryptBody(mac), kAccount, "x").type, "InvalidKeyUsageException");
+  ASSERT_TRUE(service.Call("DisableKey", {{"KeyId", key}}).ok());
+  EXPECT_EQ(WithToken(service, "Encrypt", EncryptBody(key), kAccount, "x").type, "DisabledException");
+  EXPECT_EQ(WithToken(service, "DescribeKey", {{"KeyId", key}}, kAccount, "x").type, "InvalidGrantTokenException");
+  // For who is allowed by nothing but a grant, too.
+  ASSERT_TRUE(service.Call("EnableKey", {{"KeyId", key}}).ok());
+  ASSERT_TRUE(service.Call("CreateGrant", GrantBody(key, kAliceArn, {"Encrypt"})).ok());
+  EXPECT_EQ(WithToken(service, "Encrypt", EncryptBody(key), kAlice, "x").type, "InvalidGrantTokenException");
 }
 
 TEST(GrantTokens, MakeAGrantKnownThatThisFrontEndHasNotHeardOf) {
