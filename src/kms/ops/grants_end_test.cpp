@@ -1,4 +1,5 @@
 // How grants are listed and how they end: retired, revoked, or with their key.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
@@ -71,6 +72,27 @@ TEST(RetireGrant, WantsATokenOrKeyAndId) {
   EXPECT_EQ(Outcome(service.Call("RevokeGrant", {{"KeyId", key}, {"GrantId", "short"}})), "InvalidGrantIdException");
   EXPECT_EQ(Outcome(service.Call("ListGrants", {{"KeyId", key}, {"GrantId", "short"}})), "InvalidGrantIdException");
   EXPECT_EQ(Outcome(service.Call("RetireGrant", {{"GrantToken", "nonsense"}})), "InvalidGrantTokenException");
+}
+
+TEST(RetireGrant, TellsNobodyWhetherThereIsAKey) {
+  FakeService service;
+  const std::string key = service.NewKey(), missing = "134f2428-cec1-4b25-a1ae-9048164dba47";
+  const auto retire = [&](const std::string& of, const std::string& grant, std::string_view caller) {
+    std::string raw = service.Call("RetireGrant", {{"KeyId", KeyArn(of)}, {"GrantId", grant}}, caller).raw;
+    if (const auto at = raw.find(of); at != std::string::npos) raw.replace(at, of.size(), "KEY");
+    return raw;
+  };
+  const std::string known = service.Call("CreateGrant", GrantBody(key, kBobArn, {"Encrypt"})).Text("GrantId");
+  for (const std::string_view caller :
+       {kAlice, std::string_view("444455556666"), std::string_view("444455556666.eve")}) {
+    EXPECT_THAT(retire(missing, "short", caller), ::testing::HasSubstr("InvalidGrantIdException"));
+    EXPECT_THAT(retire(missing, known, caller), ::testing::HasSubstr("AccessDeniedException"));
+    for (const std::string& grant : {std::string("short"), std::string(64, 'a'), known})
+      EXPECT_EQ(retire(key, grant, caller), retire(missing, grant, caller)) << caller;
+  }
+  // For those who may retire what there is, there is not this one.
+  const Answer answer = service.Call("RetireGrant", {{"KeyId", key}, {"GrantId", std::string(64, 'a')}});
+  EXPECT_EQ(answer.type + " " + answer.message, "NotFoundException Grant ID " + std::string(64, 'a') + " not found");
 }
 
 TEST(ListGrants, ShowsWhatWasAskedForInPagesAndByFilter) {

@@ -25,22 +25,25 @@ Task<Result<Target>> ByToken(Kms& kms, const aws::Call& call, std::string token)
 }
 
 Task<Result<Target>> ById(Kms& kms, const aws::Call& call, std::string key_id, std::string grant_id) {
+  // Nobody's permission is known before the grant is: what is wrong with its id must not tell whether there is the key.
+  if (!IsGrantId(grant_id)) co_return InvalidGrantId(grant_id);
   SR_CO_TRY(Resolved resolved, co_await ResolveKey(kms, call, std::move(key_id), IdForms::kKeyOfAnyAccount));
   if (resolved.key == nullptr) co_return std::move(resolved.missing);
-  if (!IsGrantId(grant_id)) co_return InvalidGrantId(grant_id);
   Target target{std::move(resolved.key), std::move(grant_id)};
   co_return target;
 }
 
 /// The retiring principal, the grantee if RetireGrant is among its operations, and whom the issuing account's identity
-/// policies allow. The key's policy cannot allow it, only deny it.
-Task<Result<bool>> MayRetire(Kms& kms, const aws::Call& call, KeyPtr key, const Grant& grant) {
+/// policies allow. The key's policy cannot allow it, only deny it. That there is no grant is for those to know whom
+/// identity policies of the key's account allow to retire one.
+Task<Result<bool>> MayRetire(Kms& kms, const aws::Call& call, KeyPtr key, const std::optional<Grant>& grant) {
   SR_CO_TRY(const ports::Decision by_policy, co_await DecideOnKey(kms, call, key, call.iam_action));
   if (by_policy.explicit_deny) co_return false;
-  const std::string issuer = RootArn(grant.issuing_account);
+  const std::string issuer = RootArn(grant ? grant->issuing_account : key->row.account);
   std::vector<NamedPrincipal> principals;
-  if (grant.retiring_principal) principals.push_back({*grant.retiring_principal, grant.retiring_id});
-  if (grant.Allows(OperationBit("RetireGrant"), {})) principals.push_back({grant.grantee, grant.grantee_id});
+  if (grant && grant->retiring_principal) principals.push_back({*grant->retiring_principal, grant->retiring_id});
+  if (grant && grant->Allows(OperationBit("RetireGrant"), {}))
+    principals.push_back({grant->grantee, grant->grantee_id});
   principals.push_back({issuer, {}});
   for (const NamedPrincipal principal : principals) {
     SR_CO_TRY(const bool speaks_for, co_await SpeaksFor(kms, call, principal, key, call.iam_action));
@@ -49,11 +52,15 @@ Task<Result<bool>> MayRetire(Kms& kms, const aws::Call& call, KeyPtr key, const 
   co_return false;
 }
 
-Error Refused(const aws::Call& call, const Key& key) {
-  if (key.row.account != call.account()) return ForeignDenied(call);
-  return Error(Errc::kAccessDenied,
-               "User: " + call.caller.arn + " is not authorized to perform: kms:RetireGrant on resource: " + key.arn +
-                   " because neither the grant nor an identity-based policy allows the kms:RetireGrant action");
+/// In the words in which a key that does not exist is refused.
+Task<Status> Refuse(Kms& kms, const aws::Call& call, KeyPtr key) {
+  if (key->row.account != call.account()) co_return ForeignDenied(call);
+  SR_CO_TRY(const ports::Decision decision, co_await DecideOnKey(kms, call, key, call.iam_action, nullptr, true));
+  if (!decision.allowed) co_return Error(Errc::kAccessDenied, decision.message);
+  co_return Error(Errc::kAccessDenied,
+                  "User: " + call.caller.arn +
+                      " is not authorized to perform: kms:RetireGrant on resource: " + key->arn +
+                      " because neither the grant nor an identity-based policy allows the kms:RetireGrant action");
 }
 
 Task<Result<aws::Reply>> RetireGrant(Kms& kms, aws::Call& call) {
@@ -74,10 +81,11 @@ Task<Result<aws::Reply>> RetireGrant(Kms& kms, aws::Call& call) {
   call.AuditResource(key.arn);
   call.AuditData("grantId", target.grant_id);
   SR_CO_TRY(const auto grant, co_await FindGrant(kms, target.key, target.grant_id));
-  if (!grant && key.row.account != call.account()) co_return ForeignDenied(call);
+  // Who has a token of it was told of the grant, and of its key.
+  if (!grant && token) co_return NoSuchGrant(target.grant_id);
+  SR_CO_TRY(const bool may, co_await MayRetire(kms, call, target.key, grant));
+  if (!may) SR_CO_CHECK(co_await Refuse(kms, call, target.key));
   if (!grant) co_return NoSuchGrant(target.grant_id);
-  SR_CO_TRY(const bool may, co_await MayRetire(kms, call, target.key, *grant));
-  if (!may) co_return Refused(call, key);
   if (dry_run) co_return DryRunPassed();
   SR_CO_CHECK(co_await RemoveGrant(kms, *grant));
   co_return aws::Reply::NoBody();
