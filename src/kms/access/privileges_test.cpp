@@ -24,14 +24,23 @@ const std::vector<PolicyRow> kPrivileges = {
     {"NorWhenAKeyIsMade",
      [](PolicyWorld& w) {
        w.Attach(kAlice, MayDo("kms:CreateKey"));
-       Outcomes seen{w.Try(kAlice, "CreateKey", {}),
-                     w.Try(kAlice, "CreateKey", {{"Policy", Policy({KeyAllows(kAliceArn, "kms:*")})}})};
+       Outcomes seen{
+           w.Try(kAlice, "CreateKey", {{"Policy", Policy({kAccountIn})}}),
+           w.Try(kAlice, "CreateKey", {{"Policy", Policy({KeyAllows(kAliceArn, "kms:*")})}}),
+           w.Try(kAlice, "CreateKey", {{"Policy", Policy({kAccountIn})}, {"BypassPolicyLockoutSafetyCheck", true}})};
+       // The policy that a key has when the request has none locks nobody out of the account.
+       seen.push_back(w.Try(kAlice, "CreateKey", {}));
        seen.push_back(w.Try(kAlice, "CreateKey", {{"BypassPolicyLockoutSafetyCheck", true}}));
+       const std::string key = w.Key({kAccountIn, KeyAllows(kAliceArn, "kms:ReplicateKey")}, {{"MultiRegion", true}});
+       json::object replica{{"KeyId", key}, {"ReplicaRegion", kOtherRegion}, {"Policy", Policy({kAccountIn})}};
+       seen.push_back(w.Try(kAlice, "ReplicateKey", replica));
+       replica.erase("Policy");
+       seen.push_back(w.Try(kAlice, "ReplicateKey", replica));
        w.Attach(kAlice, MayNot("kms:CreateKey", R"({"Bool":{"kms:BypassPolicyLockoutSafetyCheck":"true"}})"));
        seen.push_back(w.Try(kAlice, "CreateKey", {{"BypassPolicyLockoutSafetyCheck", true}}));
        return seen;
      },
-     {kLocksOut, kOk, kOk, kDenied}},
+     {kLocksOut, kOk, kOk, kOk, kOk, kLocksOut, kOk, kDenied}},
     {"ChangingAPolicyIsItsOwnPermission",
      [](PolicyWorld& w) {
        const std::string key =

@@ -13,8 +13,8 @@ namespace strongroom::kms {
 std::string DefaultPolicy(std::string_view account);
 
 /// Checks a policy text for this key: size, syntax, and, unless bypassed, that the caller, with the present request's
-/// conditions and in the key's Region, could still change it. Gives the principals that it names, for
-/// KeyRow::policy_principals.
+/// conditions and in the key's Region, could still change it, which is asked of no DefaultPolicy. Gives the principals
+/// that it names, for KeyRow::policy_principals.
 /// Errors: kLimitExceeded over 32,768 bytes; kMalformedPolicy, also for principals who do not exist; the store's.
 struct PolicyCheck {
   std::string policy;

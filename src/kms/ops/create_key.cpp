@@ -99,10 +99,12 @@ Result<Request> Parse(const aws::Call& call) {
   SR_CHECK(ParseOrigin(call, r.row));
   r.row.key_id = r.row.multi_region ? NewMultiRegionKeyId() : NewUuid();
   SR_TRY(r.row.description, call.body.StringOr("Description", ""));
-  SR_TRY(r.bypass_lockout_check, call.body.BoolOr("BypassPolicyLockoutSafetyCheck", false));
+  SR_TRY(const bool bypass, call.body.BoolOr("BypassPolicyLockoutSafetyCheck", false));
   SR_TRY(r.tags, call.body.PairList("Tags", "TagKey", "TagValue"));
   SR_CHECK(CheckTagCount(r.tags.size()));
-  SR_TRY(r.row.policy, call.body.StringOr("Policy", DefaultPolicy(call.account())));
+  SR_TRY(auto policy, call.body.OptionalString("Policy"));
+  r.bypass_lockout_check = bypass || !policy;
+  r.row.policy = policy ? std::move(*policy) : DefaultPolicy(call.account());
   return r;
 }
 

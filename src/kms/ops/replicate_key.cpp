@@ -24,8 +24,10 @@ Result<Request> Parse(const aws::Call& call) {
   SR_TRY(r.key_id, call.body.RequiredString("KeyId"));
   SR_TRY(r.region, call.body.RequiredString("ReplicaRegion"));
   SR_TRY(r.description, call.body.StringOr("Description", ""));
-  SR_TRY(r.policy, call.body.StringOr("Policy", DefaultPolicy(call.account())));
-  SR_TRY(r.bypass_lockout_check, call.body.BoolOr("BypassPolicyLockoutSafetyCheck", false));
+  SR_TRY(auto policy, call.body.OptionalString("Policy"));
+  SR_TRY(const bool bypass, call.body.BoolOr("BypassPolicyLockoutSafetyCheck", false));
+  r.bypass_lockout_check = bypass || !policy;
+  r.policy = policy ? std::move(*policy) : DefaultPolicy(call.account());
   SR_TRY(r.tags, call.body.PairList("Tags", "TagKey", "TagValue"));
   SR_CHECK(CheckTagCount(r.tags.size()));
   return r;
