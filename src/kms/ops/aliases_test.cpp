@@ -79,6 +79,9 @@ TEST(Aliases, StopAtTheQuotaOfTheirKey) {
     EXPECT_TRUE(service.Call("CreateAlias", {{"AliasName", name}, {"TargetKeyId", key}}).ok());
   EXPECT_EQ(service.Call("CreateAlias", {{"AliasName", "alias/3"}, {"TargetKeyId", key}}).message,
             kPrefix + "key/" + key + " has reached its quota of 2 aliases.");
+  EXPECT_EQ(service.Count("SELECT COUNT(*) FROM kms_aliases"), 2);
+  EXPECT_EQ(service.Call("CreateAlias", {{"AliasName", "alias/2"}, {"TargetKeyId", key}}).type,
+            "AlreadyExistsException");
   service.Call("CreateAlias", {{"AliasName", "alias/3"}, {"TargetKeyId", other}});
   EXPECT_EQ(service.Call("UpdateAlias", {{"AliasName", "alias/3"}, {"TargetKeyId", key}}).type,
             "LimitExceededException");

@@ -21,11 +21,11 @@ Task<Result<aws::Reply>> CreateAlias(Kms& kms, aws::Call& call) {
   auto insert = [alias, limit, key_arn = usable.key->arn](store::Transaction& t) mutable -> Status {
     SR_TRY(const std::int64_t now, t.NowMillis());
     alias.created_millis = alias.updated_millis = now;
-    SR_TRY(const std::int64_t count, CountAliases(t, alias.account, alias.region, alias.key_id));
-    if (count >= limit)
-      return Error(Errc::kLimitExceeded, key_arn + " has reached its quota of " + std::to_string(limit) + " aliases.");
     SR_TRY(const bool inserted, InsertAlias(t, alias));
     if (!inserted) return Error(Errc::kAlreadyExists, "An alias with the name " + alias.Arn() + " already exists");
+    SR_TRY(const std::int64_t count, CountAliases(t, alias.account, alias.region, alias.key_id));
+    if (count > limit)
+      return Error(Errc::kLimitExceeded, key_arn + " has reached its quota of " + std::to_string(limit) + " aliases.");
     return {};
   };
   SR_CO_CHECK(co_await kms.database().Run(std::move(insert)));
