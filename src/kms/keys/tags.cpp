@@ -1,8 +1,9 @@
 #include "kms/keys/tags.h"
 
-#include <algorithm>
 #include <cctype>
 #include <set>
+
+#include "aws/model/service_model.h"
 
 namespace strongroom::kms {
 namespace {
@@ -14,12 +15,18 @@ bool IsReserved(std::string_view key) {
   return prefix == "aws:";
 }
 
-/// Letters of any language, digits, spaces and _ . / = + - : @ are tag characters.
+/// Letters and digits of any language, spaces and _ . / = + - : @ are tag characters. KMS's model is silent; the other
+/// services' models have them as one pattern.
 bool HasOnlyTagCharacters(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte >= 0x80 || std::isalnum(byte) != 0 || std::string_view(" _./=+-:@").find(c) != std::string_view::npos;
-  });
+  static const aws::model::Pattern& pattern = *aws::model::BuiltIn("cloudhsm")
+                                                   ->Find("TagResource")
+                                                   ->input->Find("TagList")
+                                                   ->shape->member->Find("Value")
+                                                   ->shape->pattern;
+  // To Unicode, the separators of lines and of paragraphs are spaces, too.
+  const bool breaks_lines =
+      text.find("\u2028") != std::string_view::npos || text.find("\u2029") != std::string_view::npos;
+  return !breaks_lines && pattern.Matches(text);
 }
 
 }  // namespace
