@@ -54,10 +54,10 @@ Task<Result<KeyPtr>> FindSourceKey(Kms& kms, aws::Call& call, const Ciphertext& 
   const KeyRow& row = resolved.key->row;
   const bool made_it = blob != nullptr && row.account == blob->header.account && row.key_id == blob->header.key_id;
   if (made_it) co_return co_await WithMaterial(kms, std::move(resolved.key), blob);
-  if (blob == nullptr && !resolved.key->symmetric()) co_return std::move(resolved.key);
+  // Made under an asymmetric key, or noise: which of them is seen after the key's state.
+  if (blob == nullptr) co_return std::move(resolved.key);
   // Who may not use the key does not learn what it fits.
   SR_CO_CHECK(co_await AuthorizeOnKey(kms, call, resolved.key, call.iam_action, &from.context));
-  if (blob == nullptr) co_return Error(Errc::kBadCiphertext, "");
   co_return Error(Errc::kIncorrectKey,
                   "The key ID in the request does not identify a CMK that can perform this operation.");
 }

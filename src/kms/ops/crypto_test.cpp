@@ -228,6 +228,19 @@ TEST(Decrypt, TellsOtherKeysAccountsAndRegionsApartOnlyAsFarAsTheCallerMayKnow) 
   // The key that cannot do it is named wrongly before its state matters.
   service.Call("DisableKey", {{"KeyId", other}});
   EXPECT_EQ(service.Call("Decrypt", {{"CiphertextBlob", blob}, {"KeyId", other}}).type, "IncorrectKeyException");
+  // Of what is no ciphertext, no key is the wrong one.
+  const std::string noise = B64("noise");
+  EXPECT_EQ(service.Call("Decrypt", {{"CiphertextBlob", noise}, {"KeyId", other}}).type, "DisabledException");
+  EXPECT_EQ(
+      service.Call("ReEncrypt", {{"CiphertextBlob", noise}, {"SourceKeyId", other}, {"DestinationKeyId", key}}).type,
+      "DisabledException");
+  EXPECT_EQ(
+      service
+          .Call("Decrypt", {{"CiphertextBlob", noise}, {"KeyId", "arn:aws:kms:eu-central-1:111122223333:key/" + other}},
+                kOtherAccount)
+          .type,
+      "AccessDeniedException");
+  EXPECT_EQ(service.Call("Decrypt", {{"CiphertextBlob", noise}, {"KeyId", key}}).type, "InvalidCiphertextException");
   EXPECT_EQ(service.Call("Decrypt", {{"CiphertextBlob", blob}}, kOtherAccount).message, not_yours);
   EXPECT_EQ(service.Call("Decrypt", {{"CiphertextBlob", blob}}, kAccount, kOtherRegion).message, not_yours);
   EXPECT_EQ(service.Call("Decrypt", {{"CiphertextBlob", blob}, {"DryRun", true}}).type, "DryRunOperationException");
