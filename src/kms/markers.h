@@ -13,7 +13,8 @@ namespace strongroom::kms {
 class Markers {
  public:
   explicit Markers(SecretBuffer key) : key_(std::move(key)) {}
-  /// `list` names operation, account, region and filters; `after` is the last sort key shown.
+  /// `list` names operation, account, region and filters; `after` is the last sort key shown, in UTF-8 and of at
+  /// most 256 characters or 752 bytes: the marker then has no more than the 1,024 characters that a request may bring.
   std::string Make(std::string_view list, std::string_view after) const;
   /// Errors: kInvalidMarker.
   Result<std::string> Read(std::string_view list, std::string_view marker) const;

@@ -17,6 +17,22 @@ TEST(Markers, CarryTheLastKeyShown) {
   EXPECT_EQ(*read, "key-7");
 }
 
+TEST(Markers, AreNeverLongerThanARequestMayBring) {
+  const Markers markers = New();
+  for (const std::string_view character :
+       {"a", "\u00e4", "\u20ac", "\U0001f511", "\U0010ffff", "\u07ff", "\u0800", "\uffff"}) {
+    std::string after;
+    for (int size = 1; size <= 256; ++size) {
+      after += character;
+      const std::string marker = markers.Make("list", after);
+      ASSERT_LE(marker.size(), 1024u) << character << " " << size;
+      const auto read = markers.Read("list", marker);
+      ASSERT_TRUE(read.ok()) << character << " " << size;
+      EXPECT_EQ(*read, after);
+    }
+  }
+}
+
 TEST(Markers, OfAnotherListOrDeploymentAreRefused) {
   const Markers markers = New();
   const std::string marker = markers.Make("ListKeys|1|eu|", "key-7");

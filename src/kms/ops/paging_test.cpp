@@ -28,7 +28,7 @@ const Row kRows[] = {
     {"ListResourceTags", "Tags", "TagKey", {{"KeyId", "KEY"}}, 3},
     {"ListKeyPolicies", "PolicyNames", "", {{"KeyId", "KEY"}}, 1},
     {"ListKeyRotations", "Rotations", "KeyMaterialId", {{"KeyId", "KEY"}}, 3},
-    {"DescribeCustomKeyStores", "CustomKeyStores", "CustomKeyStoreId", {}, 1},
+    {"DescribeCustomKeyStores", "CustomKeyStores", "CustomKeyStoreId", {}, 3},
 };
 
 class World {
@@ -36,6 +36,16 @@ class World {
   World() {
     service_.MakeCluster();
     service_.NewStore();
+    // Longest names, as another two CloudHSM clusters would have them.
+    for (const std::string number : {"1", "2"}) {
+      std::string name;
+      for (int i = 0; i < 255; ++i) name += "\U0001f511";
+      service_.Sql(
+          "INSERT INTO custom_key_stores (account_id, region, store_id, name, type, cluster_id, trust_anchor, "
+          "sealed_password, state, lease_until, created_at) SELECT account_id, region, $1, $2, type, cluster_id, "
+          "trust_anchor, sealed_password, state, lease_until, created_at FROM custom_key_stores WHERE name = 'store'",
+          {"cks-" + number, name + number});
+    }
     key_ = service_.NewKey();
     service_.NewKey();
     service_.NewKey();
