@@ -212,8 +212,9 @@ Task<Result<UsableKey>> UseKnownKey(Kms& kms, aws::Call& call, KeyPtr key, KeyRu
       usable.custom = std::make_shared<XksKeyStore>(kms.domain(), view->proxy, ProxyMetadata(call, key->arn));
   }
   usable.state = StateOf(row, connected, ToMillis(call.time));
-  const bool unavailable =
-      usable.state == KeyState::kUnavailable && (rules.states & static_cast<StateSet>(usable.state)) == 0;
+  // What wants a key that is pending deletion does not want its store.
+  const bool unavailable = usable.state == KeyState::kUnavailable && rules.states != kOnlyPendingDeletion &&
+                           (rules.states & static_cast<StateSet>(usable.state)) == 0;
   if (unavailable && row.origin == Origin::kExternalKeyStore) co_return ProxyNotConnected();
   SR_CO_CHECK(RequireState(key->arn, usable.state, rules.states));
   if (!rules.usage.empty()) {

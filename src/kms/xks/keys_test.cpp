@@ -294,6 +294,8 @@ TEST(ExternalKey, IsUnavailableWhileItsStoreIsNotConnected) {
   EXPECT_EQ(refused.message,
             "This KMS key is in a custom key store that is not connected to its external key store proxy. Connect the "
             "external key store and try the request again.");
+  const Answer cancel = kit.service.Call("CancelKeyDeletion", {{"KeyId", key}});
+  EXPECT_TRUE(cancel.message.ends_with(key + " is not pending deletion.")) << cancel.raw;
   EXPECT_EQ(kit.service.Connect(store), "CONNECTED");
   EXPECT_EQ(kit.service.Call("Decrypt", Decrypting(blob)).Text("Plaintext"), B64("secret"));
   EXPECT_TRUE(kit.service.Call("DisableKey", {{"KeyId", key}}).ok());
