@@ -46,7 +46,7 @@ Result<KeyIdentifier> ParseKeyIdentifier(std::string_view text, IdForms forms, s
         return Error(Errc::kInvalidArn, "Invalid arn '" + std::string(text) + "'");
       if (i < 5) rest.remove_prefix(colon + 1);
     }
-    if (parts[1] != "aws" || parts[2] != "kms" || !IsAccount(parts[4]))
+    if (parts[1] != "aws" || parts[2] != "kms" || parts[3].empty() || !IsAccount(parts[4]))
       return Error(Errc::kInvalidArn, "Invalid arn '" + std::string(text) + "'");
     if (parts[3] != called_region) return Error(Errc::kNotFound, "Invalid arn " + std::string(parts[3]));
     id.account = parts[4];

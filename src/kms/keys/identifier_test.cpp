@@ -36,6 +36,8 @@ const Row kRows[] = {
      "not-found: Invalid keyId 'mrk-" + kId.substr(0, 32) + "'"},
     {"ArnWithBadId", kArn + "key/x", IdForms::kAll, "not-found: Invalid keyId '" + kArn + "key/x'"},
     {"OtherRegion", "arn:aws:kms:us-east-1:111122223333:key/" + kId, IdForms::kAll, "not-found: Invalid arn us-east-1"},
+    {"NoRegion", "arn:aws:kms::111122223333:key/" + kId, IdForms::kAll,
+     "invalid-arn: Invalid arn 'arn:aws:kms::111122223333:key/" + kId + "'"},
     {"OtherService", "arn:aws:s3:eu-central-1:111122223333:key/" + kId, IdForms::kAll,
      "invalid-arn: Invalid arn 'arn:aws:s3:eu-central-1:111122223333:key/" + kId + "'"},
     {"OtherPartition", "arn:aws-cn:kms:eu-central-1:111122223333:key/" + kId, IdForms::kAll,
