@@ -68,6 +68,8 @@ class Kms {
     std::shared_ptr<const xks::Network> xks{};
     /// How long generations of the domain key live.
     DomainKeyTimes domain_keys{};
+    /// How long a key whose time has come waits for a connected store's cluster that does not answer (spec/kms.md 2.7).
+    std::chrono::milliseconds deletion_patience = std::chrono::hours(24);
     /// How long Stop waits for what is under way before that is told to give up.
     std::chrono::milliseconds stop_patience{5000};
     /// Told of what the service does by itself; null: nobody.
@@ -108,6 +110,11 @@ class Kms {
   const std::vector<std::string>& regions() const noexcept { return parts_.regions; }
   const AttestationVerifier* attestation() const noexcept { return parts_.attestation.get(); }
   const DomainKeyTimes& domain_key_times() const noexcept { return parts_.domain_keys; }
+  std::chrono::milliseconds deletion_patience() const noexcept { return parts_.deletion_patience; }
+  /// Since it was made.
+  std::chrono::milliseconds running_for() const noexcept {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - made_);
+  }
   bool sm2() const noexcept { return parts_.sm2; }
   const std::shared_ptr<const xks::Network>& xks_network() const noexcept { return parts_.xks; }
 
@@ -117,6 +124,7 @@ class Kms {
   Task<void> KeepGenerations();
   Task<void> WriteUsage();
 
+  const std::chrono::steady_clock::time_point made_ = std::chrono::steady_clock::now();
   Parts parts_;
   Background background_;
   KeyCache keys_;

@@ -175,6 +175,33 @@ TEST_F(Keys, SealAndOpenMessagesByHandle) {
       << "the plaintext's segment is missing";
 }
 
+TEST_F(Keys, AHandleThatHasAnotherLabelIsNobodys) {
+  const std::uint32_t handle = MakeKey();
+  proto::GetKeyInfoRequest ask;
+  ask.set_handle(handle);
+  const std::string label =
+      TestHsm::Parsed<proto::GetKeyInfoReply>(hsm.Call(*alice, Command::kGetKeyInfo, ask)).key().label();
+  ASSERT_FALSE(label.empty());
+  proto::SealRandomRequest use;
+  use.mutable_key()->set_handle(handle);
+  use.set_header("header");
+  use.set_number_of_bytes(32);
+  proto::DestroyKeyRequest destroy;
+  destroy.set_handle(handle);
+  for (const std::string& other : {label + "x", std::string("another"), label.substr(1)}) {
+    SCOPED_TRACE(other);
+    use.mutable_key()->set_label(other);
+    destroy.set_label(other);
+    EXPECT_EQ(Code(*alice, Command::kSealRandom, use), Errc::kNotFound);
+    EXPECT_EQ(Code(*alice, Command::kDestroyKey, destroy), Errc::kNotFound);
+  }
+  use.mutable_key()->set_label(label);
+  EXPECT_EQ(Code(*alice, Command::kSealRandom, use), kOk);
+  destroy.set_label(label);
+  EXPECT_EQ(Code(*alice, Command::kDestroyKey, destroy), kOk);
+  EXPECT_EQ(Code(*alice, Command::kSealRandom, use), Errc::kNotFound);
+}
+
 TEST_F(Keys, AreSharedByTheirOwnerAlone) {
   const std::uint32_t handle = MakeKey();
   const auto id_of = [&](const std::string& name) { return hsm.replica->state().FindUser(name)->info.id(); };

@@ -34,6 +34,7 @@ Result<const SecretBuffer*> Vault::Material(const replica::State& state, const K
   const auto found = state.keys().find(ref.handle());
   if (found == state.keys().end() || !MayUse(found->second->info, user.user_id)) return UnknownHandle();
   const replica::Key& key = *found->second;
+  if (!ref.label().empty() && ref.label() != key.info.label()) return UnknownHandle();
   const bool permitted = use == KeyUse::kSeal ? key.info.encrypt() : key.info.decrypt();
   if (key.info.key_class() != proto::SECRET || key.info.type() != proto::AES || !key.material || !permitted)
     return Error(Errc::kWrongKeyUsage, "The key's attributes do not permit this.");

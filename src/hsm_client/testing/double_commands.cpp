@@ -76,7 +76,8 @@ Result<SecretBuffer> Material(DoubleCluster& cluster, const DoubleSession& sessi
     return SecretBuffer::CopyOf(secret::Peek::At(opened).subspan(1));
   }
   const auto it = cluster.keys.find(key.handle());
-  if (it == cluster.keys.end()) return Error(Errc::kNotFound, "There is no such key.");
+  if (it == cluster.keys.end() || (!key.label().empty() && it->second.info.label() != key.label()))
+    return Error(Errc::kNotFound, "There is no such key.");
   return it->second.material.Clone();
 }
 
@@ -352,7 +353,10 @@ Result<DoubleReply> Dispatch(DoubleCluster& cluster, DoubleSession& session, wir
     case wire::Command::kGenerateKey: return GenerateKey(cluster, session, frame);
     case wire::Command::kDestroyKey: {
       SR_TRY(const auto request, Parse<proto::DestroyKeyRequest>(frame));
-      if (cluster.keys.erase(request.handle()) == 0) return Error(Errc::kNotFound, "There is no such key.");
+      const auto it = cluster.keys.find(request.handle());
+      if (it == cluster.keys.end() || (!request.label().empty() && it->second.info.label() != request.label()))
+        return Error(Errc::kNotFound, "There is no such key.");
+      cluster.keys.erase(it);
       return Answer(proto::DestroyKeyReply());
     }
     case wire::Command::kFindKeys: return FindKeys(cluster, session, frame);

@@ -1,5 +1,7 @@
 #include "kms/keys/deletion.h"
 
+#include <set>
+
 #include "base/log.h"
 #include "kms/events.h"
 #include "kms/keys/forgetting.h"
@@ -12,12 +14,32 @@ namespace {
 constexpr std::int64_t kBatch = 100;
 constexpr std::int64_t kHalfMadeAfterMillis = 120'000;
 
+/// The store's HSMs while it is connected; null where there is none.
+Task<std::shared_ptr<HsmKeyStore>> ConnectedStore(Kms& kms, const KeyRow& row) {
+  if (!row.custom_key_store_id) co_return nullptr;
+  auto view = co_await kms.custom_stores().Find(row.account, row.region, *row.custom_key_store_id);
+  if (!view.ok()) co_return nullptr;
+  co_return (*view)->keys;
+}
+
+/// Whether the HSMs would not destroy it just now and may do so later. A store that is not connected is its owner's
+/// will.
+Task<bool> IsToWait(Kms& kms, const KeyRow& row) {
+  const auto keys = co_await ConnectedStore(kms, row);
+  if (keys == nullptr) co_return false;
+  std::function<void()> close = [keys] { keys->cluster()->Close(); };
+  const Background::Cut cut(kms.background(), std::move(close));
+  const auto found = co_await keys->Find(row);
+  if (found.ok()) co_return false;
+  LogError("looking for the HSM key of " + row.Arn() + ", which is to be destroyed", found.error());
+  co_return true;
+}
+
 /// Best effort: a store that is not connected keeps the orphan, and its owner removes it.
 Task<bool> DestroyMaterial(Kms& kms, const KeyRow& row) {
   if (!row.custom_key_store_id) co_return true;
-  auto view = co_await kms.custom_stores().Find(row.account, row.region, *row.custom_key_store_id);
-  if (!view.ok() || (*view)->keys == nullptr) co_return false;
-  const auto keys = (*view)->keys;
+  const auto keys = co_await ConnectedStore(kms, row);
+  if (keys == nullptr) co_return false;
   std::function<void()> close = [keys] { keys->cluster()->Close(); };
   const Background::Cut cut(kms.background(), std::move(close));
   const Status destroyed = co_await keys->Destroy(row);
@@ -40,35 +62,59 @@ Status TellRelatives(store::Transaction& t, std::vector<KeyRow>& relatives, std:
 }  // namespace
 
 Task<void> DeleteDueKeys(Kms& kms) {
-  auto due = [](store::Transaction& t) -> Result<std::vector<KeyRow>> {
-    SR_TRY(const bool trusted, store::ClockIsTrusted(t));
-    if (!trusted) return std::vector<KeyRow>();
-    SR_TRY(const std::int64_t now, t.NowMillis());
-    return DueForDeletion(t, now, kBatch);
+  struct Due {
+    std::vector<KeyRow> rows;
+    std::int64_t now = 0;
   };
-  auto rows = co_await kms.database().RunRead(std::move(due));
-  if (!rows.ok()) co_return;
-  for (const KeyRow& row : *rows) {
-    if (kms.background().stopping()) co_return;
-    // The row goes first: whoever commits this is the one who destroys the material.
-    auto remove = [row](store::Transaction& t) -> Result<std::optional<KeyRow>> {
+  std::int64_t waiting = 0;           // stay where they are, first in line
+  std::set<std::string> unreachable;  // stores, so that each is asked once
+  const std::int64_t patience = kms.deletion_patience().count();
+  const bool just_started = kms.running_for() < kms.deletion_patience();
+  for (bool more = true; more;) {
+    auto look = [waiting](store::Transaction& t) -> Result<Due> {
+      Due due;
       SR_TRY(const bool trusted, store::ClockIsTrusted(t));
-      SR_TRY(const std::int64_t now, t.NowMillis());
-      SR_TRY(auto current, LoadKey(t, row.account, row.region, row.key_id));
-      if (!trusted || !current || !current->deletion_millis || *current->deletion_millis > now)
-        return std::optional<KeyRow>();
-      SR_TRY(std::vector<KeyRow> relatives, LoadRelatives(t, *current));
-      SR_CHECK(DeleteKey(t, *current));
-      SR_CHECK(TellRelatives(t, relatives, now));
-      return current;
+      if (!trusted) return due;
+      SR_TRY(due.now, t.NowMillis());
+      SR_TRY(due.rows, DueForDeletion(t, due.now, kBatch, waiting));
+      return due;
     };
-    auto removed = co_await kms.database().Run(std::move(remove));
-    if (!removed.ok() || !*removed) continue;
-    kms.keys().ForgetKey(row);
-    co_await ForgetInHsms(kms, BindingsOf(**removed));
-    const bool destroyed = co_await DestroyMaterial(kms, row);
-    RecordDeleteKey(kms, row, destroyed);
-    log::Info("deleted {}: its waiting period has passed", row.Arn());
+    auto due = co_await kms.database().RunRead(std::move(look));
+    if (!due.ok()) co_return;
+    more = due->rows.size() == static_cast<std::size_t>(kBatch);
+    for (const KeyRow& row : due->rows) {
+      if (kms.background().stopping()) co_return;
+      // What came due while no front end ran has not waited yet.
+      if (row.custom_key_store_id && (just_started || due->now - row.deletion_millis.value_or(0) < patience)) {
+        bool wait = unreachable.contains(*row.custom_key_store_id);
+        if (!wait) wait = co_await IsToWait(kms, row);
+        if (wait) {
+          unreachable.insert(*row.custom_key_store_id);
+          ++waiting;
+          continue;
+        }
+      }
+      // The row goes first: whoever commits this is the one who destroys the material.
+      auto remove = [row](store::Transaction& t) -> Result<std::optional<KeyRow>> {
+        SR_TRY(const bool trusted, store::ClockIsTrusted(t));
+        SR_TRY(const std::int64_t now, t.NowMillis());
+        SR_TRY(auto current, LoadKey(t, row.account, row.region, row.key_id));
+        if (!trusted || !current || !current->deletion_millis || *current->deletion_millis > now)
+          return std::optional<KeyRow>();
+        SR_TRY(std::vector<KeyRow> relatives, LoadRelatives(t, *current));
+        SR_CHECK(DeleteKey(t, *current));
+        SR_CHECK(TellRelatives(t, relatives, now));
+        return current;
+      };
+      auto removed = co_await kms.database().Run(std::move(remove));
+      if (!removed.ok()) ++waiting;
+      if (!removed.ok() || !*removed) continue;
+      kms.keys().ForgetKey(row);
+      co_await ForgetInHsms(kms, BindingsOf(**removed));
+      const bool destroyed = co_await DestroyMaterial(kms, row);
+      RecordDeleteKey(kms, row, destroyed);
+      log::Info("deleted {}: its waiting period has passed", row.Arn());
+    }
   }
 }
 

@@ -244,10 +244,25 @@ Status DeleteHalfMadeInStore(store::Transaction& t, const std::string& account, 
   return {};
 }
 
-Result<std::vector<KeyRow>> DueForDeletion(store::Transaction& t, std::int64_t now_millis, std::int64_t limit) {
+Result<std::vector<std::string>> MoveKeys(store::Transaction& t, const std::string& account, const std::string& region,
+                                          const std::string& store_id, const std::string& cluster_id) {
   SR_TRY(const auto rows,
-         t.Query("SELECT " SR_KEY_COLUMNS " FROM kms_keys WHERE deletion_at <= $1 ORDER BY deletion_at LIMIT $2",
-                 {now_millis, limit}));
+         t.Query("UPDATE kms_keys SET cluster_id = $4, version = version + 1 WHERE account_id = $1 AND "
+                 "region = $2 AND custom_key_store_id = $3 RETURNING key_id",
+                 {account, region, store_id, cluster_id}));
+  std::vector<std::string> ids;
+  for (const store::Row& row : rows) {
+    ids.push_back(row.Text(0));
+    SR_CHECK(t.Change("kms-key", account, region, ids.back()));
+  }
+  return ids;
+}
+
+Result<std::vector<KeyRow>> DueForDeletion(store::Transaction& t, std::int64_t now_millis, std::int64_t limit,
+                                           std::int64_t skip) {
+  SR_TRY(const auto rows, t.Query("SELECT " SR_KEY_COLUMNS
+                                  " FROM kms_keys WHERE deletion_at <= $1 ORDER BY deletion_at LIMIT $2 OFFSET $3",
+                                  {now_millis, limit, skip}));
   std::vector<KeyRow> keys;
   for (const store::Row& row : rows) keys.push_back(ReadKey(row));
   return keys;

@@ -40,8 +40,12 @@ Result<std::int64_t> CountKeysInStore(store::Transaction& t, const std::string& 
 /// Drops the half-made keys of a custom key store that goes away.
 Status DeleteHalfMadeInStore(store::Transaction& t, const std::string& account, const std::string& region,
                              const std::string& store_id);
-/// Keys whose window has passed, all accounts.
-Result<std::vector<KeyRow>> DueForDeletion(store::Transaction& t, std::int64_t now_millis, std::int64_t limit);
+/// The store has another cluster now, which has the materials of its keys. Their ids.
+Result<std::vector<std::string>> MoveKeys(store::Transaction& t, const std::string& account, const std::string& region,
+                                          const std::string& store_id, const std::string& cluster_id);
+/// Keys whose window has passed, all accounts, those first that wait the longest; after the first `skip`.
+Result<std::vector<KeyRow>> DueForDeletion(store::Transaction& t, std::int64_t now_millis, std::int64_t limit,
+                                           std::int64_t skip = 0);
 
 struct AliasRow {
   std::string account, region, name, key_id;

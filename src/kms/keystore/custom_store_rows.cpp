@@ -12,10 +12,11 @@ using store::Text;
 constexpr std::array<std::string_view, 5> kStateNames{"DISCONNECTED", "CONNECTING", "CONNECTED", "DISCONNECTING",
                                                       "FAILED"};
 
-#define SR_STORE_COLUMNS                                                                  \
-  "account_id, region, store_id, name, type, cluster_id, trust_anchor, sealed_password, " \
-  "sealed_previous_password, state, error_code, attempt_id, lease_until, created_at, "    \
-  "xks_connectivity, xks_endpoint, xks_path, xks_vpc_service, xks_vpc_owner, xks_access_key_id"
+#define SR_STORE_COLUMNS                                                                          \
+  "account_id, region, store_id, name, type, cluster_id, trust_anchor, sealed_password, "         \
+  "sealed_previous_password, state, error_code, attempt_id, lease_until, created_at, "            \
+  "xks_connectivity, xks_endpoint, xks_path, xks_vpc_service, xks_vpc_owner, xks_access_key_id, " \
+  "cluster_certificate"
 
 CustomStoreRow Read(const store::Row& row) {
   CustomStoreRow s;
@@ -35,6 +36,7 @@ CustomStoreRow Read(const store::Row& row) {
   s.lease_until = row.Int(12);
   s.created_millis = row.Int(13);
   s.proxy = {row.Text(14), row.Text(15), row.Text(16), row.Text(17), row.Text(18), row.Text(19)};
+  s.cluster_certificate = row.Text(20);
   return s;
 }
 
@@ -71,7 +73,7 @@ Status InsertCustomStore(store::Transaction& t, const CustomStoreRow& s) {
   SR_CHECK(RequireFreeName(t, s));
   SR_CHECK(t.Execute("INSERT INTO custom_key_stores (" SR_STORE_COLUMNS
                      ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
-                     "$11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+                     "$11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
                      {s.account,
                       s.region,
                       s.store_id,
@@ -91,7 +93,8 @@ Status InsertCustomStore(store::Transaction& t, const CustomStoreRow& s) {
                       s.proxy.path,
                       s.proxy.vpc_service,
                       s.proxy.vpc_owner,
-                      s.proxy.access_key_id}));
+                      s.proxy.access_key_id,
+                      s.cluster_certificate}));
   return Changed(t, s);
 }
 

@@ -30,8 +30,9 @@ struct CustomStoreRow {
   std::string account, region, store_id, name;
   std::string type = "AWS_CLOUDHSM";
   std::string cluster_id;
-  std::string trust_anchor;              // PEM, as the caller gave it
-  Bytes sealed_password;                 // ports::Sealer, purpose "kmsuser" or "xks-credential", name = store id
+  std::string trust_anchor;         // PEM, as the caller gave it
+  std::string cluster_certificate;  // PEM, of the cluster that the store was made for; by it its successors are known
+  Bytes sealed_password;            // ports::Sealer, purpose "kmsuser" or "xks-credential", name = store id
   std::optional<Bytes> sealed_previous;  // while a rotation is under way: what may still be in force
   ConnectionState state = ConnectionState::kDisconnected;
   std::optional<std::string> error_code;  // in kFailed

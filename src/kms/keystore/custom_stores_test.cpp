@@ -443,5 +443,55 @@ TEST(Update, TakesARelatedClusterAndNoOther) {
   EXPECT_EQ(move_to("cluster-22222222222"), "CustomKeyStoreInvalidStateException");
 }
 
+TEST(Update, KnowsTheClustersHistoryWhenTheClusterIsGone) {
+  FakeService service;
+  service.MakeCluster();
+  const std::string id = service.NewStore();
+  ports::ClusterInfo copy = service.cluster().Info();
+  const std::string old = copy.cluster_id;
+  copy.cluster_id = "cluster-kjihgfedcba";
+  ports::ClusterInfo sibling = copy;  // of the same customer, with keys of its own
+  sibling.cluster_id = "cluster-22222222222";
+  sibling.cluster_certificate = service.pki().host.certificate.ToDer();
+  service.directory().Put(copy);
+  service.directory().Put(sibling);
+  service.directory().Remove(old);
+  const auto move_to = [&](const std::string& cluster) {
+    return service.Call("UpdateCustomKeyStore", {{"CustomKeyStoreId", id}, {"CloudHsmClusterId", cluster}}).type;
+  };
+  EXPECT_EQ(move_to("cluster-22222222222"), "CloudHsmClusterNotRelatedException");
+  EXPECT_EQ(move_to("cluster-kjihgfedcba"), "");
+  // A second store of the same history, while nobody has a cluster of it but by its certificate.
+  service.directory().Remove("cluster-kjihgfedcba");
+  copy.cluster_id = "cluster-44444444444";
+  service.directory().Put(copy);
+  EXPECT_EQ(service
+                .Call("CreateCustomKeyStore", {{"CustomKeyStoreName", "second"},
+                                               {"CloudHsmClusterId", copy.cluster_id},
+                                               {"TrustAnchorCertificate", service.pki().owner.certificate.ToPem()},
+                                               {"KeyStorePassword", "password-1"}})
+                .type,
+            "CloudHsmClusterInUseException");
+}
+
+TEST(Update, TheStoresKeysAreInTheNewCluster) {
+  FakeService service;
+  service.MakeCluster();
+  const std::string id = service.NewStore();
+  ASSERT_EQ(service.Connect(id), "CONNECTED");
+  const std::string key = service.NewKey({{"Origin", "AWS_CLOUDHSM"}, {"CustomKeyStoreId", id}});
+  const auto cluster_of_key = [&] {
+    return service.Call("DescribeKey", {{"KeyId", key}}).Text("KeyMetadata.CloudHsmClusterId");
+  };
+  EXPECT_EQ(cluster_of_key(), kClusterId);
+  ports::ClusterInfo copy = service.cluster().Info();
+  copy.cluster_id = "cluster-kjihgfedcba";
+  service.directory().Put(copy);
+  ASSERT_EQ(service.Disconnect(id), "DISCONNECTED");
+  ASSERT_TRUE(
+      service.Call("UpdateCustomKeyStore", {{"CustomKeyStoreId", id}, {"CloudHsmClusterId", copy.cluster_id}}).ok());
+  EXPECT_EQ(cluster_of_key(), copy.cluster_id);
+}
+
 }  // namespace
 }  // namespace strongroom::kms::testing

@@ -71,6 +71,7 @@ void SetKey(proto::KeyRef& ref, const Key& key, const KeyMaterial& material) {
   ref.Clear();  // it may be of a KeptMessage; its strings keep their memory
   if (key.store() == StoreKind::kCloudHsm) {
     ref.set_handle(static_cast<std::uint32_t>(key.row.hsm_handle.value_or(0)));
+    ref.set_label(key.arn);
   } else {
     Put(material.token, *ref.mutable_token());
     Put(material.binding, *ref.mutable_binding());
@@ -203,23 +204,26 @@ Task<Result<SecretBuffer>> HsmKeyStore::GenerateRandom(std::uint32_t bytes) {
   co_return TakeSegment(answer->segments);
 }
 
-Task<Status> HsmKeyStore::Destroy(const KeyRow& row) {
-  // A domain key's material is its token: it goes with the row.
-  if (kind_ == StoreKind::kDomain) co_return Status();
+Task<Result<std::vector<std::uint32_t>>> HsmKeyStore::Find(const KeyRow& row) {
   std::vector<std::uint32_t> handles;
-  if (row.hsm_handle) {
-    handles.push_back(static_cast<std::uint32_t>(*row.hsm_handle));
-  } else {
-    // A creation that was interrupted: the label is all that is known.
-    proto::FindKeysRequest find;
-    find.set_label(row.Arn());
-    auto found = co_await cluster_->Call<proto::FindKeysReply>(Command::kFindKeys, find);
-    if (!found.ok()) co_return Translate(std::move(found).error());
-    for (const auto& key : found->reply.keys()) handles.push_back(key.handle());
-  }
-  for (const std::uint32_t handle : handles) {
+  if (kind_ == StoreKind::kDomain) co_return handles;
+  proto::FindKeysRequest find;
+  find.set_label(row.Arn());
+  auto found = co_await cluster_->Call<proto::FindKeysReply>(Command::kFindKeys, find);
+  if (!found.ok()) co_return std::move(found).error();
+  for (const auto& key : found->reply.keys()) handles.push_back(key.handle());
+  co_return handles;
+}
+
+Task<Status> HsmKeyStore::Destroy(const KeyRow& row) {
+  // By its label, since the row may know no handle (its creation was interrupted), and one that is another key's by
+  // now.
+  auto handles = co_await Find(row);
+  if (!handles.ok()) co_return Translate(std::move(handles).error());
+  for (const std::uint32_t handle : *handles) {
     proto::DestroyKeyRequest request;
     request.set_handle(handle);
+    request.set_label(row.Arn());
     auto answer = co_await cluster_->Call<proto::DestroyKeyReply>(Command::kDestroyKey, request);
     if (!answer.ok() && answer.error().code() != Errc::kNotFound) co_return Translate(std::move(answer).error());
   }

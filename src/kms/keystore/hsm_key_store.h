@@ -33,6 +33,8 @@ class HsmKeyStore final : public KeyStore {
   Task<Result<Bytes>> PublicKey(const Key& key) override;
   Task<Result<SecretBuffer>> GenerateRandom(std::uint32_t bytes) override;
   Task<Status> Destroy(const KeyRow& row) override;
+  /// The handles of the key's objects, by their label. Errors: as the cluster's client has them, not in KMS's words.
+  Task<Result<std::vector<std::uint32_t>>> Find(const KeyRow& row);
 
   const std::shared_ptr<hsm_client::ClusterClient>& cluster() const noexcept { return cluster_; }
 

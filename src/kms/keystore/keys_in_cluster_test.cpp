@@ -246,6 +246,59 @@ TEST(Expiry, GoesOnWithoutTheStoreAndLeavesTheOrphan) {
   EXPECT_TRUE(at.service.Call("DeleteCustomKeyStore", {{"CustomKeyStoreId", at.store}}).ok());
 }
 
+TEST(Expiry, WaitsForAConnectedStoreThatDoesNotAnswer) {
+  Connected at;
+  const std::string key = at.service.NewKey(at.InStore()), domain = at.service.NewKey();
+  for (const std::string& id : {key, domain}) at.service.Call("ScheduleKeyDeletion", {{"KeyId", id}});
+  at.service.Sql("UPDATE kms_keys SET deletion_at = 1");
+  for (std::size_t i = 0; i < 2; ++i) at.cluster.hsm(i).FailNext(Errc::kUnavailable, 1000);
+  at.RunDeletions();
+  EXPECT_EQ(at.service.Count("SELECT COUNT(*) FROM kms_keys"), 1) << "the other one does not wait";
+  EXPECT_EQ(at.State(key), "PendingDeletion");
+  for (std::size_t i = 0; i < 2; ++i) at.cluster.hsm(i).FailNext(Errc::kUnavailable, 0);
+  const auto rows = [&] { return at.service.Count("SELECT COUNT(*) FROM kms_keys"); };
+  for (int tries = 0; tries < 1200 && rows() != 0; ++tries) {
+    at.RunDeletions();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  EXPECT_EQ(rows(), 0);
+  EXPECT_EQ(at.cluster.key_count(), 0u);
+}
+
+TEST(Expiry, WaitsNotForEver) {
+  Connected at;
+  const std::string key = at.service.NewKey(at.InStore());
+  at.service.Call("ScheduleKeyDeletion", {{"KeyId", key}});
+  at.service.SetDeletionPatience(std::chrono::milliseconds(0));
+  at.service.Restart(false);
+  at.service.Sql("UPDATE kms_keys SET deletion_at = 1");
+  for (std::size_t i = 0; i < 2; ++i) at.cluster.hsm(i).FailNext(Errc::kUnavailable, 1000);
+  at.RunDeletions();
+  EXPECT_EQ(at.service.Count("SELECT COUNT(*) FROM kms_keys"), 0);
+  EXPECT_EQ(at.cluster.KeysLabelled(Arn(key)).size(), 1u);
+}
+
+// A cluster that was made from an older backup gives handles out again that the rows of later keys have.
+TEST(ClusterKey, AHandleThatIsAnotherKeysByNowIsNeitherUsedNorDestroyed) {
+  Connected at;
+  const std::string lost = at.service.NewKey(at.InStore()), living = at.service.NewKey(at.InStore());
+  const Bytes blob = at.service.Encrypted(living, "hi");
+  ASSERT_EQ(at.cluster.KeysLabelled(Arn(lost)).size(), 1u);
+  at.service.Sql(
+      "UPDATE kms_keys SET hsm_handle = (SELECT hsm_handle FROM kms_keys WHERE key_id = $1) WHERE key_id = $2",
+      {living, lost});
+  at.service.Restart(false);
+  const Answer used = at.service.Call("Encrypt", {{"KeyId", lost}, {"Plaintext", B64("hi")}});
+  EXPECT_EQ(used.type, "KMSInvalidStateException") << used.raw;
+  EXPECT_EQ(used.message, "The key's material is no longer in the CloudHSM cluster.");
+  at.service.Call("ScheduleKeyDeletion", {{"KeyId", lost}});
+  at.service.Sql("UPDATE kms_keys SET deletion_at = 1 WHERE key_id = $1", {lost});
+  at.RunDeletions();
+  EXPECT_EQ(at.service.Count("SELECT COUNT(*) FROM kms_keys"), 1);
+  EXPECT_EQ(at.Decrypt(blob).Text("Plaintext"), B64("hi"));
+  EXPECT_EQ(at.cluster.KeysLabelled(Arn(living)).size(), 1u);
+}
+
 TEST(Expiry, SparesAKeyThatWasSavedMeanwhile) {
   FakeService service;
   const std::string key = service.NewKey();

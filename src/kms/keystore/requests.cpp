@@ -78,6 +78,16 @@ Status RequireTwoZones(const ports::ClusterInfo& cluster) {
       "Cluster " + cluster.cluster_id + " must have at least two active HSMs in different Availability Zones.");
 }
 
+Task<Result<bool>> SharesHistory(Kms& kms, const CustomStoreRow& store, const ports::ClusterInfo& cluster) {
+  if (store.cluster_id == cluster.cluster_id) co_return true;
+  if (cluster.cluster_certificate.empty()) co_return false;
+  if (const auto kept = crypto::Certificate::FromPem(store.cluster_certificate); kept.ok())
+    co_return kept->ToDer() == cluster.cluster_certificate;
+  SR_CO_TRY(const auto old, co_await kms.clusters().Find(store.account, store.region, store.cluster_id));
+  if (old) co_return old->cluster_certificate == cluster.cluster_certificate;
+  co_return RequireTrustAnchor(cluster, store.trust_anchor).ok();
+}
+
 Status RequireTrustAnchor(const ports::ClusterInfo& cluster, const std::string& pem) {
   const auto certificate = crypto::Certificate::FromPem(pem);
   if (!certificate.ok() || certificate->ToDer() != cluster.trust_anchor)

@@ -36,6 +36,10 @@ Status RequireTwoZones(const ports::ClusterInfo& cluster);
 /// The PEM text is the very certificate that initialised the cluster. Errors: kIncorrectTrustAnchor.
 Status RequireTrustAnchor(const ports::ClusterInfo& cluster, const std::string& pem);
 
+/// Whether the cluster is the store's own or shares its history: all that were made from one's backups show its
+/// certificate. Falls back on what the store's present cluster shows, for stores that were made before this was kept.
+Task<Result<bool>> SharesHistory(Kms& kms, const CustomStoreRow& store, const ports::ClusterInfo& cluster);
+
 /// A kmsuser password as the request has it, sealed for the row.
 Task<Result<Bytes>> SealPassword(Kms& kms, std::string store_id, SecretBuffer password);
 

@@ -60,10 +60,8 @@ Task<Status> RequireUnusedCluster(Kms& kms, const ports::ClusterInfo& cluster,
                                   const std::vector<CustomStoreRow>& stores) {
   for (const CustomStoreRow& other : stores) {
     if (other.external()) continue;
-    if (other.cluster_id == cluster.cluster_id) co_return ClusterInUse(cluster.cluster_id, other);
-    SR_CO_TRY(const auto used, co_await kms.clusters().Find(other.account, other.region, other.cluster_id));
-    if (used && !cluster.cluster_certificate.empty() && used->cluster_certificate == cluster.cluster_certificate)
-      co_return ClusterInUse(cluster.cluster_id, other);
+    SR_CO_TRY(const bool related, co_await SharesHistory(kms, other, cluster));
+    if (related) co_return ClusterInUse(cluster.cluster_id, other);
   }
   co_return Status();
 }
@@ -104,6 +102,8 @@ Task<Result<aws::Reply>> CreateCustomKeyStore(Kms& kms, aws::Call& call) {
   SR_CO_CHECK(co_await RequireUnusedCluster(kms, cluster, stores));
   SR_CO_CHECK(RequireTwoZones(cluster));
   SR_CO_CHECK(RequireTrustAnchor(cluster, r.row.trust_anchor));
+  const auto certificate = crypto::Certificate::FromDer(cluster.cluster_certificate);
+  if (certificate.ok()) r.row.cluster_certificate = certificate->ToPem();
   SR_CO_TRY(r.row.sealed_password, co_await SealPassword(kms, r.row.store_id, std::move(r.password)));
   auto insert = [row = r.row, limit](store::Transaction& t) mutable { return Insert(t, row, limit); };
   SR_CO_CHECK(co_await kms.database().Run(std::move(insert)));

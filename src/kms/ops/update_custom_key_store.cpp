@@ -40,13 +40,8 @@ Status RequireChangeable(const CustomStoreRow& row, bool only_name) {
 Task<Status> RequireRelated(Kms& kms, const aws::Call& call, const CustomStoreRow& row, const std::string& cluster_id) {
   SR_CO_TRY(const auto cluster, co_await RequireActiveCluster(kms, call, cluster_id));
   SR_CO_CHECK(RequireTwoZones(cluster));
-  if (row.cluster_id == cluster_id) co_return Status();
-  SR_CO_TRY(const auto old, co_await kms.clusters().Find(row.account, row.region, row.cluster_id));
-  // A cluster that is gone can still be told by the certificate's issuer, which the store has.
-  const bool same_certificate =
-      old && !old->cluster_certificate.empty() && old->cluster_certificate == cluster.cluster_certificate;
-  const bool same_owner = !old && RequireTrustAnchor(cluster, row.trust_anchor).ok();
-  if (!same_certificate && !same_owner)
+  SR_CO_TRY(const bool related, co_await SharesHistory(kms, row, cluster));
+  if (!related)
     co_return Error(Errc::kClusterNotRelated,
                     "Cluster " + cluster_id + " does not share the cluster certificate of " + row.cluster_id + ".");
   co_return Status();
@@ -72,18 +67,29 @@ Task<Result<aws::Reply>> UpdateCustomKeyStore(Kms& kms, aws::Call& call) {
   if (r.password) {
     SR_CO_TRY(sealed, co_await SealPassword(kms, r.store_id, std::move(*r.password)));
   }
-  ChangeStore change = [name = r.name, cluster_id = r.cluster_id, sealed, only_name](store::Transaction&,
-                                                                                     CustomStoreRow& row) -> Status {
+  const auto moved = std::make_shared<std::vector<std::string>>();
+  ChangeStore change = [moved, name = r.name, cluster_id = r.cluster_id, sealed, only_name](
+                           store::Transaction& t, CustomStoreRow& row) -> Status {
     SR_CHECK(RequireChangeable(row, only_name));
     if (name) row.name = *name;
-    if (cluster_id) row.cluster_id = *cluster_id;
+    if (cluster_id && row.cluster_id != *cluster_id) {
+      row.cluster_id = *cluster_id;
+      SR_TRY(*moved, MoveKeys(t, row.account, row.region, row.store_id, *cluster_id));
+    }
     if (sealed) {
       row.sealed_password = *sealed;
       row.sealed_previous.reset();
     }
     return {};
   };
-  SR_CO_CHECK(co_await ChangeCustomStore(kms, call, r.store_id, std::move(change)));
+  SR_CO_TRY(const CustomStoreRow changed, co_await ChangeCustomStore(kms, call, r.store_id, std::move(change)));
+  for (const std::string& id : *moved) {
+    KeyRow key;
+    key.account = changed.account;
+    key.region = changed.region;
+    key.key_id = id;
+    kms.keys().ForgetKey(key);
+  }
   co_return aws::Reply();
 }
 

@@ -178,6 +178,7 @@ void FakeService::StartProcess(bool start) {
                           .sm2 = sm2_,
                           .attestation = attestation_,
                           .xks = xks_,
+                          .deletion_patience = deletion_patience_,
                           .stop_patience = stop_patience_}));
   aws::DispatcherConfig config;
   config.regions = Regions();

@@ -90,6 +90,8 @@ class FakeService {
   void RestartReachingProxies(const xks::Options& options);
   /// How long the processes started from now on wait at their end for what is under way.
   void SetStopPatience(std::chrono::milliseconds patience) { stop_patience_ = patience; }
+  /// How long keys that are due wait, in the processes started from now on, for a cluster that does not answer.
+  void SetDeletionPatience(std::chrono::milliseconds patience) { deletion_patience_ = patience; }
 
   /// What the last call told the audit trail beside its parameters and its answer: AuditData under its names, and
   /// AuditAnswer under "answer".
@@ -116,7 +118,7 @@ class FakeService {
   std::shared_ptr<const AttestationVerifier> attestation_;
   std::shared_ptr<const xks::Network> xks_;
   std::shared_ptr<const ports::Authorizer> authorizer_;
-  std::chrono::milliseconds stop_patience_{20'000};
+  std::chrono::milliseconds stop_patience_{20'000}, deletion_patience_ = std::chrono::hours(24);
   channel::testing::TestPki pki_;
   TemporaryDirectory directory_of_files_;
   std::shared_ptr<hsm_client::testing::DoubleCluster> domain_;
