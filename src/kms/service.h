@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -111,6 +112,8 @@ class Kms {
   const AttestationVerifier* attestation() const noexcept { return parts_.attestation.get(); }
   const DomainKeyTimes& domain_key_times() const noexcept { return parts_.domain_keys; }
   std::chrono::milliseconds deletion_patience() const noexcept { return parts_.deletion_patience; }
+  /// Those whose clusters did not answer when keys in them were to be destroyed. For housekeeping alone.
+  std::set<std::string>& stores_waited_for() noexcept { return stores_waited_for_; }
   /// Since it was made.
   std::chrono::milliseconds running_for() const noexcept {
     return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - made_);
@@ -136,6 +139,7 @@ class Kms {
   GrantTokens grant_tokens_;
   LastUsage last_usage_;
   RequestRates rates_;
+  std::set<std::string> stores_waited_for_;
 };
 
 /// The service's table for the dispatcher; `service` outlives it.

@@ -52,7 +52,10 @@ Result<HsmRow> Rehouse(store::Transaction& t, const NewHome& home) {
   SR_TRY(std::int64_t now, t.NowMillis());
   SR_CHECK(t.Execute("DELETE FROM deployment WHERE name LIKE 'lease/%'"));
   // The machines of before are not those of now; this one enters itself when it starts, and others join anew.
-  for (const std::string_view gone : {"DELETE FROM machines", "DELETE FROM invitations", "DELETE FROM cluster_repairs"})
+  // So are what they said of clocks; the time that they saw stays.
+  for (const std::string_view gone :
+       {"DELETE FROM machines", "DELETE FROM invitations", "DELETE FROM cluster_repairs",
+        "DELETE FROM clock_marks WHERE front_end <> ''", "UPDATE clock_marks SET doubt = ''"})
     SR_CHECK(t.Execute(gone));
   // The machines are gone; this one is the first again.
   SR_CHECK(t.Execute("DELETE FROM machines"));

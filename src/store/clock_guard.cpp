@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <time.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdlib>
 #include <mutex>
@@ -16,6 +17,7 @@ namespace {
 constexpr std::string_view kAll;
 constexpr std::int64_t kJump = kMostClockJump.count();
 constexpr std::int64_t kSkew = kMostClockSkew.count();
+constexpr std::int64_t kDay = std::chrono::milliseconds(std::chrono::hours(24)).count();
 /// Written down this much later than seen: far less than kJump, and seldom enough to cost an idle service nothing.
 constexpr std::int64_t kWriteEvery = std::chrono::milliseconds(std::chrono::minutes(5)).count();
 
@@ -35,19 +37,21 @@ std::string Long(std::int64_t millis) {
 struct Mark {
   std::int64_t seen_millis = 0;
   std::string doubt;
+  std::int64_t accepted = 0;
 };
 
 Result<std::optional<Mark>> LoadMark(Transaction& t, std::string_view front_end) {
-  SR_TRY(const auto row, t.QueryOne("SELECT seen_at, doubt FROM clock_marks WHERE front_end = $1", {Text(front_end)}));
+  SR_TRY(const auto row,
+         t.QueryOne("SELECT seen_at, doubt, accepted FROM clock_marks WHERE front_end = $1", {Text(front_end)}));
   if (!row) return std::optional<Mark>();
-  return std::optional<Mark>(Mark{row->Int(0), row->Text(1)});
+  return std::optional<Mark>(Mark{row->Int(0), row->Text(1), row->Int(2)});
 }
 
-Status SaveMark(Transaction& t, std::string_view front_end, const Mark& mark) {
+Status SaveMark(Transaction& t, std::string_view front_end, std::int64_t seen_millis, std::string_view doubt) {
   SR_CHECK(
       t.Execute("INSERT INTO clock_marks (front_end, seen_at, doubt) VALUES ($1, $2, $3) "
                 "ON CONFLICT (front_end) DO UPDATE SET seen_at = $2, doubt = $3",
-                {Text(front_end), mark.seen_millis, Text(mark.doubt)}));
+                {Text(front_end), seen_millis, Text(doubt)}));
   return {};
 }
 
@@ -70,6 +74,7 @@ Result<ClockView> ViewClock(Transaction& t) {
     if (row.Text(0) == kAll) {
       view.seen_millis = mark.seen_millis;
       view.doubt = !mark.doubt.empty() ? mark.doubt : near ? "" : GapDoubt(view.now_millis, mark.seen_millis);
+      view.acceptable = !view.doubt.empty();
     } else if (view.doubt.empty() && near) {
       view.doubt = mark.doubt;  // an old one is of a front end that is gone
     }
@@ -82,11 +87,19 @@ Result<bool> ClockIsTrusted(Transaction& t) {
   return view.doubt.empty();
 }
 
+Result<std::int64_t> LatestMillis(Transaction& t) {
+  SR_TRY(const std::int64_t now, t.NowMillis());
+  SR_TRY(const auto mark, LoadMark(t, kAll));
+  return mark ? std::max(now, mark->seen_millis) : now;
+}
+
 Status AcceptClock(Transaction& t) {
   SR_TRY(const std::int64_t now, t.NowMillis());
-  // Front ends whose own clocks differ say so again.
-  SR_CHECK(t.Execute("DELETE FROM clock_marks WHERE front_end <> $1", {Text(kAll)}));
-  return SaveMark(t, kAll, {now, ""});
+  SR_CHECK(
+      t.Execute("INSERT INTO clock_marks (front_end, seen_at, doubt, accepted) VALUES ($1, $2, '', 1) ON CONFLICT "
+                "(front_end) DO UPDATE SET seen_at = $2, doubt = '', accepted = clock_marks.accepted + 1",
+                {Text(kAll), now}));
+  return {};
 }
 
 std::int64_t ClockGuard::WallMillis() {
@@ -110,25 +123,30 @@ struct Moment {
 struct ClockGuard::State {
   State(Database& d, Options o) : database(d), options(std::move(o)) {}
 
-  Database& database;
-  const Options options;
-  // Of Look alone.
-  std::optional<Moment> believed;  // the last that was
-  std::optional<Moment> settling;  // when the clock that nobody knows has begun to go on steadily
-
-  std::mutex mutex;  // the rest
-  std::condition_variable wake;
-  std::string doubt;
-  bool stopping = false;
-  std::thread thread;
-
+  /// What a look leaves for the next one.
+  struct Memory {
+    std::optional<Moment> believed;              // the last that was
+    std::optional<Moment> day;                   // one that was, at most a day ago: small steps add up
+    std::optional<Moment> settling;              // when a clock that nobody knows has begun to go on steadily
+    std::int64_t mark_millis = 0, accepted = 0;  // as they were
+  };
   struct Outcome {
-    std::optional<Moment> believed, settling;
-    std::string doubt;
+    Memory memory;
+    ClockView view;
   };
   Result<Outcome> Judge(Transaction& t) const;
   Status NoteSkew(Transaction& t, std::int64_t now) const;
-  void Say(std::string text);
+  void Say(ClockView found);
+
+  Database& database;
+  const Options options;
+  Memory memory;  // of Look alone
+
+  std::mutex mutex;  // the rest
+  std::condition_variable wake;
+  ClockView view;
+  bool stopping = false;
+  std::thread thread;
 };
 
 /// This machine's clock or the database's is wrong; nobody can say which.
@@ -140,9 +158,9 @@ Status ClockGuard::State::NoteSkew(Transaction& t, std::int64_t now) const {
     return {};
   }
   if (known && Distance(now, known->seen_millis) < kWriteEvery) return {};
-  return SaveMark(t, options.front_end,
-                  {now, fmt::format("The clock of machine {} is {} {} the database's.", options.front_end, Long(skew),
-                                    skew > 0 ? "ahead of" : "behind")});
+  return SaveMark(t, options.front_end, now,
+                  fmt::format("The clock of machine {} is {} {} the database's.", options.front_end, Long(skew),
+                              skew > 0 ? "ahead of" : "behind"));
 }
 
 Result<ClockGuard::State::Outcome> ClockGuard::State::Judge(Transaction& t) const {
@@ -150,48 +168,63 @@ Result<ClockGuard::State::Outcome> ClockGuard::State::Judge(Transaction& t) cons
   const Moment moment{now, options.steady_millis()};
   SR_CHECK(NoteSkew(t, now));
   SR_TRY(const auto mark, LoadMark(t, kAll));
-  Outcome outcome{.believed = believed, .settling = {}, .doubt = {}};
-  const bool jumped = believed && std::llabs(moment.DriftSince(*believed)) > kJump;
+  Outcome outcome{.memory = memory, .view = {}};
+  Memory& next = outcome.memory;
+  next.settling.reset();
+  const auto jumped = [&](const std::optional<Moment>& since) {
+    return since && std::llabs(moment.DriftSince(*since)) > kJump;
+  };
   const bool near = mark && Distance(now, mark->seen_millis) <= kJump;
-  bool believe = !mark || near || (believed && !jumped);
-  if (mark && !mark->doubt.empty()) {
-    believe = (near || believed) && !jumped;  // the clock is back
-  } else if (!believe && jumped) {
-    SR_CHECK(SaveMark(t, kAll,
-                      {mark->seen_millis, fmt::format("The database's clock jumped from about {} to {}.",
-                                                      Shown(now - moment.DriftSince(*believed)), Shown(now))}));
-  } else if (!believe && now > mark->seen_millis) {
-    outcome.settling = settling && std::llabs(moment.DriftSince(*settling)) <= kJump ? *settling : moment;
-    believe = moment.steady - outcome.settling->steady >= options.settling.count();
+  // Somebody accepted it, or others have seen the time pass while this machine stood still.
+  const bool accepted = mark && mark->accepted != memory.accepted;
+  const bool vouched =
+      near && mark->doubt.empty() && mark->seen_millis != memory.mark_millis && jumped(memory.believed);
+  if (accepted || vouched) next.believed = next.day = std::nullopt;
+  const bool steady = !jumped(next.believed) && !jumped(next.day);
+  bool believe = !mark || (steady && (near || next.believed));
+  if (!believe && mark->doubt.empty()) {
+    if (!steady) {
+      const Moment& since = jumped(next.believed) ? *next.believed : *next.day;
+      SR_CHECK(SaveMark(t, kAll, mark->seen_millis,
+                        fmt::format("The database's clock jumped from about {} to {}.",
+                                    Shown(now - moment.DriftSince(since)), Shown(now))));
+    } else if (now > mark->seen_millis) {
+      next.settling = memory.settling && !jumped(memory.settling) ? *memory.settling : moment;
+      believe = moment.steady - next.settling->steady >= options.settling.count();
+    }
   }
+  next.mark_millis = mark ? mark->seen_millis : now;
+  next.accepted = mark ? mark->accepted : 0;
   if (believe) {
-    outcome.believed = moment;
-    outcome.settling.reset();
+    next.believed = moment;
+    if (!next.day || moment.steady - next.day->steady >= kDay) next.day = moment;
+    next.settling.reset();
     const bool worth = !mark || !mark->doubt.empty() || Distance(now, mark->seen_millis) >= kWriteEvery;
-    if (worth) SR_CHECK(SaveMark(t, kAll, {now, ""}));
+    if (worth) {
+      SR_CHECK(SaveMark(t, kAll, now, ""));
+      next.mark_millis = now;
+    }
   }
-  SR_TRY(ClockView view, ViewClock(t));
-  outcome.doubt = std::move(view.doubt);
-  if (outcome.settling)
-    outcome.doubt +=
+  SR_TRY(outcome.view, ViewClock(t));
+  if (next.settling)
+    outcome.view.doubt +=
         fmt::format(" It is believed when it has gone on steadily for {}.", Long(options.settling.count()));
   return outcome;
 }
 
-void ClockGuard::State::Say(std::string text) {
+void ClockGuard::State::Say(ClockView found) {
   std::unique_lock lock(mutex);
-  const bool changed = doubt.empty() != text.empty();
-  doubt = std::move(text);
-  const std::string told = doubt;
+  const bool changed = view.doubt.empty() != found.doubt.empty();
+  view = std::move(found);
+  const std::string told = view.doubt;
   lock.unlock();
   if (changed && options.on_change) options.on_change(told);
 }
 
 Status ClockGuard::Look() {
   SR_TRY(State::Outcome outcome, state_->database.Transact([this](Transaction& t) { return state_->Judge(t); }));
-  state_->believed = outcome.believed;
-  state_->settling = outcome.settling;
-  state_->Say(std::move(outcome.doubt));
+  state_->memory = std::move(outcome.memory);
+  state_->Say(std::move(outcome.view));
   return {};
 }
 
@@ -216,9 +249,9 @@ void ClockGuard::Stop() {
   if (state_->thread.joinable()) state_->thread.join();
 }
 
-std::string ClockGuard::doubt() const {
+ClockView ClockGuard::view() const {
   const std::lock_guard lock(state_->mutex);
-  return state_->doubt;
+  return state_->view;
 }
 
 ClockGuard::ClockGuard(Database& database, Options options)

@@ -20,6 +20,8 @@ struct ClockView {
   std::int64_t now_millis = 0;
   std::int64_t seen_millis = 0;  // 0: no front end has looked yet
   std::string doubt;
+  /// It can be accepted; else it is a machine's clock that is to be set.
+  bool acceptable = false;
 };
 Result<ClockView> ViewClock(Transaction& t);
 
@@ -27,17 +29,23 @@ Result<ClockView> ViewClock(Transaction& t);
 /// Asked in the transaction that does it: also a jump that nobody has noticed yet stops it.
 Result<bool> ClockIsTrusted(Transaction& t);
 
-/// A person has looked: the database's clock is right, whatever was seen before.
+/// The time that waiting periods count from: the database's clock, or what was seen before if that is later, so that
+/// none that begins while the clock is behind is over as soon as it is put right.
+Result<std::int64_t> LatestMillis(Transaction& t);
+
+/// A person has looked: the database's clock is right, whatever was seen before. A machine whose clock differs is
+/// doubted all the same.
 Status AcceptClock(Transaction& t);
 
 /// Watches the database's clock for one front end.
 ///
-/// While it runs, a time is believed as long as it goes on as this machine's steady clock does; a jump is written down,
-/// and stays until the clock is back or somebody accepts it. After all front ends were away for longer than
-/// kMostClockJump nobody can say whether time has passed or a clock was set: then a time is believed once the clock has
-/// gone on steadily for `settling`, in which time servers and people put wrong clocks right.
+/// While it runs, a time is believed as long as it goes on as this machine's steady clock does, within kMostClockJump a
+/// day; a jump is written down, and stays until a front end that saw it sees the clock back, or somebody accepts it.
+/// After all front ends were away for longer than kMostClockJump nobody can say whether time has passed or a clock was
+/// set: then a time is believed once the clock has gone on steadily for `settling`, in which time servers and people
+/// put wrong clocks right.
 ///
-/// Threads   Look from one at a time; doubt from anywhere. Start makes a thread of its own.
+/// Threads   Look from one at a time; view from anywhere. Start makes a thread of its own.
 /// Lifetime  the database outlives it; the destructor stops it.
 class ClockGuard {
  public:
@@ -59,8 +67,8 @@ class ClockGuard {
   /// Looks now and then, until Stop.
   void Start();
   void Stop();
-  /// What the last look found, for people; empty: nothing.
-  std::string doubt() const;
+  /// What the last look found.
+  ClockView view() const;
 
   static std::int64_t WallMillis();
   static std::int64_t SteadyMillis();

@@ -31,7 +31,7 @@ class ClockGuardTest : public EngineTest {
   /// What is said after a look.
   std::string Look() {
     EXPECT_TRUE(guard_->Look().ok());
-    return guard_->doubt();
+    return guard_->view().doubt;
   }
   bool Trusted() {
     auto trusted = database_->Read([](Transaction& t) { return ClockIsTrusted(t); });
@@ -90,6 +90,33 @@ TEST_P(ClockGuardTest, AJumpStopsUntilTheClockIsBack) {
     EXPECT_EQ(Look(), "");
     EXPECT_TRUE(Trusted());
   }
+}
+
+TEST_P(ClockGuardTest, StepsAddUp) {
+  EXPECT_EQ(Look(), "");
+  Jump(50 * kMinute);
+  EXPECT_EQ(Look(), "");
+  Jump(50 * kMinute);
+  EXPECT_TRUE(Says(Look(), "jumped"));
+  EXPECT_FALSE(Trusted());
+  Jump(-50 * kMinute);
+  EXPECT_EQ(Look(), "");
+  EXPECT_TRUE(Trusted());
+}
+
+TEST_P(ClockGuardTest, WaitingPeriodsCountFromTheLatestTimeSeen) {
+  const auto latest = [&] {
+    auto millis = database_->Read([](Transaction& t) { return LatestMillis(t); });
+    EXPECT_TRUE(millis.ok());
+    return millis.ok() ? *millis : 0;
+  };
+  const auto near = [](std::int64_t a, std::int64_t b) { return std::abs(a - b) < 30 * kMinute; };
+  EXPECT_TRUE(near(latest(), ClockGuard::WallMillis()));
+  Look();
+  SetMark(10 * 24 * kHour);  // the database's clock is ten days behind
+  EXPECT_TRUE(near(latest(), ClockGuard::WallMillis() + 10 * 24 * kHour));
+  SetMark(-20 * 24 * kHour);
+  EXPECT_TRUE(near(latest(), ClockGuard::WallMillis()));
 }
 
 TEST_P(ClockGuardTest, AJumpOutlivesARestartAndSettlesByNoTime) {
@@ -172,6 +199,17 @@ TEST_P(ClockGuardTest, AMachineWhoseClockDiffersStopsAll) {
   EXPECT_EQ(Look(), "");
 }
 
+TEST_P(ClockGuardTest, AMachinesClockIsNotAccepted) {
+  wall_ = kHour;
+  Look();
+  EXPECT_FALSE(guard_->view().acceptable);
+  Accept();
+  EXPECT_FALSE(Trusted());
+  Jump(3 * kHour);
+  Look();
+  EXPECT_TRUE(guard_->view().acceptable);
+}
+
 TEST_P(ClockGuardTest, TheComplaintOfAMachineThatIsGoneEnds) {
   wall_ = kHour;
   Look();
@@ -189,7 +227,8 @@ TEST_P(ClockGuardTest, OthersThatSawTheTimePassAreBelievedMoreThanOnesOwnSteadyC
   auto other = Make("beta");
   Look();
   ASSERT_TRUE(other->Look().ok());
-  steady_ -= 9 * kHour;  // this one's machine was paused; the mark is the other's
+  steady_ -= 9 * kHour;  // this one's machine was paused
+  SetMark(1);            // and the other went on
   EXPECT_EQ(Look(), "");
   EXPECT_TRUE(Trusted());
 }

@@ -295,12 +295,10 @@ std::string Daemon::Parts::Alarms() const {
   std::string lines;
   if (!config.memory_is_locked)
     lines += "memory: not all of strongroomd's is locked, so parts of it may be swapped to disk. Raise LimitMEMLOCK.\n";
-  if (const std::string doubt = clock.doubt(); !doubt.empty())
+  if (const store::ClockView seen = clock.view(); !seen.doubt.empty())
     lines += fmt::format(
-        "clock: {} Meanwhile nothing is deleted, expired or rotated because its time has come. Put the clock right, "
-        "or, "
-        "when it is right: strongroom clock accept.\n",
-        doubt);
+        "clock: {} Meanwhile nothing is deleted, expired or rotated because its time has come. {}\n", seen.doubt,
+        seen.acceptable ? "Put the clock right, or, when it is right: strongroom clock accept." : "Put it right.");
   const trail::TrailHealth health = trail->health();
   if (!health.failure.empty())
     lines += fmt::format("audit: records cannot be written; {} bytes wait. The log says why.\n", health.waiting_bytes);

@@ -25,16 +25,22 @@ struct ClockOptions {
   bool as_json = false, yes = false;
 };
 
-Result<std::unique_ptr<store::Database>> OpenStore(const ClockOptions& options) {
+struct Opened {
+  Settings settings;
+  std::unique_ptr<store::Database> database;
+};
+
+Result<Opened> Open(const ClockOptions& options) {
   const DataDirectory data{options.data};
-  SR_TRY(const Settings settings, data.Load());
+  Opened opened;
+  SR_TRY(opened.settings, data.Load());
   log::OnlyFrom(log::Level::kWarn);
-  const store::Config config = data.StoreOf(settings);
-  if (settings.store.empty() && !std::filesystem::exists(config.sqlite_path))
+  const store::Config config = data.StoreOf(opened.settings);
+  if (opened.settings.store.empty() && !std::filesystem::exists(config.sqlite_path))
     return Error(Errc::kNotFound, "The deployment in " + options.data +
-                                      " has never run, so it has seen no clock: start it with `strongroom "
-                                      "serve`.");
-  return store::Database::Open(config);
+                                      " has never run, so it has seen no clock: start it with `strongroom serve`.");
+  SR_TRY(opened.database, store::Database::Open(config));
+  return opened;
 }
 
 std::string Shown(std::int64_t millis) {
@@ -44,16 +50,17 @@ std::string Shown(std::int64_t millis) {
 /// What has come due by the clock as it is now, and is destroyed once that is believed.
 struct Due {
   std::vector<std::string> keys;  // ARNs
-  std::int64_t materials = 0, backups = 0;
-  bool any() const { return !keys.empty() || materials > 0 || backups > 0; }
+  std::int64_t materials = 0, backups = 0, generations = 0, segments = 0;
+  bool any() const { return !keys.empty() || materials + backups + generations + segments > 0; }
 };
 
-Result<std::int64_t> Count(store::Transaction& t, std::string_view from, std::int64_t now) {
-  SR_TRY(const auto row, t.QueryOne("SELECT COUNT(*) FROM " + std::string(from) + " <= $1", {now}));
+Result<std::int64_t> Count(store::Transaction& t, std::string_view from, std::int64_t until) {
+  SR_TRY(const auto row, t.QueryOne("SELECT COUNT(*) FROM " + std::string(from) + " <= $1", {until}));
   return row ? row->Int(0) : 0;
 }
 
-Result<Due> LookForDue(store::Transaction& t, std::int64_t now) {
+Result<Due> LookForDue(store::Transaction& t, const Settings& settings, std::int64_t now) {
+  constexpr std::int64_t kDayMillis = 24LL * 60 * 60 * 1000;
   Due due;
   SR_TRY(const auto rows, t.Query("SELECT region, account_id, key_id FROM kms_keys WHERE deletion_at <= $1 "
                                   "ORDER BY account_id, region, key_id",
@@ -62,17 +69,23 @@ Result<Due> LookForDue(store::Transaction& t, std::int64_t now) {
     due.keys.push_back("arn:aws:kms:" + row.Text(0) + ":" + row.Text(1) + ":key/" + row.Text(2));
   SR_TRY(due.materials, Count(t, "kms_materials WHERE valid_to", now));
   SR_TRY(due.backups, Count(t, "backups WHERE state = 'PENDING_DELETION' AND delete_at", now));
+  SR_TRY(due.generations, Count(t, "domain_keys WHERE dropped_at IS NULL AND rewrapped_at",
+                                now - settings.kms.backup_retention_days * kDayMillis));
+  SR_TRY(due.segments,
+         Count(t, "audit_segments WHERE closed = 1 AND last_millis", now - settings.audit.retention_days * kDayMillis));
   return due;
 }
 
 std::string Told(const Due& due) {
   std::string text;
-  for (const auto& [count, what] : {std::pair<std::size_t, std::string_view>{due.keys.size(), "key"},
-                                    {static_cast<std::size_t>(due.materials), "imported key material"},
-                                    {static_cast<std::size_t>(due.backups), "backup"}}) {
-    if (count == 0) continue;
-    text += (text.empty() ? "" : ", ") + Counted(count, what);
-  }
+  const auto add = [&text](std::int64_t count, std::string_view one) {
+    if (count != 0) text += (text.empty() ? "" : ", ") + Counted(static_cast<std::uint64_t>(count), one);
+  };
+  add(static_cast<std::int64_t>(due.keys.size()), "key");
+  add(due.materials, "imported key material");
+  add(due.backups, "backup");
+  add(due.generations, "domain key generation");
+  add(due.segments, "audit segment");
   return text.empty() ? "nothing" : text;
 }
 
@@ -81,27 +94,30 @@ struct Seen {
   Due due;
 };
 
-Result<Seen> Look(store::Database& database) {
-  return database.Read([](store::Transaction& t) -> Result<Seen> {
+Result<Seen> Look(const Opened& opened) {
+  return opened.database->Read([&](store::Transaction& t) -> Result<Seen> {
     Seen seen;
     SR_TRY(seen.clock, store::ViewClock(t));
-    SR_TRY(seen.due, LookForDue(t, seen.clock.now_millis));
+    SR_TRY(seen.due, LookForDue(t, opened.settings, seen.clock.now_millis));
     return seen;
   });
 }
 
 Status Show(const ClockOptions& options) {
-  SR_TRY(const auto database, OpenStore(options));
-  SR_TRY(const Seen seen, Look(*database));
+  SR_TRY(const Opened opened, Open(options));
+  SR_TRY(const Seen seen, Look(opened));
   if (options.as_json) {
     json::array keys(seen.due.keys.begin(), seen.due.keys.end());
-    const json::object shown{
-        {"clock", Shown(seen.clock.now_millis)},
-        {"lastBelieved", Shown(seen.clock.seen_millis)},
-        {"believed", seen.clock.doubt.empty()},
-        {"doubt", seen.clock.doubt},
-        {"due",
-         {{"keys", std::move(keys)}, {"importedKeyMaterials", seen.due.materials}, {"backups", seen.due.backups}}}};
+    const json::object shown{{"clock", Shown(seen.clock.now_millis)},
+                             {"lastBelieved", Shown(seen.clock.seen_millis)},
+                             {"believed", seen.clock.doubt.empty()},
+                             {"doubt", seen.clock.doubt},
+                             {"due",
+                              {{"keys", std::move(keys)},
+                               {"importedKeyMaterials", seen.due.materials},
+                               {"backups", seen.due.backups},
+                               {"domainKeyGenerations", seen.due.generations},
+                               {"auditSegments", seen.due.segments}}}};
     std::printf("%s\n", json::serialize(shown).c_str());
     return {};
   }
@@ -116,20 +132,26 @@ Status Show(const ClockOptions& options) {
   for (std::size_t i = 0; i < std::min(kNamed, seen.due.keys.size()); ++i)
     std::printf("  %s\n", seen.due.keys[i].c_str());
   if (seen.due.keys.size() > kNamed) std::printf("  and %zu more\n", seen.due.keys.size() - kNamed);
-  std::printf("Put the clock right, or, when it is right: strongroom clock accept --data %s\n", options.data.c_str());
+  if (seen.clock.acceptable)
+    std::printf("Put the clock right, or, when it is right: strongroom clock accept --data %s\n", options.data.c_str());
+  else
+    std::printf("Put that machine's clock right, or the database's.\n");
   return {};
 }
 
 Status Accept(const ClockOptions& options) {
-  SR_TRY(const auto database, OpenStore(options));
-  SR_TRY(const Seen seen, Look(*database));
+  SR_TRY(const Opened opened, Open(options));
+  SR_TRY(const Seen seen, Look(opened));
+  if (!seen.clock.doubt.empty() && !seen.clock.acceptable)
+    return Error(Errc::kInvalidState,
+                 seen.clock.doubt + " Put it right, or the database's: there is nothing to accept.");
   if (!options.yes && !seen.clock.doubt.empty() && seen.due.any())
     return Error(Errc::kInvalidState,
                  "By this clock, " + Shown(seen.clock.now_millis) +
                      ", this is due, and destroyed at once when the clock is accepted: " + Told(seen.due) +
                      ". `strongroom clock show` names the keys; `aws kms cancel-key-deletion` keeps one. "
                      "Say --yes when it is as it should be.");
-  SR_CHECK(database->Transact([](store::Transaction& t) { return store::AcceptClock(t); }));
+  SR_CHECK(opened.database->Transact([](store::Transaction& t) { return store::AcceptClock(t); }));
   std::printf("%s is taken for the time. Due: %s\n", Shown(seen.clock.now_millis).c_str(), Told(seen.due).c_str());
   return {};
 }

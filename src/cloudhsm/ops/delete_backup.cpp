@@ -2,6 +2,7 @@
 #include "cloudhsm/ops/all.h"
 #include "cloudhsm/present.h"
 #include "cloudhsm/service.h"
+#include "store/clock_guard.h"
 
 namespace strongroom::cloudhsm {
 namespace {
@@ -14,7 +15,7 @@ struct Found {
 Result<Found> Delete(store::Transaction& t, std::string_view account, std::string_view region, std::string_view id) {
   SR_TRY(BackupRow backup, RequireBackup(t, account, region, id));
   if (backup.state != BackupState::kReady) return WrongBackupState(backup);
-  SR_TRY(const std::int64_t now, t.NowMillis());
+  SR_TRY(const std::int64_t now, store::LatestMillis(t));
   backup.state = BackupState::kPendingDeletion;
   backup.delete_at = now + kPendingMillis;
   SR_CHECK(UpdateBackup(t, backup));

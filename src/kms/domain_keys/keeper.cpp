@@ -143,6 +143,8 @@ Task<Status> LeaveOldOnes(Kms& kms, const Known& known) {
   // Only a round that finds none has seen that there are none.
   if (renewed || found > 0) co_return Status();
   auto note = [rows = known.rows, newest](store::Transaction& t) -> Status {
+    SR_TRY(const bool trusted, store::ClockIsTrusted(t));
+    if (!trusted) return {};
     SR_TRY(const std::int64_t now, t.NowMillis());
     for (const DomainKeyRow& row : rows)
       if (row.generation < newest) SR_CHECK(NoteRewrapped(t, row.generation, now));

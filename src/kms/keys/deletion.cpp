@@ -16,23 +16,28 @@ constexpr std::int64_t kHalfMadeAfterMillis = 120'000;
 
 /// The store's HSMs while it is connected; null where there is none.
 Task<std::shared_ptr<HsmKeyStore>> ConnectedStore(Kms& kms, const KeyRow& row) {
-  if (!row.custom_key_store_id) co_return nullptr;
-  auto view = co_await kms.custom_stores().Find(row.account, row.region, *row.custom_key_store_id);
+  auto view = co_await kms.custom_stores().Find(row.account, row.region, row.custom_key_store_id.value_or(""));
   if (!view.ok()) co_return nullptr;
   co_return (*view)->keys;
 }
 
-/// Whether the HSMs would not destroy it just now and may do so later. A store that is not connected is its owner's
-/// will.
-Task<bool> IsToWait(Kms& kms, const KeyRow& row) {
-  const auto keys = co_await ConnectedStore(kms, row);
-  if (keys == nullptr) co_return false;
+/// Why the HSMs would not destroy it just now, although they may later; success when there is nothing to wait for. A
+/// store that is not connected is its owner's will.
+Task<Status> Reach(Kms& kms, const KeyRow& row) {
+  auto view = co_await kms.custom_stores().Find(row.account, row.region, row.custom_key_store_id.value_or(""));
+  if (!view.ok()) {
+    if (view.error().code() == Errc::kCustomKeyStoreNotFound) co_return Status();
+    co_return std::move(view).error();
+  }
+  const CustomStores::View& store = **view;
+  if (store.row.external() || !store.connected()) co_return Status();
+  if (store.keys == nullptr) co_return store.Unusable();
+  const auto keys = store.keys;
   std::function<void()> close = [keys] { keys->cluster()->Close(); };
   const Background::Cut cut(kms.background(), std::move(close));
   const auto found = co_await keys->Find(row);
-  if (found.ok()) co_return false;
-  LogError("looking for the HSM key of " + row.Arn() + ", which is to be destroyed", found.error());
-  co_return true;
+  if (!found.ok()) co_return found.error();
+  co_return Status();
 }
 
 /// Best effort: a store that is not connected keeps the orphan, and its owner removes it.
@@ -86,10 +91,18 @@ Task<void> DeleteDueKeys(Kms& kms) {
       if (kms.background().stopping()) co_return;
       // What came due while no front end ran has not waited yet.
       if (row.custom_key_store_id && (just_started || due->now - row.deletion_millis.value_or(0) < patience)) {
-        bool wait = unreachable.contains(*row.custom_key_store_id);
-        if (!wait) wait = co_await IsToWait(kms, row);
-        if (wait) {
-          unreachable.insert(*row.custom_key_store_id);
+        const std::string& store_id = *row.custom_key_store_id;
+        if (!unreachable.contains(store_id)) {
+          const Status reached = co_await Reach(kms, row);
+          if (reached.ok()) {
+            kms.stores_waited_for().erase(store_id);
+          } else {
+            unreachable.insert(store_id);
+            if (kms.stores_waited_for().insert(store_id).second)
+              LogError("reaching the cluster of " + store_id + ", where keys are to be destroyed", reached.error());
+          }
+        }
+        if (unreachable.contains(store_id)) {
           ++waiting;
           continue;
         }

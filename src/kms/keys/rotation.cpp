@@ -41,6 +41,8 @@ Task<Status> Rotate(Kms& kms, KeyRow key, RotationType type, bool (*wanted)(cons
   auto work = [key, next, type, wanted](store::Transaction& t) -> Result<std::vector<KeyRow>> {
     SR_TRY(auto set, LoadKeySet(t, key));
     SR_TRY(const std::int64_t now, t.NowMillis());
+    SR_TRY(const bool trusted, store::ClockIsTrusted(t));
+    if (type == RotationType::kAutomatic && !trusted) return std::vector<KeyRow>();
     if (set.empty() || set.front().material_id != key.material_id || !wanted(set.front(), now))
       return std::vector<KeyRow>();
     const std::int64_t next_date = NextAfter(set.front(), now);
@@ -66,9 +68,12 @@ Task<Status> Rotate(Kms& kms, KeyRow key, RotationType type, bool (*wanted)(cons
 bool OnDemandIsOpen(const KeyRow& row, std::int64_t) { return row.on_demand_started_millis.has_value(); }
 
 using RotateOne = Task<Status> (*)(Kms&, KeyRow);
-Task<void> RotateThose(Kms& kms, std::string_view which, RotateOne rotate) {
+/// `by_date`: because a time has come, which the clock must be trusted for.
+Task<void> RotateThose(Kms& kms, std::string_view which, RotateOne rotate, bool by_date) {
   for (bool more = true; more;) {
-    auto find = [which](store::Transaction& t) -> Result<std::vector<KeyRow>> {
+    auto find = [which, by_date](store::Transaction& t) -> Result<std::vector<KeyRow>> {
+      SR_TRY(const bool trusted, store::ClockIsTrusted(t));
+      if (by_date && !trusted) return std::vector<KeyRow>();
       SR_TRY(const std::int64_t now, t.NowMillis());
       return LoadThose(t, which, {now, kBatch});
     };
@@ -136,9 +141,8 @@ Task<Status> RotateIfDue(Kms& kms, KeyRow key) {
 }
 
 Task<void> RotateDueKeys(Kms& kms) {
-  co_await RotateThose(kms, kOpen, &FinishOnDemandRotation);
-  const auto trusted = co_await kms.database().RunRead(&store::ClockIsTrusted);
-  if (trusted.ok() && *trusted) co_await RotateThose(kms, kDue, &RotateIfDue);
+  co_await RotateThose(kms, kOpen, &FinishOnDemandRotation, false);
+  co_await RotateThose(kms, kDue, &RotateIfDue, true);
 }
 
 }  // namespace strongroom::kms

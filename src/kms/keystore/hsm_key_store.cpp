@@ -225,7 +225,10 @@ Task<Status> HsmKeyStore::Destroy(const KeyRow& row) {
     request.set_handle(handle);
     request.set_label(row.Arn());
     auto answer = co_await cluster_->Call<proto::DestroyKeyReply>(Command::kDestroyKey, request);
-    if (!answer.ok() && answer.error().code() != Errc::kNotFound) co_return Translate(std::move(answer).error());
+    if (answer.ok()) continue;
+    // Another user's, who has given it this label and shared it, is none of KMS's.
+    const Errc code = answer.error().code();
+    if (code != Errc::kNotFound && code != Errc::kPermission) co_return Translate(std::move(answer).error());
   }
   co_return Status();
 }

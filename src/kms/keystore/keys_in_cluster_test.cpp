@@ -265,6 +265,44 @@ TEST(Expiry, WaitsForAConnectedStoreThatDoesNotAnswer) {
   EXPECT_EQ(at.cluster.key_count(), 0u);
 }
 
+TEST(Expiry, WaitsForAConnectedStoreThatCannotBeOpenedJustNow) {
+  Connected at;
+  const std::string key = at.service.NewKey(at.InStore());
+  at.service.Call("ScheduleKeyDeletion", {{"KeyId", key}});
+  at.service.Restart(false);
+  at.service.Sql("UPDATE kms_keys SET deletion_at = 1");
+  at.service.sealer().FailNext(1);  // so that kmsuser's password is not to be had
+  at.RunDeletions();
+  EXPECT_EQ(at.service.Count("SELECT COUNT(*) FROM kms_keys"), 1);
+  const auto rows = [&] { return at.service.Count("SELECT COUNT(*) FROM kms_keys"); };
+  for (int tries = 0; tries < 1200 && rows() != 0; ++tries) {
+    at.RunDeletions();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  EXPECT_EQ(rows(), 0);
+  EXPECT_EQ(at.cluster.key_count(), 0u);
+}
+
+TEST(Expiry, ComesNoSoonerForADatabasesClockThatIsBehind) {
+  constexpr std::int64_t kDayMillis = 24LL * 60 * 60 * 1000;
+  FakeService service;
+  const std::string key = service.NewKey();
+  // What the front ends have seen is ten days ahead of what the database says now.
+  service.Sql(
+      "INSERT INTO clock_marks (front_end, seen_at, doubt) SELECT '', created_at + $2, '' FROM kms_keys "
+      "WHERE key_id = $1",
+      {key, 10 * kDayMillis});
+  ASSERT_TRUE(service.Call("ScheduleKeyDeletion", {{"KeyId", key}, {"PendingWindowInDays", 7}}).ok());
+  const std::int64_t window = service.Count("SELECT deletion_at - created_at FROM kms_keys");
+  EXPECT_GE(window, 17 * kDayMillis);
+  service.Sql("UPDATE kms_keys SET deletion_at = 1");
+  service.RunTask(DeleteDueKeys(service.kms()));
+  EXPECT_EQ(service.Count("SELECT COUNT(*) FROM kms_keys"), 1) << "the clock is not believed";
+  service.Sql("DELETE FROM clock_marks");
+  service.RunTask(DeleteDueKeys(service.kms()));
+  EXPECT_EQ(service.Count("SELECT COUNT(*) FROM kms_keys"), 0);
+}
+
 TEST(Expiry, WaitsNotForEver) {
   Connected at;
   const std::string key = at.service.NewKey(at.InStore());

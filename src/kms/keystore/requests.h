@@ -37,7 +37,7 @@ Status RequireTwoZones(const ports::ClusterInfo& cluster);
 Status RequireTrustAnchor(const ports::ClusterInfo& cluster, const std::string& pem);
 
 /// Whether the cluster is the store's own or shares its history: all that were made from one's backups show its
-/// certificate. Falls back on what the store's present cluster shows, for stores that were made before this was kept.
+/// certificate. A store from before this was kept is judged by what its present cluster shows; false when that is gone.
 Task<Result<bool>> SharesHistory(Kms& kms, const CustomStoreRow& store, const ports::ClusterInfo& cluster);
 
 /// A kmsuser password as the request has it, sealed for the row.

@@ -1,8 +1,11 @@
 // Source: AWS KMS API Reference, "ScheduleKeyDeletion".
+#include <algorithm>
+
 #include "kms/events.h"
 #include "kms/keys/metadata.h"
 #include "kms/keys/rotation.h"
 #include "kms/ops/all.h"
+#include "store/clock_guard.h"
 
 namespace strongroom::kms {
 namespace {
@@ -12,14 +15,15 @@ Task<Result<aws::Reply>> ScheduleKeyDeletion(Kms& kms, aws::Call& call) {
   SR_CO_TRY(const std::int64_t days, call.body.IntOr("PendingWindowInDays", 30));
   const KeyRules rules{.forms = IdForms::kKeyOnly, .states = kDeletable};
   SR_CO_TRY(UsableKey usable, co_await UseKey(kms, call, std::move(key_id), rules));
-  ChangeRow change = [days](store::Transaction& t, KeyRow& row) -> Status {
+  ChangeRow change = [days, called = ToMillis(call.time)](store::Transaction& t, KeyRow& row) -> Status {
     // A primary key's window begins when its last replica is gone.
     if (row.multi_region && !row.replica() && row.relatives.size() > 1) {
       row.pending_window_days = days;
       return {};
     }
-    SR_TRY(const std::int64_t now, t.NowMillis());
-    row.deletion_millis = now + days * kDayMillis;
+    // A database's clock that is behind must not make the window shorter.
+    SR_TRY(const std::int64_t now, store::LatestMillis(t));
+    row.deletion_millis = std::max(now, called) + days * kDayMillis;
     return {};
   };
   SR_CO_TRY(const KeyRow row, co_await ChangeKey(kms, std::move(usable.key), kDeletable, std::move(change)));

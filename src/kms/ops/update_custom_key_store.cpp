@@ -40,8 +40,11 @@ Status RequireChangeable(const CustomStoreRow& row, bool only_name) {
 Task<Status> RequireRelated(Kms& kms, const aws::Call& call, const CustomStoreRow& row, const std::string& cluster_id) {
   SR_CO_TRY(const auto cluster, co_await RequireActiveCluster(kms, call, cluster_id));
   SR_CO_CHECK(RequireTwoZones(cluster));
+  SR_CO_TRY(const auto old, co_await kms.clusters().Find(row.account, row.region, row.cluster_id));
   SR_CO_TRY(const bool related, co_await SharesHistory(kms, row, cluster));
-  if (!related)
+  // Of a store from before certificates were kept, whose cluster is gone, no more is known than who owns it.
+  const bool unknown = row.cluster_certificate.empty() && !old;
+  if (!related && !(unknown && RequireTrustAnchor(cluster, row.trust_anchor).ok()))
     co_return Error(Errc::kClusterNotRelated,
                     "Cluster " + cluster_id + " does not share the cluster certificate of " + row.cluster_id + ".");
   co_return Status();
