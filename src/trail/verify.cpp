@@ -293,6 +293,10 @@ void FrontEnd::Local(const fs::path& directory, const std::vector<std::int64_t>&
       }
       if (stored->second.records <= content->records && last != stored->second.last_hash)
         Problem(fmt::format("segment {} in the store is another one than on this machine's disk", number));
+      // The next one on this disk follows what was written since it was looked up in the store.
+      else if (const std::int64_t next = content->header.first_record + content->records;
+               link_ && link_->segment == number && next > link_->next_record)
+        link_ = Link{number, next, content->last, 0};
       continue;
     }
     report_.records += content->records;

@@ -152,6 +152,29 @@ TEST_P(VerifyTest, ATrailThatGrowsMeanwhileIsInOrder) {
   EXPECT_THAT(Look().problems, IsEmpty());
 }
 
+TEST_P(VerifyTest, WhatTheStoreDoesNotHaveYetFollowsOnTheDisk) {
+  const auto stored = StoredHead(*database_, "host-1");
+  ASSERT_TRUE(stored.ok());
+  auto trail =
+      Trail::Open({.directory = Directory(), .front_end = "host-1", .stored = *stored, .write_every = milliseconds(1)});
+  ASSERT_TRUE(trail.ok()) << trail.error();
+  Keeper keeper(*database_, **trail, Options(milliseconds(1)));
+  const auto record = [&](int number) {
+    RecordEvent(**trail, number);
+    ASSERT_TRUE(store::testing::RunToEnd((*trail)->Durable()).ok());
+  };
+  record(1);
+  keeper.Round();
+  const std::int64_t brought = Look().records;
+  record(2);
+  ASSERT_TRUE((*trail)->CloseSegment().ok());
+  record(3);
+  const VerifyReport report = Look();
+  EXPECT_THAT(report.problems, IsEmpty());
+  EXPECT_GT(report.records, brought);
+  (*trail)->Stop();
+}
+
 TEST_P(VerifyTest, AnEditedRecordIsNamed) {
   Change(1, [](auto& groups) { Replace(groups[0], "\"eventName\":\"Event16", "\"eventName\":\"Event61"); });
   EXPECT_THAT(

@@ -78,11 +78,15 @@ Result<SegmentWriter> SegmentWriter::Create(const fs::path& directory, SegmentHe
   writer.path_ = SegmentFile(directory, header.number);
   writer.header_ = std::move(header);
   writer.calls_ = &calls;
-  // A file of this name holds no record: one that did would have counted when the number was chosen.
-  writer.file_ = ::open(writer.path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  // Under its name once its head is there: who reads the directory meanwhile takes an empty one for damaged. A file of
+  // that name holds no record: one that did would have counted when the number was chosen.
+  fs::path fresh = writer.path_;
+  fresh += ".new";
+  writer.file_ = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (writer.file_ < 0) return FileError("create", writer.path_, errno);
   SR_CHECK(writer.Append(Encode(writer.header_), 0));
   SR_CHECK(writer.Sync());
+  if (::rename(fresh.c_str(), writer.path_.c_str()) != 0) return FileError("create", writer.path_, errno);
   SR_CHECK(SyncDirectory(directory));
   return writer;
 }
