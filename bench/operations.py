@@ -86,12 +86,17 @@ def each_operation(bench, seconds):
                 bench.row(f"{name}, 64 connections, 1 core", f"{most['rate']}/s", f"{of} {bound:.0f}/s", f"{ratio:.2f}", note)
         finally:
             nginx.close()
-        bench.settle(d)
-        pairs = json.dumps({"KeyId": key, "KeyPairSpec": "RSA_2048"})
-        # As many as are kept ready (a dozen and a half), with the second of warming up.
-        few = call(bench, d, 2, "GenerateDataKeyPair", pairs, "--rate", "4")
-        bench.row("GenerateDataKeyPair, RSA_2048, pairs made ahead", f"p99 {few['p99'] / 1000:.1f} ms", "aim 5 ms", "-",
-                  f"p50 {few['p50'] / 1000:.1f} ms, at 4 a second")
+        times = []
+        for _ in range(6):
+            bench.settle(d)  # eight are kept ready
+            for _ in range(8):
+                start = time.monotonic()
+                kms.call("GenerateDataKeyPair", KeyId=key, KeyPairSpec="RSA_2048")
+                times.append((time.monotonic() - start) * 1e3)
+                time.sleep(0.1)
+        times.sort()
+        bench.row("GenerateDataKeyPair, RSA_2048, pairs made ahead", f"p99 {times[-1]:.1f} ms", "aim 5 ms", "-",
+                  f"p50 {times[len(times) // 2]:.1f} ms; {len(times)} in all, ten a second while pairs last")
         kms.close()
     finally:
         d.close()
