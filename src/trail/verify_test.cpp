@@ -55,6 +55,15 @@ class VerifyTest : public store::testing::EngineTest {
     keeper.Stop();
     EXPECT_EQ(keeper.failure(), "");
   }
+  /// The front end's trail, where it ended.
+  std::unique_ptr<Trail> GoOn(milliseconds write_every) {
+    const auto stored = StoredHead(*database_, "host-1");
+    if (!stored.ok()) return nullptr;
+    auto trail =
+        Trail::Open({.directory = Directory(), .front_end = "host-1", .stored = *stored, .write_every = write_every});
+    EXPECT_TRUE(trail.ok()) << trail.error();
+    return trail.ok() ? *std::move(trail) : nullptr;
+  }
   KeeperOptions Options(milliseconds ship_every) {
     KeeperOptions options{.directory = Directory(), .front_end = "host-1", .ship_every = ship_every};
     options.keep = keep_;
@@ -128,18 +137,15 @@ TEST_P(VerifyTest, AnUntouchedTrailIsInOrder) {
 }
 
 TEST_P(VerifyTest, ATrailThatGrowsMeanwhileIsInOrder) {
-  const auto stored = StoredHead(*database_, "host-1");
-  ASSERT_TRUE(stored.ok());
-  auto trail =
-      Trail::Open({.directory = Directory(), .front_end = "host-1", .stored = *stored, .write_every = milliseconds(1)});
-  ASSERT_TRUE(trail.ok()) << trail.error();
-  Keeper keeper(*database_, **trail, Options(milliseconds(1)));
+  const std::unique_ptr<Trail> trail = GoOn(milliseconds(1));
+  ASSERT_NE(trail, nullptr);
+  Keeper keeper(*database_, *trail, Options(milliseconds(1)));
   keeper.Start();
   std::jthread records([&](const std::stop_token& stop) {
     for (int i = 0; !stop.stop_requested(); ++i) {
-      RecordEvent(**trail, i);
+      RecordEvent(*trail, i);
       // Only what is durable goes to the store.
-      EXPECT_TRUE(store::testing::RunToEnd((*trail)->Durable()).ok());
+      EXPECT_TRUE(store::testing::RunToEnd(trail->Durable()).ok());
     }
   });
   const auto records_now = [this] { return Look().records; };
@@ -147,32 +153,29 @@ TEST_P(VerifyTest, ATrailThatGrowsMeanwhileIsInOrder) {
   for (int looks = 0; looks < 60 || records_now() == before; ++looks) ASSERT_THAT(Look().problems, IsEmpty());
   records.request_stop();
   records.join();
-  (*trail)->Stop();
+  trail->Stop();
   keeper.Stop();
   EXPECT_THAT(Look().problems, IsEmpty());
 }
 
 TEST_P(VerifyTest, WhatTheStoreDoesNotHaveYetFollowsOnTheDisk) {
-  const auto stored = StoredHead(*database_, "host-1");
-  ASSERT_TRUE(stored.ok());
-  auto trail =
-      Trail::Open({.directory = Directory(), .front_end = "host-1", .stored = *stored, .write_every = milliseconds(1)});
-  ASSERT_TRUE(trail.ok()) << trail.error();
-  Keeper keeper(*database_, **trail, Options(milliseconds(1)));
+  const std::unique_ptr<Trail> trail = GoOn(milliseconds(1));
+  ASSERT_NE(trail, nullptr);
+  Keeper keeper(*database_, *trail, Options(milliseconds(1)));
   const auto record = [&](int number) {
-    RecordEvent(**trail, number);
-    ASSERT_TRUE(store::testing::RunToEnd((*trail)->Durable()).ok());
+    RecordEvent(*trail, number);
+    ASSERT_TRUE(store::testing::RunToEnd(trail->Durable()).ok());
   };
   record(1);
   keeper.Round();
   const std::int64_t brought = Look().records;
   record(2);
-  ASSERT_TRUE((*trail)->CloseSegment().ok());
+  ASSERT_TRUE(trail->CloseSegment().ok());
   record(3);
   const VerifyReport report = Look();
   EXPECT_THAT(report.problems, IsEmpty());
   EXPECT_GT(report.records, brought);
-  (*trail)->Stop();
+  trail->Stop();
 }
 
 TEST_P(VerifyTest, AnEditedRecordIsNamed) {

@@ -4,12 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
-#include <filesystem>
-#include <fstream>
 
-#include "base/file.h"
 #include "trail/record/facts.h"
 #include "trail/record/identity.h"
+#include "trail/record/services_for_tests.h"
 #include "trail/segment/entry.h"
 
 namespace strongroom::trail {
@@ -21,154 +19,6 @@ using ::testing::Not;
 
 constexpr std::string_view kArn = "arn:aws:kms:eu-central-1:111122223333:key/1234";
 const ports::WallTime kNow{std::chrono::milliseconds(1'660'171'107'250)};  // 2022-08-10T22:38:27.250Z
-
-/// All operations of the built-in models, as the dispatcher would have them.
-class Services {
- public:
-  Services() {
-    for (const std::string name : {"kms", "cloudhsm", "sts", "iam", "strongroom", "cloudtrail"}) {
-      const auto text = ReadFile(std::string(STRONGROOM_SOURCE_DIR) + "/src/aws/model/" + name + ".json", 16 << 20);
-      EXPECT_TRUE(text.ok());
-      models[name] = json::parse(*text).as_object();
-      for (const auto& [operation, row] : models[name].at("operations").as_object()) {
-        targets.push_back(std::make_unique<std::string>("Target." + std::string(operation)));
-        operations[name].push_back(std::make_unique<aws::Operation>(
-            aws::Operation{.target = *targets.back(), .iam_action = "", .handler = nullptr}));
-        rows[name].push_back(operations[name].back().get());
-      }
-    }
-    for (const auto& [name, list] : rows)
-      all.push_back({.name = name,
-                     .signing_name = name,
-                     .event_source = sources[name] = name + ".amazonaws.com",
-                     .operations = list});
-  }
-  const aws::Service& Get(std::string_view name) const { return *std::ranges::find(all, name, &aws::Service::name); }
-  const aws::Operation& Operation(std::string_view service, std::string_view name) const {
-    for (const auto& one : operations.at(std::string(service)))
-      if (one->name() == name) return *one;
-    ADD_FAILURE() << "no operation " << name;
-    return *operations.at(std::string(service)).front();
-  }
-
-  std::map<std::string, json::object> models;
-  std::vector<std::unique_ptr<std::string>> targets;
-  std::map<std::string, std::vector<std::unique_ptr<aws::Operation>>> operations;
-  std::map<std::string, std::vector<const aws::Operation*>> rows;
-  std::map<std::string, std::string> sources;
-  std::vector<aws::Service> all;
-};
-const Services& All() {
-  static const Services services;
-  return services;
-}
-const Shown& Tables() {
-  static const Shown shown(All().all);
-  return shown;
-}
-
-// What the models call secret ---------------------------------------------------------------------------------------
-
-void Check(const json::object& shapes, const json::object& shape, const std::vector<Shown::Node>& nodes,
-           const std::string& path, std::size_t& seen) {
-  const auto is_secret = [&](const json::object& one, const auto& self, int depth) -> bool {
-    if (one.contains("sensitive") || one.at("type").as_string() == "blob") return true;
-    for (const std::string_view inner : {"member", "key", "value"})
-      if (const auto* name = one.if_contains(inner);
-          name != nullptr && depth < 4 &&
-          shapes.at(name->as_string()).as_object().at("type").as_string() != "structure" &&
-          self(shapes.at(name->as_string()).as_object(), self, depth + 1))
-        return true;
-    return false;
-  };
-  for (const Shown::Node& node : nodes) {
-    const json::object* member = nullptr;
-    for (const auto& pair : shape.at("members").as_array())
-      if (pair.as_array()[0].as_string() == node.name) member = &shapes.at(pair.as_array()[1].as_string()).as_object();
-    ASSERT_NE(member, nullptr) << path << node.name;
-    EXPECT_FALSE(is_secret(*member, is_secret, 0)) << path << node.name;
-    ++seen;
-    if (!node.members.empty()) Check(shapes, *member, node.members, path + node.name + ".", seen);
-    if (node.element)
-      Check(shapes, shapes.at(member->at("member").as_string()).as_object(), node.element->members,
-            path + node.name + "[].", seen);
-  }
-}
-
-TEST(Shown, NoBlobAndNoSensitiveMemberOfAnyRequestIsShown) {
-  std::size_t seen = 0;
-  for (const auto& [service, model] : All().models) {
-    const json::object& shapes = model.at("shapes").as_object();
-    for (const auto& [operation, row] : model.at("operations").as_object()) {
-      const Shown::Plan* plan = Tables().Find(All().Operation(service, operation));
-      ASSERT_NE(plan, nullptr);
-      const auto& input = row.as_object().at("input").as_string();
-      if (input.empty()) continue;
-      Check(shapes, shapes.at(input).as_object(), plan->parameters, service + ":" + std::string(operation) + " ", seen);
-    }
-  }
-  EXPECT_GT(seen, 500U);
-}
-
-TEST(Shown, NoBlobAndNoSensitiveMemberOfAnyAnswerIsListed) {
-  std::ifstream file(std::string(STRONGROOM_SOURCE_DIR) + "/src/trail/record/secret_outputs.txt");
-  std::string service, member;
-  int rows = 0;
-  while (file >> service >> member) {
-    for (const ShownNames& names : AllShownNames()) {
-      if (names.service != service) continue;
-      EXPECT_EQ(std::ranges::count(names.replies, member), 0) << service << member;
-      EXPECT_EQ(std::ranges::count(names.additional, member), 0) << service << member;
-      ++rows;
-    }
-  }
-  EXPECT_GE(rows, 15);
-}
-
-TEST(Shown, NamesThatNoModelCallsSecretButAreAreNotListed) {
-  for (const std::string_view name : {"GrantTokens",
-                                      "GrantToken",
-                                      "ImportToken",
-                                      "Marker",
-                                      "NextToken",
-                                      "Password",
-                                      "NewPassword",
-                                      "OldPassword",
-                                      "KeyStorePassword",
-                                      "RawSecretAccessKey",
-                                      "XksProxyAuthenticationCredential",
-                                      "SessionToken",
-                                      "SecretAccessKey",
-                                      "TokenCode",
-                                      "AuthenticationCode1",
-                                      "AuthenticationCode2",
-                                      "WebIdentityToken",
-                                      "EncodedMessage",
-                                      "DecodedMessage",
-                                      "PreCoPassword",
-                                      "Message",
-                                      "Mac",
-                                      "Signature",
-                                      "Plaintext",
-                                      "CiphertextBlob",
-                                      "Recipient",
-                                      "PublicKey",
-                                      "EncryptedKeyMaterial"}) {
-    for (const ShownNames& names : AllShownNames()) {
-      EXPECT_EQ(std::ranges::count(names.requests, name), 0) << names.service << name;
-      EXPECT_EQ(std::ranges::count(names.replies, name), 0) << names.service << name;
-      EXPECT_EQ(std::ranges::count(names.additional, name), 0) << names.service << name;
-    }
-  }
-}
-
-TEST(Shown, EveryListedNameOfARequestIsInItsModel) {
-  for (const ShownNames& names : AllShownNames()) {
-    const std::string model = json::serialize(All().models.at(std::string(names.service)).at("shapes"));
-    for (const std::string_view name : names.requests)
-      EXPECT_THAT(model, HasSubstr("[\"" + std::string(name) + "\",")) << names.service;
-  }
-}
 
 // Records -------------------------------------------------------------------------------------------------------------
 
