@@ -23,10 +23,6 @@ constexpr std::int64_t kWriteEvery = std::chrono::milliseconds(std::chrono::minu
 
 std::int64_t Distance(std::int64_t a, std::int64_t b) { return std::llabs(a - b); }
 
-std::string Shown(std::int64_t millis) {
-  return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(static_cast<std::time_t>(millis / 1000)));
-}
-
 std::string Long(std::int64_t millis) {
   const std::int64_t minutes = std::llabs(millis) / 60'000;
   if (minutes < 120) return fmt::format("{} minutes", minutes);
@@ -57,12 +53,17 @@ Status SaveMark(Transaction& t, std::string_view front_end, std::int64_t seen_mi
 
 std::string GapDoubt(std::int64_t now, std::int64_t seen) {
   if (now < seen)
-    return fmt::format("The database's clock says {}, {} before what was seen already.", Shown(now), Long(now - seen));
-  return fmt::format("The database's clock says {}; the last time seen before was {}, {} earlier.", Shown(now),
-                     Shown(seen), Long(now - seen));
+    return fmt::format("The database's clock says {}, {} before what was seen already.", ShownTime(now),
+                       Long(now - seen));
+  return fmt::format("The database's clock says {}; the last time seen before was {}, {} earlier.", ShownTime(now),
+                     ShownTime(seen), Long(now - seen));
 }
 
 }  // namespace
+
+std::string ShownTime(std::int64_t millis) {
+  return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(static_cast<std::time_t>(millis / 1000)));
+}
 
 Result<ClockView> ViewClock(Transaction& t) {
   ClockView view;
@@ -187,7 +188,7 @@ Result<ClockGuard::State::Outcome> ClockGuard::State::Judge(Transaction& t) cons
       const Moment& since = jumped(next.believed) ? *next.believed : *next.day;
       SR_CHECK(SaveMark(t, kAll, mark->seen_millis,
                         fmt::format("The database's clock jumped from about {} to {}.",
-                                    Shown(now - moment.DriftSince(since)), Shown(now))));
+                                    ShownTime(now - moment.DriftSince(since)), ShownTime(now))));
     } else if (now > mark->seen_millis) {
       next.settling = memory.settling && !jumped(memory.settling) ? *memory.settling : moment;
       believe = moment.steady - next.settling->steady >= options.settling.count();

@@ -25,6 +25,9 @@ struct ClockView {
 };
 Result<ClockView> ViewClock(Transaction& t);
 
+/// "2026-11-23 09:30:00 UTC", as doubts have it.
+std::string ShownTime(std::int64_t millis);
+
 /// Whether what the database's clock says is due may be destroyed (keys, materials, backups, generations) or rotated.
 /// Asked in the transaction that does it: also a jump that nobody has noticed yet stops it.
 Result<bool> ClockIsTrusted(Transaction& t);

@@ -1,6 +1,3 @@
-#include <fmt/chrono.h>
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 #include <cstdio>
@@ -41,10 +38,6 @@ Result<Opened> Open(const ClockOptions& options) {
                                       " has never run, so it has seen no clock: start it with `strongroom serve`.");
   SR_TRY(opened.database, store::Database::Open(config));
   return opened;
-}
-
-std::string Shown(std::int64_t millis) {
-  return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(static_cast<std::time_t>(millis / 1000)));
 }
 
 /// What has come due by the clock as it is now, and is destroyed once that is believed.
@@ -108,8 +101,8 @@ Status Show(const ClockOptions& options) {
   SR_TRY(const Seen seen, Look(opened));
   if (options.as_json) {
     json::array keys(seen.due.keys.begin(), seen.due.keys.end());
-    const json::object shown{{"clock", Shown(seen.clock.now_millis)},
-                             {"lastBelieved", Shown(seen.clock.seen_millis)},
+    const json::object shown{{"clock", store::ShownTime(seen.clock.now_millis)},
+                             {"lastBelieved", store::ShownTime(seen.clock.seen_millis)},
                              {"believed", seen.clock.doubt.empty()},
                              {"doubt", seen.clock.doubt},
                              {"due",
@@ -121,8 +114,8 @@ Status Show(const ClockOptions& options) {
     std::printf("%s\n", json::serialize(shown).c_str());
     return {};
   }
-  std::printf("The database's clock: %s\nLast seen and believed: %s\n", Shown(seen.clock.now_millis).c_str(),
-              seen.clock.seen_millis == 0 ? "never" : Shown(seen.clock.seen_millis).c_str());
+  std::printf("The database's clock: %s\nLast seen and believed: %s\n", store::ShownTime(seen.clock.now_millis).c_str(),
+              seen.clock.seen_millis == 0 ? "never" : store::ShownTime(seen.clock.seen_millis).c_str());
   if (seen.clock.doubt.empty()) {
     std::printf("It is believed: what is due is deleted, expired and rotated.\n");
     return {};
@@ -147,12 +140,13 @@ Status Accept(const ClockOptions& options) {
                  seen.clock.doubt + " Put it right, or the database's: there is nothing to accept.");
   if (!options.yes && !seen.clock.doubt.empty() && seen.due.any())
     return Error(Errc::kInvalidState,
-                 "By this clock, " + Shown(seen.clock.now_millis) +
+                 "By this clock, " + store::ShownTime(seen.clock.now_millis) +
                      ", this is due, and destroyed at once when the clock is accepted: " + Told(seen.due) +
                      ". `strongroom clock show` names the keys; `aws kms cancel-key-deletion` keeps one. "
                      "Say --yes when it is as it should be.");
   SR_CHECK(opened.database->Transact([](store::Transaction& t) { return store::AcceptClock(t); }));
-  std::printf("%s is taken for the time. Due: %s\n", Shown(seen.clock.now_millis).c_str(), Told(seen.due).c_str());
+  std::printf("%s is taken for the time. Due: %s\n", store::ShownTime(seen.clock.now_millis).c_str(),
+              Told(seen.due).c_str());
   return {};
 }
 
