@@ -56,7 +56,7 @@ Status UpdateBackup(store::Transaction& t, const BackupRow& row);
 
 /// Lets go what its time has come for: backups beyond their cluster's retention are marked for deletion (never a
 /// cluster's last one, nor one that never expires, nor a copy), and those marked for seven days are deleted with their
-/// bytes and tags. Cheap when there is nothing to do.
+/// bytes and tags. Nothing while the clock is doubted (store/clock_guard.h). Cheap when there is nothing to do.
 Status ExpireBackups(store::Transaction& t);
 
 /// "Backup <id> is in state <STATE>."

@@ -31,6 +31,15 @@ struct Connected {
   }
   void RunDeletions() { service.RunTask(DeleteDueKeys(service.kms())); }
   void RunRepairs() { service.RunTask(RemoveHalfMadeKeys(service.kms())); }
+  /// The client backs off after failures: again and again, until the cluster can be reached.
+  bool NoKeyIsLeftBy(void (Connected::*work)()) {
+    for (int tries = 0; tries < 1200; ++tries) {
+      (this->*work)();
+      if (service.Count("SELECT COUNT(*) FROM kms_keys") == 0) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    return false;
+  }
 };
 
 TEST(ClusterKey, IsAnObjectOfTheClusterLabelledWithItsArn) {
@@ -169,13 +178,7 @@ TEST(Interrupted, BeforeTheHsmKeyLeavesNothing) {
   at.cluster.hsm(0).FailNext(Errc::kInternal, 0);
   at.cluster.hsm(1).FailNext(Errc::kInternal, 0);
   at.service.Sql("UPDATE kms_keys SET created_at = 0");
-  // The client has backed off after the failures; repairs are tried again until the cluster can be reached.
-  const auto rows = [&] { return at.service.Count("SELECT COUNT(*) FROM kms_keys"); };
-  for (int tries = 0; tries < 1200 && rows() != 0; ++tries) {
-    at.RunRepairs();
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-  EXPECT_EQ(rows(), 0);
+  EXPECT_TRUE(at.NoKeyIsLeftBy(&Connected::RunRepairs));
   EXPECT_EQ(at.cluster.key_count(), 0u);
 }
 
@@ -256,12 +259,7 @@ TEST(Expiry, WaitsForAConnectedStoreThatDoesNotAnswer) {
   EXPECT_EQ(at.service.Count("SELECT COUNT(*) FROM kms_keys"), 1) << "the other one does not wait";
   EXPECT_EQ(at.State(key), "PendingDeletion");
   for (std::size_t i = 0; i < 2; ++i) at.cluster.hsm(i).FailNext(Errc::kUnavailable, 0);
-  const auto rows = [&] { return at.service.Count("SELECT COUNT(*) FROM kms_keys"); };
-  for (int tries = 0; tries < 1200 && rows() != 0; ++tries) {
-    at.RunDeletions();
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-  EXPECT_EQ(rows(), 0);
+  EXPECT_TRUE(at.NoKeyIsLeftBy(&Connected::RunDeletions));
   EXPECT_EQ(at.cluster.key_count(), 0u);
 }
 
@@ -274,12 +272,7 @@ TEST(Expiry, WaitsForAConnectedStoreThatCannotBeOpenedJustNow) {
   at.service.sealer().FailNext(1);  // so that kmsuser's password is not to be had
   at.RunDeletions();
   EXPECT_EQ(at.service.Count("SELECT COUNT(*) FROM kms_keys"), 1);
-  const auto rows = [&] { return at.service.Count("SELECT COUNT(*) FROM kms_keys"); };
-  for (int tries = 0; tries < 1200 && rows() != 0; ++tries) {
-    at.RunDeletions();
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-  EXPECT_EQ(rows(), 0);
+  EXPECT_TRUE(at.NoKeyIsLeftBy(&Connected::RunDeletions));
   EXPECT_EQ(at.cluster.key_count(), 0u);
 }
 
