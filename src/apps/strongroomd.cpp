@@ -77,7 +77,9 @@ int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   std::string data, file;
   CLI::App app("Strongroom's service: KMS, CloudHSM and STS for AWS's own clients");
-  app.add_option("--data", data, "The data directory; relative paths of the configuration are below it")->required();
+  app.add_option("--data", data, "The data directory; relative paths of the configuration are below it")
+      ->required()
+      ->check(CLI::ExistingDirectory);
   app.add_option("--config", file, "Configuration; default: DATA/strongroomd.toml");
   CLI11_PARSE(app, argc, argv);
   strongroom::InitLog("strongroomd");

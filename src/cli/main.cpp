@@ -1,11 +1,33 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <filesystem>
 
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/commands/all.h"
 
 namespace strongroom::cli {
+namespace {
+
+/// An empty value is a shell variable that was never set (`--data "$DIR"`): no option of ours means anything by it.
+void RefuseEmptyValues(CLI::App& app) {
+  for (CLI::Option* option : app.get_options()) {
+    if (option->get_items_expected_max() == 0) continue;  // a flag
+    option->check([](const std::string& value) { return std::string(value.empty() ? "It is given, but empty." : ""); });
+  }
+  for (CLI::App* sub : app.get_subcommands({})) RefuseEmptyValues(*sub);
+}
+
+/// The file system throws where it has no Status to give: in a working directory that is gone, for one.
+Status Guarded(const std::function<Status()>& run) {
+  try {
+    return run();
+  } catch (const std::filesystem::filesystem_error& error) {
+    return Error(Errc::kUnavailable, error.path1().string() + " cannot be had: " + error.code().message() + ".");
+  }
+}
+
+}  // namespace
 
 int Main(int argc, char** argv) {
   CLI::App app{"Strongroom: an HSM cluster and key management service that AWS's own clients speak to."};
@@ -21,6 +43,7 @@ int Main(int argc, char** argv) {
     auto action = command->declare(*sub);
     sub->callback([&run, action = std::move(action)] { run = action; });
   }
+  RefuseEmptyValues(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::RequiredError& error) {
@@ -38,7 +61,7 @@ int Main(int argc, char** argv) {
     return code == 0 ? 0 : 2;
   }
   InitLog("strongroom", "info");
-  const Status status = run();
+  const Status status = Guarded(run);
   if (status.ok()) return 0;
   std::fprintf(stderr, "strongroom: %s%s%s%s\n", status.error().public_message().c_str(),
                status.error().detail().empty() ? "" : " (", status.error().detail().c_str(),
