@@ -90,7 +90,14 @@ std::string TextOf(const json::object& object, std::string_view name) {
 }  // namespace
 
 Result<ApiClient> ApiClient::Open(const DataDirectory& data, const Settings& settings) {
-  SR_TRY(std::string file, ReadFile(data.root_access_key(), 64 * 1024));
+  auto read = ReadFile(data.root_access_key(), 64 * 1024);
+  if (!read.ok() && read.error().code() == Errc::kNotFound) {
+    return Error(Errc::kNotFound,
+                 "This asks the service with the root access key of account " + settings.account_id +
+                     ", which is not in the data directory: start `strongroom serve` if it never ran; if the key was "
+                     "sealed or removed, `strongroom account reset-root` has the service make a new one.");
+  }
+  SR_TRY(std::string file, std::move(read));
   boost::system::error_code failed;
   json::value parsed = json::parse(file, failed);
   secret::Wipe(file.data(), file.size());

@@ -97,16 +97,6 @@ std::string DrawAccountId() {
   return id;
 }
 
-Result<ApiClient> OpenApi(const DataDirectory& data, const Settings& settings) {
-  auto opened = ApiClient::Open(data, settings);
-  if (!opened.ok() && opened.error().code() == Errc::kNotFound) {
-    return Error(Errc::kNotFound, "Accounts are made with the root access key of account " + settings.account_id +
-                                      ", which is not in the data directory any more; `strongroom account reset-root` "
-                                      "has the service make a new one.");
-  }
-  return opened;
-}
-
 /// Has the service make an account's root access key and writes it down. Whatever becomes of the answer, `id` is known.
 Status MakeRootKey(ApiClient& api, const Settings& settings, std::string_view operation, const json::object& body,
                    const std::string& id, KeyFile& file) {
@@ -130,7 +120,7 @@ Status CreateAccount(const AccountOptions& options) {
   const DataDirectory data{options.data};
   SR_TRY(const Settings settings, data.Load());
   log::OnlyFrom(log::Level::kWarn);
-  SR_TRY(ApiClient api, OpenApi(data, settings));
+  SR_TRY(ApiClient api, ApiClient::Open(data, settings));
   SR_TRY(KeyFile file, KeyFile::Make(options.key_file));
   const std::string id = options.id.empty() ? DrawAccountId() : options.id;
   const json::object body{{"Name", options.name}, {"AccountId", id}};
@@ -183,7 +173,7 @@ Status SealRoot(const AccountOptions& options) {
 Status ResetOther(const AccountOptions& options, const DataDirectory& data, const Settings& settings) {
   if (options.key_file.empty())
     return Error(Errc::kInvalidArgument, "The new root access key of account " + options.id + " needs a --key-file.");
-  SR_TRY(ApiClient api, OpenApi(data, settings));
+  SR_TRY(ApiClient api, ApiClient::Open(data, settings));
   SR_TRY(KeyFile file, KeyFile::Make(options.key_file));
   const json::object body{{"AccountId", options.id}};
   SR_CHECK(MakeRootKey(api, settings, "ResetRootKey", body, options.id, file));
