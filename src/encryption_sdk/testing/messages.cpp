@@ -71,11 +71,11 @@ struct Sealed {
 };
 /// With any nonce, which FrameCipher does not do.
 Sealed SealWith(const SecretBuffer& key, ByteView nonce, ByteView aad, ByteView plaintext) {
-  Bytes sealed = crypto::AesGcmEncrypt(key, {.iv = nonce, .aad = aad}, plaintext).value();
+  const Bytes sealed = crypto::AesGcmEncrypt(key, {.iv = nonce, .aad = aad}, plaintext).value();
   Sealed out;
-  std::copy(sealed.end() - 16, sealed.end(), out.tag.begin());
-  sealed.resize(sealed.size() - 16);
-  out.content = std::move(sealed);
+  const auto tag = sealed.end() - static_cast<std::ptrdiff_t>(out.tag.size());
+  std::copy(tag, sealed.end(), out.tag.begin());
+  out.content.assign(sealed.begin(), tag);
   return out;
 }
 
