@@ -239,5 +239,38 @@ TEST_P(IamTest, AUserChangesTheirOwnPasswordWhereTheAccountAllowsIt) {
   EXPECT_EQ(Refusal(anna, "ChangePassword", change), "AccessDenied: The old password is not correct.");
 }
 
+struct Tagging {
+  const char* operation;
+  std::string body;  // up to its tags
+  const char* action;
+};
+const Tagging kTaggings[] = {
+    {"CreateUser", R"({"UserName":"mallory")", "iam:TagUser"},
+    {"CreateRole", R"({"RoleName":"mallory","AssumeRolePolicyDocument":)" + kTrust, "iam:TagRole"},
+    {"CreatePolicy", R"({"PolicyName":"mallory","PolicyDocument":)" + kPolicy, "iam:TagPolicy"},
+    {"CreateVirtualMFADevice", R"({"VirtualMFADeviceName":"mallory")", "iam:TagMFADevice"},
+    {"CreateOpenIDConnectProvider", R"({"Url":"https://issuer.example.com")", "iam:TagOpenIDConnectProvider"},
+};
+
+// Whoever may make things, but not tag them, gets no tags by making them, on which other policies may depend.
+TEST_P(IamTest, TagsOfSomethingNewNeedTheRightToTag) {
+  auto policies = std::make_shared<ports::PrincipalPolicies>();
+  policies->identity.push_back(
+      {"p", engine_
+                .Compile(ports::PolicyKind::kIdentity,
+                         R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:*","Resource":"*"},)"
+                         R"({"Effect":"Deny","Action":"iam:Tag*","Resource":"*"}]})")
+                .value()});
+  ports::Caller helpdesk = User("helpdesk");
+  helpdesk.policies = std::move(policies);
+  for (const auto& [operation, body, action] : kTaggings) {
+    SCOPED_TRACE(operation);
+    const std::string refusal = Refusal(helpdesk, operation, body + R"(,"Tags":[{"Key":"team","Value":"payments"}]})");
+    EXPECT_THAT(refusal, ::testing::StartsWith("AccessDenied: "));
+    EXPECT_THAT(refusal, ::testing::HasSubstr(std::string("not authorized to perform: ") + action));
+    EXPECT_EQ(Refusal(helpdesk, operation, body + "}"), "");
+  }
+}
+
 }  // namespace
 }  // namespace strongroom::iam

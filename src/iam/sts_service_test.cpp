@@ -1,6 +1,7 @@
 #include "iam/sts_service.h"
 
 #include <gmock/gmock.h>
+#include <cstring>
 
 #include <boost/json.hpp>
 
@@ -190,6 +191,19 @@ TEST_F(StsTest, AnAssumedRoleAnswersInAwssForm) {
   EXPECT_EQ(Assume(bearer, R"(,"SourceIdentity":"bob")").error().code(), Errc::kAccessDenied);
 }
 
+TEST_F(StsTest, TagsThatASessionHandsDownNeedTagSessionToo) {
+  MakeEntity("role", "untaggable", "AROA7", Allow(kAccountRoot, R"("sts:AssumeRole")"));
+  const auto tagged = Assume(Anna(), R"(,"Tags":[{"Key":"Team","Value":"blue"}],"TransitiveTagKeys":["Team"])");
+  ASSERT_TRUE(tagged.ok()) << tagged.error();
+  const auto chained = Assume(Bearer(*tagged), "", "untaggable");
+  ASSERT_FALSE(chained.ok());
+  EXPECT_EQ(chained.error().code(), Errc::kAccessDenied);
+  EXPECT_THAT(chained.error().public_message(), ::testing::HasSubstr("sts:TagSession"));
+  const auto plain = Assume(Anna());
+  ASSERT_TRUE(plain.ok()) << plain.error();
+  EXPECT_TRUE(Assume(Bearer(*plain), "", "untaggable").ok()) << "nothing is handed down";
+}
+
 struct Refusal {
   std::string name, more, role;
   Errc want;
@@ -204,6 +218,15 @@ TEST_P(RefusedRole, AnswersAsTheRowSays) {
   MakeEntity("role", "mfa", "AROA4",
              Allow(R"({"AWS":"arn:aws:iam::111122223333:user/anna"})", R"("sts:AssumeRole")",
                    R"({"Bool":{"aws:MultiFactorAuthPresent":"true"}})"));
+  for (const auto& [name, id, prefix] :
+       {std::tuple("red-only", "AROA5", "aws"), std::tuple("blue-only", "AROA6", "iam")}) {
+    const std::string colour(name, std::strchr(name, '-'));
+    MakeEntity("role", name, id,
+               Allow(kAccountRoot, R"("sts:AssumeRole")",
+                     R"({"StringEquals":{")" + std::string(prefix) + R"(:ResourceTag/Colour":")" + colour + R"("}})"));
+    Execute("INSERT INTO iam_tags (account_id, owner_id, key_folded, tag_key, tag_value) VALUES ($1, $2, $3, $4, $5)",
+            {std::string(kAccount), id, "colour", "Colour", "red"});
+  }
   const auto answer = Assume(Anna(), GetParam().more, GetParam().role);
   if (GetParam().want == Errc::kCount_) {
     EXPECT_TRUE(answer.ok()) << answer.error();
@@ -227,6 +250,8 @@ const Refusal kRefusals[] = {
     {"TagsNeedTagSession", R"(,"ExternalId":"42")" + kTagged, "external", Errc::kAccessDenied, "sts:TagSession"},
     {"SourceIdentityNeedsItsAction", R"(,"ExternalId":"42","SourceIdentity":"anna")", "external", Errc::kAccessDenied,
      "sts:SetSourceIdentity"},
+    {"TaggedAsItsTrustWants", "", "red-only", Errc::kCount_, ""},
+    {"NotTaggedAsItsTrustWants", "", "blue-only", Errc::kAccessDenied, "sts:AssumeRole"},
     {"WithoutSecondFactor", "", "mfa", Errc::kAccessDenied, "sts:AssumeRole"},
     {"UnknownDevice", R"(,"SerialNumber":"arn:aws:iam::111122223333:mfa/x","TokenCode":"123456")", "mfa",
      Errc::kAccessDenied, "MultiFactorAuthentication"},

@@ -129,6 +129,7 @@ Result<NewEntity> PrepareEntity(Work& work, Kind kind) {
   SR_TRY(const auto boundary, work.in.OptionalString("PermissionsBoundary"));
   if (boundary) work.conditions["iam:PermissionsBoundary"] = {*boundary};
   SR_CHECK(work.Authorize(made.entity.Arn()));
+  SR_CHECK(AuthorizeTags(work, fmt::format("iam:Tag{}", NamesOf(kind).capital), made.entity.Arn(), made.tags));
   if (boundary) {
     SR_CHECK(NeedManagedDocument(work, *boundary));
     made.entity.boundary_arn = *boundary;

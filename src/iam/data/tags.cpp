@@ -36,6 +36,10 @@ Result<TagList> TagsOfRequest(Work& work) {
   return tags;
 }
 
+Status AuthorizeTags(const Work& work, std::string_view action, std::string_view arn, const TagList& tags) {
+  return tags.empty() ? Status() : work.Authorize(action, arn);
+}
+
 Status NoteResourceTags(Work& work, std::string_view owner_id) {
   SR_TRY(const TagList tags, ReadTags(work.t, work.account(), owner_id));
   for (const auto& [key, value] : tags) {

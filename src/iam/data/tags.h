@@ -13,6 +13,9 @@ using TagList = std::vector<std::pair<std::string, std::string>>;
 /// The request's Tags, with their condition keys (aws:RequestTag/…, aws:TagKeys) noted.
 /// Errors: kTag for keys given twice (ignoring case) or of AWS's own prefix.
 Result<TagList> TagsOfRequest(Work& work);
+/// May the caller tag what it makes with these? `action` is the one that would do it later ("iam:TagUser"); nothing is
+/// asked without tags. After TagsOfRequest. Errors: kAccessDenied.
+Status AuthorizeTags(const Work& work, std::string_view action, std::string_view arn, const TagList& tags);
 /// aws:ResourceTag/… and iam:ResourceTag/… of what is acted on.
 Status NoteResourceTags(Work& work, std::string_view owner_id);
 

@@ -23,7 +23,7 @@ Task<Result<aws::Reply>> AssumeRole(Sts& sts, aws::Call& call) {
       co_return RoleForbidden("The source identity of a session cannot be changed.");
     source_identity = parent->source_identity;
   }
-  SR_CO_TRY(const AskedRole role, co_await FindRole(sts, std::move(arn)));
+  SR_CO_TRY(const AskedRole role, co_await FindRole(sts, call, std::move(arn)));
 
   SR_CO_TRY(const std::optional<ports::WallTime> mfa_at, co_await MfaOfRequest(sts, call));
   NoteConditions(call, request);
@@ -35,7 +35,8 @@ Task<Result<aws::Reply>> AssumeRole(Sts& sts, aws::Call& call) {
     call.conditions["aws:MultiFactorAuthAge"] = {"0"};
   }
   SR_CO_CHECK(AuthorizeOnRole(sts, call, call.caller, call.iam_action, role));
-  if (call.body.Has("Tags")) SR_CO_CHECK(AuthorizeOnRole(sts, call, call.caller, "sts:TagSession", role));
+  // Those that the caller's session hands down are passed as much as those of the request.
+  if (!request.tags.empty()) SR_CO_CHECK(AuthorizeOnRole(sts, call, call.caller, "sts:TagSession", role));
   if (source_identity) SR_CO_CHECK(AuthorizeOnRole(sts, call, call.caller, "sts:SetSourceIdentity", role));
 
   const std::chrono::seconds most(role.found->max_session_seconds);

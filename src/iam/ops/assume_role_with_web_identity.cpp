@@ -48,7 +48,7 @@ Task<Result<aws::Reply>> AssumeRoleWithWebIdentity(Sts& sts, aws::Call& call) {
   SR_CO_TRY(const Jwt token, ParseJwt(text));
   SR_CO_TRY(SessionRequest request, ReadSessionRequest(sts, call, nullptr));
   SR_CO_CHECK(AddTags(request, token.tags, token.transitive));
-  SR_CO_TRY(const AskedRole role, co_await FindRole(sts, std::move(arn)));
+  SR_CO_TRY(const AskedRole role, co_await FindRole(sts, call, std::move(arn)));
   std::string account = role.account;
   SR_CO_TRY(const OidcProvider provider, co_await FindIssuer(sts, token, std::move(account)));
   const TrustedIssuer issuer{provider.url, provider.client_ids};

@@ -9,6 +9,7 @@ Task<Result<aws::Reply>> CreateAccount(Accounts& accounts, aws::Call& call) {
   SR_CO_TRY(auto id, call.body.OptionalString("AccountId"));
   SR_CO_CHECK(accounts.Authorize(call));
   SR_CO_TRY(NewAccessKey made, co_await accounts.keys().CreateAccount(std::move(name), std::move(id)));
+  call.AuditResource(RootArn(made.account_id));
   aws::Reply reply;
   reply.Text("AccountId", made.account_id)
       .Text("AccessKeyId", made.access_key_id)

@@ -29,6 +29,7 @@ Result<aws::Reply> CreateOidcProvider(Work& work) {
   SR_TRY(provider.url, UrlOf(work));
   SR_TRY(const TagList tags, TagsOfRequest(work));
   SR_CHECK(work.Authorize(provider.Arn()));
+  SR_CHECK(AuthorizeTags(work, "iam:TagOpenIDConnectProvider", provider.Arn(), tags));
   SR_TRY(provider.client_ids, work.in.StringList("ClientIDList"));
   if (provider.client_ids.size() > kMostClientIds)
     return QuotaExceeded("ClientIdsPerOpenIdConnectProvider", kMostClientIds);

@@ -14,6 +14,7 @@ Result<aws::Reply> CreatePolicy(Work& work) {
   policy.arn = IamArn(policy.account, "policy", policy.path, policy.name);
   SR_TRY(const TagList tags, TagsOfRequest(work));
   SR_CHECK(work.Authorize(policy.arn));
+  SR_CHECK(AuthorizeTags(work, "iam:TagPolicy", policy.arn, tags));
   SR_TRY(const std::string document, DocumentOfRequest(work, "PolicyDocument", ports::PolicyKind::kIdentity,
                                                        work.limits.policy_characters, "PolicySize"));
   SR_TRY(const auto all, ListOwnPolicies(work.t, work.account()));

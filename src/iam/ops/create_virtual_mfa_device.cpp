@@ -15,8 +15,9 @@ Result<MfaDevice> DeviceToMake(Work& work) {
   SR_TRY(const std::string name, work.in.RequiredString("VirtualMFADeviceName"));
   SR_TRY(const std::string path, work.in.StringOr("Path", "/"));
   device.serial_number = IamArn(work.account(), "mfa", path, name);
-  SR_CHECK(TagsOfRequest(work));
+  SR_TRY(const TagList tags, TagsOfRequest(work));
   SR_CHECK(work.Authorize(device.serial_number));
+  SR_CHECK(AuthorizeTags(work, "iam:TagMFADevice", device.serial_number, tags));
   if (device.serial_number.size() > kLongestSerial)
     return InvalidInput("The path and name of a virtual MFA device are too long together.");
   SR_TRY(const auto taken, FindMfaDevice(work.t, work.account(), device.serial_number));

@@ -1,6 +1,7 @@
 #include "iam/sts/roles.h"
 
 #include "aws/dispatch/question.h"
+#include "iam/data/tags.h"
 #include "iam/sts/errors.h"
 #include "ports/principal_directory.h"
 
@@ -13,17 +14,30 @@ constexpr std::string_view kTrustsNobody =
 
 }  // namespace
 
-Task<Result<AskedRole>> FindRole(Sts& sts, std::string arn) {
+Task<Result<AskedRole>> FindRole(Sts& sts, aws::Call& call, std::string arn) {
   AskedRole asked;
   const auto parts = ParseIamArn(arn);
   if (!parts || parts->type != "role") co_return StsValidation(arn.substr(0, 256) + " is invalid");
   asked.arn = std::move(arn);
   asked.account = parts->account;
-  auto look = [account = parts->account, name = parts->name()](store::Transaction& t) {
-    return FindEntity(t, account, Kind::kRole, name);
+  struct Seen {
+    std::optional<Entity> role;
+    TagList tags;
   };
-  SR_CO_TRY(asked.found, co_await sts.database().RunRead(std::move(look)));
-  if (asked.found && asked.found->Arn() != asked.arn) asked.found.reset();
+  auto look = [arn = asked.arn, account = parts->account, name = parts->name()](store::Transaction& t) -> Result<Seen> {
+    Seen seen;
+    SR_TRY(seen.role, FindEntity(t, account, Kind::kRole, name));
+    if (seen.role && seen.role->Arn() != arn) seen.role.reset();
+    if (!seen.role) return seen;
+    SR_TRY(seen.tags, ReadTags(t, account, seen.role->id));
+    return seen;
+  };
+  SR_CO_TRY(Seen seen, co_await sts.database().RunRead(std::move(look)));
+  asked.found = std::move(seen.role);
+  for (const auto& [key, value] : seen.tags) {
+    call.conditions["aws:ResourceTag/" + key] = {value};
+    call.conditions["iam:ResourceTag/" + key] = {value};
+  }
   SR_CO_TRY(const ports::PrincipalIds ids,
             ports::ReadPrincipalIds(asked.found ? asked.found->trust_principals : std::string()));
   SR_CO_TRY(asked.trust, sts.authorizer().Compile(ports::PolicyKind::kTrust,

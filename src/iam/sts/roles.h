@@ -16,8 +16,9 @@ struct AskedRole {
   std::optional<Entity> found;                 // none: there is no such role
   std::shared_ptr<const ports::Policy> trust;  // of a role that is not there: one that trusts nobody
 };
-/// Errors: kInvalidArgument for what is no role's ARN; the store's.
-Task<Result<AskedRole>> FindRole(Sts& sts, std::string arn);
+/// Notes the role's tags in the call, for conditions on aws:ResourceTag and iam:ResourceTag. Errors: kInvalidArgument
+/// for what is no role's ARN; the store's.
+Task<Result<AskedRole>> FindRole(Sts& sts, aws::Call& call, std::string arn);
 
 /// Whether the caller may do `action` to the role by its own policies and by the role's trust policy. A role that is
 /// not there is refused in the same words. Errors: kAccessDenied.
