@@ -314,9 +314,9 @@ constexpr auto kIamReplies = std::to_array<std::string_view>({
 });
 
 constexpr auto kStrongroomRequests = std::to_array<std::string_view>(
-    {"ClusterId", "KeyId", "PathPrefix", "PreviousValidSeconds", "ProxyId", "SigningRegion", "UserName"});
+    {"AccountId", "ClusterId", "KeyId", "PathPrefix", "PreviousValidSeconds", "ProxyId", "SigningRegion", "UserName"});
 constexpr auto kStrongroomReplies = std::to_array<std::string_view>(
-    {"AccessKeyId", "ClusterId", "KeyId", "PathPrefix", "ProxyId", "SigningRegion", "UserName"});
+    {"AccessKeyId", "AccountId", "ClusterId", "KeyId", "PathPrefix", "ProxyId", "SigningRegion", "UserName"});
 
 constexpr auto kCloudTrailRequests = std::to_array<std::string_view>(
     {"AttributeKey", "AttributeValue", "EndTime", "EventCategory", "LookupAttributes", "MaxResults", "StartTime"});
