@@ -157,6 +157,13 @@ Status ExpireBackups(store::Transaction& t) {
   return {};
 }
 
+Status DropUnfinishedBackups(store::Transaction& t, std::string_view cluster_id) {
+  SR_TRY(const std::vector<BackupRow> begun,
+         ReadAll(t.Query(Select("cluster_id = $1 AND state = 'CREATE_IN_PROGRESS'"), {store::Text(cluster_id)})));
+  for (const BackupRow& backup : begun) SR_CHECK(Purge(t, backup));
+  return {};
+}
+
 Error WrongBackupState(const BackupRow& backup) {
   return Error(Errc::kInvalidState,
                "Backup " + backup.backup_id + " is in state " + std::string(Name(backup.state)) + ".");

@@ -59,6 +59,9 @@ Status UpdateBackup(store::Transaction& t, const BackupRow& row);
 /// bytes and tags. Nothing while the clock is doubted (store/clock_guard.h). Cheap when there is nothing to do.
 Status ExpireBackups(store::Transaction& t);
 
+/// Deletes the cluster's backups that were begun and never taken, with what bytes they may have.
+Status DropUnfinishedBackups(store::Transaction& t, std::string_view cluster_id);
+
 /// "Backup <id> is in state <STATE>."
 Error WrongBackupState(const BackupRow& backup);
 

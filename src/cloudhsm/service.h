@@ -34,6 +34,7 @@ class CloudHsm final : public ports::ClusterDirectory {
     store::Database& database;
     const ports::Authorizer& authorizer;
     const Placement& placement;
+    std::vector<std::string> regions{};  // of the deployment
     Limits limits{};
     std::function<void()> wake{};  // the background jobs
   };
@@ -42,6 +43,7 @@ class CloudHsm final : public ports::ClusterDirectory {
   store::Database& database() noexcept { return parts_.database; }
   const Placement& placement() const noexcept { return parts_.placement; }
   const Limits& limits() const noexcept { return parts_.limits; }
+  const std::vector<std::string>& regions() const noexcept { return parts_.regions; }
   void Wake() const {
     if (parts_.wake) parts_.wake();
   }

@@ -14,7 +14,7 @@ namespace strongroom::cloudhsm {
 Status RequireTaggable(store::Transaction& t, std::string_view account, std::string_view region,
                        std::string_view resource_id);
 
-/// Errors: kTag, naming a key that is given twice.
-Status RequireUniqueKeys(const std::vector<std::pair<std::string, std::string>>& tags);
+/// Errors: kTag for a key of AWS's own (aws:...), or one that is given twice.
+Status CheckTagKeys(const std::vector<std::pair<std::string, std::string>>& tags);
 
 }  // namespace strongroom::cloudhsm

@@ -385,10 +385,13 @@ aws::Service Daemon::Parts::MakeProxies() {
 }
 
 Status Daemon::Parts::MakeServices() {
+  std::vector<std::string> regions = config.account.regions;
+  if (regions.empty()) regions.assign(std::begin(kRegions), std::end(kRegions));
   cloudhsm = std::make_unique<cloudhsm::CloudHsm>(
       cloudhsm::CloudHsm::Parts{.database = *database,
                                 .authorizer = authorizer,
                                 .placement = placement,
+                                .regions = regions,
                                 .limits = {.clusters = config.limits.clusters,
                                            .hsms = config.limits.hsms,
                                            .hsms_per_cluster = config.limits.hsms_per_cluster},
@@ -407,8 +410,7 @@ Status Daemon::Parts::MakeServices() {
   principals = std::make_unique<iam::PrincipalDirectory>(*database);
   aws::DispatcherConfig options;
   options.authenticated = [this](const aws::Call& call, std::string_view service) { key_uses->Note(call, service); };
-  options.regions = config.account.regions;
-  if (options.regions.empty()) options.regions.assign(std::begin(kRegions), std::end(kRegions));
+  options.regions = regions;
   options.services = {cloudhsm::Describe(*cloudhsm), sts->Service(), iam::Describe(*iam), MakeProxies(),
                       iam::Describe(*accounts)};
 #if defined(STRONGROOM_HAS_KMS)

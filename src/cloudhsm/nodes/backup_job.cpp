@@ -43,17 +43,23 @@ Task<Status> TakeDueBackup(JobContext& context, ClusterRow cluster) {
     co_return Error(Errc::kUnavailable, "Cluster " + cluster.cluster_id + " has no ACTIVE HSM to take a backup of.");
   struct Due {
     bool first = false;
+    std::string begun;  // one that was cut off: nobody else comes back to it
     std::int64_t day = 0;
   };
   auto look = [cluster_id = cluster.cluster_id](store::Transaction& t) -> Result<Due> {
-    SR_TRY(const auto any,
-           t.QueryOne("SELECT 1 FROM backups WHERE cluster_id = $1 LIMIT 1", {store::Text(cluster_id)}));
+    SR_TRY(const auto any, t.QueryOne("SELECT 1 FROM backups WHERE cluster_id = $1 AND state <> 'CREATE_IN_PROGRESS' "
+                                      "LIMIT 1",
+                                      {store::Text(cluster_id)}));
+    SR_TRY(const auto begun, t.QueryOne("SELECT backup_id FROM backups WHERE cluster_id = $1 AND state = "
+                                        "'CREATE_IN_PROGRESS' ORDER BY created_at, backup_id LIMIT 1",
+                                        {store::Text(cluster_id)}));
     SR_TRY(const std::int64_t now, t.NowMillis());
-    return Due{!any, now / kDayMillis};
+    return Due{!any, begun ? begun->Text(0) : std::string(), now / kDayMillis};
   };
   SR_CO_TRY(const Due due, co_await context.database.RunRead(std::move(look)));
-  const std::string id = due.first ? BackupIdFor("activation", cluster.cluster_id)
-                                   : BackupIdFor("daily", cluster.cluster_id + "/" + std::to_string(due.day));
+  const std::string id = !due.begun.empty() ? due.begun
+                         : due.first        ? BackupIdFor("activation", cluster.cluster_id)
+                                            : BackupIdFor("daily", cluster.cluster_id + "/" + std::to_string(due.day));
   co_return co_await TakeBackup(context, cluster, *member, due.first ? "activation" : "daily", id);
 }
 

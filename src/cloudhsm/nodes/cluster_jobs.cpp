@@ -4,6 +4,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/log.h"
+#include "cloudhsm/backups.h"
 #include "cloudhsm/certificates.h"
 #include "cloudhsm/machines/removal.h"
 #include "cloudhsm/nodes/ask.h"
@@ -202,6 +203,7 @@ Task<Status> FinishDeleteCluster(JobContext& context, ClusterRow cluster) {
     SR_TRY(row.delete_at, t.NowMillis());
     // The backups stay; the log without its HSMs is of no use to anybody.
     SR_CHECK(t.Execute("DELETE FROM cluster_log WHERE cluster_id = $1", {store::Text(row.cluster_id)}));
+    SR_CHECK(DropUnfinishedBackups(t, row.cluster_id));
     return UpdateCluster(t, row);
   };
   co_return co_await ChangeCluster(context, cluster.cluster_id, std::move(change));

@@ -200,6 +200,51 @@ TEST(Lifecycle, LastHsmLeavesABackupAndTheClusterKeepsItsState) {
   EXPECT_EQ(State(world.Cluster(cluster)), "DELETED");
 }
 
+std::vector<std::string> Backups(World& world) {
+  std::vector<std::string> found;
+  const auto listed = world.database->Transact([](store::Transaction& t) {
+    return t.Query("SELECT backup_id, state FROM backups ORDER BY created_at, backup_id");
+  });
+  for (const store::Row& row : listed.value()) found.push_back(row.Text(0) + " " + row.Text(1));
+  return found;
+}
+void Sql(World& world, std::string_view text) {
+  ASSERT_TRUE(world.database->Transact([&](store::Transaction& t) { return t.Execute(text); }).ok());
+}
+
+TEST(Lifecycle, ABackupThatWasCutOffIsTakenLaterOrGoesWithTheCluster) {
+  World world;
+  const std::string cluster = world.ActiveCluster();
+  const std::vector<std::string> first = Backups(world);
+  ASSERT_EQ(first.size(), 1U);
+  Sql(world, "UPDATE backups SET state = 'CREATE_IN_PROGRESS'");
+  Sql(world, "DELETE FROM cluster_snapshots");
+  ASSERT_TRUE(world.Work().ok());
+  EXPECT_EQ(Backups(world), first) << "the first one, and no other";
+
+  Sql(world, "UPDATE backups SET created_at = created_at - 200000000");
+  Sql(world,
+      "INSERT INTO backups (account_id, region, backup_id, cluster_id, state, created_at, never_expires, hsm_type, "
+      "mode, cluster_certificate, trust_anchor, data_cluster_id, data_backup_id) SELECT account_id, region, "
+      "'backup-leftbehind1', cluster_id, 'CREATE_IN_PROGRESS', created_at + 1, 0, hsm_type, mode, "
+      "cluster_certificate, trust_anchor, data_cluster_id, 'backup-leftbehind1' FROM backups");
+  ASSERT_TRUE(world.Work().ok());
+  std::vector<std::string> all = Backups(world);
+  ASSERT_GE(all.size(), 2U);
+  EXPECT_EQ(all[1], "backup-leftbehind1 READY");
+  ASSERT_TRUE(world.Work().ok());
+  EXPECT_EQ(Backups(world).size(), 3U) << "then the day's own";
+
+  const std::string hsm(HsmsOf(world.Cluster(cluster)).at(0).at("HsmId").as_string());
+  ASSERT_TRUE(world.Call("DeleteHsm", {{"ClusterId", cluster}, {"HsmId", hsm}}).ok());
+  ASSERT_TRUE(world.Work().ok());
+  Sql(world, "UPDATE backups SET state = 'CREATE_IN_PROGRESS' WHERE backup_id = 'backup-leftbehind1'");
+  ASSERT_TRUE(world.Call("DeleteCluster", {{"ClusterId", cluster}}).ok());
+  ASSERT_TRUE(world.Work().ok());
+  all = Backups(world);
+  EXPECT_EQ(all[1], "backup-leftbehind1 DELETED");
+}
+
 TEST(Lifecycle, DeletingTheOnlyHsmBeforeInitializationStartsAnew) {
   World world;
   const std::string cluster = world.NewCluster();

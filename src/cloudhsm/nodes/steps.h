@@ -51,7 +51,7 @@ Task<Status> FinishDeleteCluster(JobContext& context, ClusterRow cluster);
 /// Moves aside what no HSM can verify at the end of the cluster's log, and answers the operator's request.
 Task<Status> RepairLog(JobContext& context, ClusterRow cluster);
 Result<bool> RepairIsWanted(store::Transaction& t, const std::string& cluster_id);
-/// Takes the first backup of a cluster that has become active, or the day's.
+/// Takes the first backup of a cluster that has become active, or the day's; before them one that was cut off.
 Task<Status> TakeDueBackup(JobContext& context, ClusterRow cluster);
 /// Has this HSM take a backup; does nothing when it was taken already.
 Task<Status> TakeBackup(JobContext& context, const ClusterRow& cluster, const HsmRow& hsm, std::string kind,

@@ -114,6 +114,8 @@ const Refusal kRefusals[] = {
      "Backup GONE is in state PENDING_DELETION."},
     {"CopyToItself", "CopyBackupToRegion", R"({"BackupId":"BACKUP","DestinationRegion":"us-east-1"})", kInvalid,
      "DestinationRegion must not be the region that the backup is in."},
+    {"CopyToWhereNobodyIs", "CopyBackupToRegion", R"({"BackupId":"BACKUP","DestinationRegion":"us-east-9"})", kInvalid,
+     "DestinationRegion us-east-9 is not a Region of this deployment."},
     {"CopyWhatIsGone", "CopyBackupToRegion", R"({"BackupId":"GONE","DestinationRegion":"eu-west-1"})", kInvalid,
      "Backup GONE is in state PENDING_DELETION."},
     {"CreateFromWhatIsGone", "CreateCluster",

@@ -1,4 +1,6 @@
 // Source: CloudHSMv2 API Reference, "CopyBackupToRegion".
+#include <algorithm>
+
 #include "base/ids.h"
 #include "cloudhsm/ops/all.h"
 #include "cloudhsm/present.h"
@@ -39,13 +41,17 @@ Task<Result<aws::Reply>> CopyBackupToRegion(CloudHsm& service, aws::Call& call) 
   SR_CO_TRY(request.destination, call.body.RequiredString("DestinationRegion"));
   SR_CO_TRY(request.backup_id, call.body.RequiredString("BackupId"));
   SR_CO_TRY(request.tags, call.body.PairList("TagList", "Key", "Value"));
-  SR_CO_CHECK(RequireUniqueKeys(request.tags));
+  SR_CO_CHECK(CheckTagKeys(request.tags));
   SR_CO_CHECK(co_await service.Authorize(call, request.backup_id));
   if (!request.tags.empty())
     SR_CO_CHECK(
         service.AuthorizeTags(call, ResourceArn(request.destination, call.account(), "backup-*"), request.destination));
   if (request.destination == request.region)
     co_return Error(Errc::kInvalidArgument, "DestinationRegion must not be the region that the backup is in.");
+  // A copy where nobody can ask for it could never be deleted.
+  if (std::ranges::find(service.regions(), request.destination) == service.regions().end())
+    co_return Error(Errc::kInvalidArgument,
+                    "DestinationRegion " + request.destination + " is not a Region of this deployment.");
   call.AuditResource(ResourceArn(call.region, call.account(), request.backup_id));
   auto change = [request = std::move(request)](store::Transaction& t) { return Copy(t, request); };
   SR_CO_TRY(const BackupRow copy, co_await service.database().Run(std::move(change)));

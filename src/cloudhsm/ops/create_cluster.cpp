@@ -41,7 +41,7 @@ Result<Request> Parse(const aws::Call& call) {
   SR_TRY(const auto retention, RetentionOf(call.body));
   r.retention_days = retention.value_or(kDefaultRetentionDays);
   SR_TRY(r.tags, call.body.PairList("TagList", "Key", "Value"));
-  SR_CHECK(RequireUniqueKeys(r.tags));
+  SR_CHECK(CheckTagKeys(r.tags));
   return r;
 }
 

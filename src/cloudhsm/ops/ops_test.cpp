@@ -248,6 +248,17 @@ TEST(Tags, AreReplacedRemovedAndPaged) {
   EXPECT_EQ(second.body, (boost::json::object{{"TagList", {{{"Key", "c"}, {"Value", ""}}}}}));
 }
 
+TEST(Tags, OfAwsItselfAreRefused) {
+  World world;
+  const std::string cluster = world.NewCluster();
+  for (const char* key : {"aws:owner", "AWS:owner"}) {
+    const Answer refused =
+        world.Call("TagResource", {{"ResourceId", cluster}, {"TagList", {{{"Key", key}, {"Value", "x"}}}}});
+    EXPECT_EQ(refused.error_type, "CloudHsmTagException") << key;
+    EXPECT_EQ(refused.message, "Tag keys that begin with aws: are reserved for AWS.");
+  }
+}
+
 TEST(Tags, FiftyAreTheMost) {
   World world;
   const std::string cluster = world.NewCluster();

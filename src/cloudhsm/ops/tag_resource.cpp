@@ -28,7 +28,7 @@ Task<Result<aws::Reply>> TagResource(CloudHsm& service, aws::Call& call) {
   SR_CO_TRY(request.resource_id, call.body.RequiredString("ResourceId"));
   SR_CO_TRY(request.tags, call.body.PairList("TagList", "Key", "Value"));
   request.limit = service.limits().tags;
-  SR_CO_CHECK(RequireUniqueKeys(request.tags));
+  SR_CO_CHECK(CheckTagKeys(request.tags));
   SR_CO_CHECK(co_await service.Authorize(call, request.resource_id));
   call.AuditResource(ClusterArn(call.region, call.account(), request.resource_id));
   auto apply = [request = std::move(request)](store::Transaction& t) { return Apply(t, request); };

@@ -44,10 +44,12 @@ World::~World() {
 
 void World::Restart() {
   lifecycle.reset();
-  service = std::make_unique<CloudHsm>(CloudHsm::Parts{
-      .database = *database, .authorizer = authorizer, .placement = placement, .limits = limits, .wake = [this] {
-        ++wakes;
-      }});
+  service = std::make_unique<CloudHsm>(CloudHsm::Parts{.database = *database,
+                                                       .authorizer = authorizer,
+                                                       .placement = placement,
+                                                       .regions = {"us-east-1", "eu-west-1"},
+                                                       .limits = limits,
+                                                       .wake = [this] { ++wakes; }});
   jobs = std::make_unique<JobContext>(JobContext{.database = *database,
                                                  .hosts = hosts,
                                                  .certifier = hardware,
