@@ -12,11 +12,10 @@ Result<std::optional<std::int64_t>> RetentionOf(const aws::Fields& body) {
   if (!policy) return std::optional<std::int64_t>();
   SR_TRY(const auto type, policy->StringOr("Type", "DAYS"));
   SR_TRY(const auto value, policy->OptionalString("Value"));
-  if (!value) return std::optional<std::int64_t>();
   std::int64_t days = 0;
-  const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), days);
-  if (type != "DAYS" || error != std::errc() || end != value->data() + value->size() || days < kShortest ||
-      days > kLongest)
+  const std::string text = value.value_or("");
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), days);
+  if (type != "DAYS" || error != std::errc() || end != text.data() + text.size() || days < kShortest || days > kLongest)
     return Error(Errc::kInvalidArgument, "Backup retention value must be between 7 and 379 days.");
   return std::optional(days);
 }

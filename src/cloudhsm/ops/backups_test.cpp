@@ -173,6 +173,24 @@ TEST_P(BackupRefusal, AnswersAsTheRowSays) {
 INSTANTIATE_TEST_SUITE_P(Rows, BackupRefusal, ::testing::ValuesIn(kRefusals),
                          [](const auto& row) { return row.param.name; });
 
+TEST(Backups, AreNeededUntilTheirClusterHasAnHsm) {
+  World world;
+  world.ActiveCluster();
+  const std::string id = IdOf(Backups(world)[0]);
+  const Answer made = world.Call(
+      "CreateCluster", {{"HsmType", "hsm1.medium"}, {"SubnetIds", {"subnet-0a0a0a0a"}}, {"SourceBackupId", id}});
+  ASSERT_TRUE(made.ok()) << made.message;
+  const std::string cluster(made.body.at("Cluster").at("ClusterId").as_string());
+  ASSERT_TRUE(world.Work().ok());
+  ASSERT_TRUE(world.Call("DeleteBackup", {{"BackupId", id}}).ok());
+  Age(world, id, 8);
+  ASSERT_TRUE(world.Work().ok());
+  const Answer refused = world.Call("CreateHsm", {{"ClusterId", cluster}, {"AvailabilityZone", "us-east-1a"}});
+  EXPECT_EQ(refused.message, "Cluster " + cluster + " is made from backup " + id +
+                                 ", which is deleted: it can have no HSM any more. Delete the cluster.");
+  EXPECT_TRUE(world.Call("DeleteCluster", {{"ClusterId", cluster}}).ok());
+}
+
 TEST(Backups, AreNobodyElses) {
   World world;
   world.ActiveCluster();

@@ -1,5 +1,6 @@
 // Source: CloudHSMv2 API Reference, "CreateHsm".
 #include "base/ids.h"
+#include "cloudhsm/backups.h"
 #include "cloudhsm/ops/all.h"
 #include "cloudhsm/present.h"
 #include "cloudhsm/service.h"
@@ -34,6 +35,17 @@ Status CheckState(const ClusterRow& cluster) {
   }
 }
 
+// A cluster that is made from a backup has nothing else until its first HSM has restored it.
+Status CheckSource(store::Transaction& t, const ClusterRow& cluster) {
+  if (!cluster.source_backup_id || cluster.state != ClusterState::kInitialized) return {};
+  const auto source = RequireBackup(t, cluster.account, cluster.region, *cluster.source_backup_id);
+  if (source.ok()) return {};
+  if (source.error().code() != Errc::kNotFound) return source.error();
+  return Error(Errc::kInvalidState, "Cluster " + cluster.cluster_id + " is made from backup " +
+                                        *cluster.source_backup_id +
+                                        ", which is deleted: it can have no HSM any more. Delete the cluster.");
+}
+
 struct Made {
   ClusterRow cluster;
   HsmRow hsm;
@@ -42,6 +54,7 @@ struct Made {
 Result<Made> Create(store::Transaction& t, const Request& r, const Limits& limits, const Placement& placement) {
   SR_TRY(ClusterRow cluster, RequireCluster(t, r.account, r.region, r.cluster_id));
   SR_CHECK(CheckState(cluster));
+  SR_CHECK(CheckSource(t, cluster));
   const auto subnet = cluster.subnets.find(r.zone);
   if (subnet == cluster.subnets.end()) {
     return Error(Errc::kInvalidArgument,
