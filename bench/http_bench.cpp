@@ -17,7 +17,7 @@ class FixedAnswer final : public strongroom::aws::HttpHandler {
     response.body.Append(text_);
     co_return;
   }
-  void Refuse(std::string_view reason, strongroom::aws::HttpResponse& response) override {
+  void Refuse(std::string_view reason, std::string_view, strongroom::aws::HttpResponse& response) override {
     response.body.Append(reason);
   }
 

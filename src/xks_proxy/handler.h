@@ -34,7 +34,9 @@ class Handler final : public aws::HttpHandler {
   }
 
   Task<void> Handle(const aws::HttpRequest& request, aws::HttpResponse& response) override;
-  void Refuse(std::string_view reason, aws::HttpResponse& response) override { rest_.Refuse(reason, response); }
+  void Refuse(std::string_view reason, std::string_view content_type, aws::HttpResponse& response) override {
+    rest_.Refuse(reason, content_type, response);
+  }
 
  private:
   Task<void> HandleOurs(const aws::HttpRequest& request, aws::HttpResponse& response);

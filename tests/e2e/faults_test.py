@@ -125,6 +125,8 @@ class Raw(unittest.TestCase):
         for name, data, status in (
                 ("garbage", b"\x00\x01\x02 nonsense\r\n\r\n", b" 400 "),
                 ("too large a body", huge, b" 413 "),
+                ("too large a form", huge.replace(b"Content-Length", b"Content-Type: application/x-www-form-urlencoded\r\n"
+                                                                    b"Content-Length"), b"<Code>RequestEntityTooLarge</Code>"),
                 ("too large a header", b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 40000 + b"\r\n\r\n", b" 4"),
                 ("unsigned", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-amz-json-1.1\r\n"
                              b"X-Amz-Target: TrentService.ListKeys\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}",

@@ -397,14 +397,23 @@ Task<void> Dispatcher::Handle(const HttpRequest& request, HttpResponse& response
   state_->Finish(exchange, failure ? &*failure : nullptr, start);
 }
 
-void Dispatcher::Refuse(std::string_view reason, HttpResponse& response) {
+void Dispatcher::Refuse(std::string_view reason, std::string_view content_type, HttpResponse& response) {
   response.request_id = NewRequestId();
-  const std::string_view type = response.status == 413   ? "RequestEntityTooLargeException"
-                                : response.status == 503 ? "ServiceUnavailableException"
-                                                         : "SerializationException";
-  WriteJsonError(type, response.status, reason, MessageMember::kAsKms, response);
-  state_->metrics->Count(state_->metrics->no_operation(),
-                         response.status == 413 ? Errc::kRequestTooLarge : Errc::kSerialization, {});
+  const unsigned status = response.status;
+  const Errc code = status == 413 ? Errc::kRequestTooLarge : Errc::kSerialization;
+  // Which service was meant is not known; all that take forms answer in XML of one shape.
+  const auto query = std::ranges::find(state_->config.services, Protocol::kQuery, &Service::protocol);
+  if (status < 500 && query != state_->config.services.end() &&
+      IsMediaType(content_type, "application/x-www-form-urlencoded")) {
+    WriteError(&*query, Error(code, std::string(reason)), response);
+    response.status = status;
+  } else {
+    const std::string_view type = status == 413   ? "RequestEntityTooLargeException"
+                                  : status == 503 ? "ServiceUnavailableException"
+                                                  : "SerializationException";
+    WriteJsonError(type, status, reason, MessageMember::kAsKms, response);
+  }
+  state_->metrics->Count(state_->metrics->no_operation(), code, {});
 }
 
 }  // namespace strongroom::aws

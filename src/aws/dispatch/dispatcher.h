@@ -57,7 +57,7 @@ class Dispatcher final : public HttpHandler {
   void AddMetrics(std::shared_ptr<prometheus::Collectable> metrics);
 
   Task<void> Handle(const HttpRequest& request, HttpResponse& response) override;
-  void Refuse(std::string_view reason, HttpResponse& response) override;
+  void Refuse(std::string_view reason, std::string_view content_type, HttpResponse& response) override;
 
  private:
   struct State;

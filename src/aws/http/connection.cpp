@@ -180,7 +180,8 @@ Task<void> Connection::Serve() {
     if (state == State::kBad) {
       server_->bad_requests.fetch_add(1, std::memory_order_relaxed);
       response.status = reader_->refusal().status;
-      server_->handler->Refuse(reader_->refusal().reason, response);
+      const HttpRequest refused{.headers = headers_};
+      server_->handler->Refuse(reader_->refusal().reason, refused.Get("Content-Type"), response);
     } else {
       phase_ = Phase::kHandling;
       loop_->requests.fetch_add(1, std::memory_order_relaxed);

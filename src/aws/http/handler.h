@@ -47,8 +47,9 @@ class HttpHandler {
  public:
   virtual ~HttpHandler() = default;
   virtual Task<void> Handle(const HttpRequest& request, HttpResponse& response) = 0;
-  /// A request that the server refused itself (400, 408, 413, 431, 501, 503): fills in the body for `response.status`.
-  virtual void Refuse(std::string_view reason, HttpResponse& response) = 0;
+  /// A request that the server refused itself (400, 408, 413, 431, 501, 503): fills in the body for `response.status`,
+  /// in the form that whoever sends this Content-Type (empty: not known) reads.
+  virtual void Refuse(std::string_view reason, std::string_view content_type, HttpResponse& response) = 0;
 };
 
 }  // namespace strongroom::aws

@@ -135,7 +135,7 @@ Task<void> FakeProxy::Handle(const aws::HttpRequest& request, aws::HttpResponse&
   response.body.Append(body);
 }
 
-void FakeProxy::Refuse(std::string_view reason, aws::HttpResponse& response) {
+void FakeProxy::Refuse(std::string_view reason, std::string_view, aws::HttpResponse& response) {
   response.content_type = "application/json";
   response.body.Append(WriteError(ErrorName::kValidation, reason));
 }

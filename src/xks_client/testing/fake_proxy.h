@@ -64,7 +64,7 @@ class FakeProxy final : public aws::HttpHandler {
   std::uint16_t port() const noexcept { return port_; }
 
   Task<void> Handle(const aws::HttpRequest& request, aws::HttpResponse& response) override;
-  void Refuse(std::string_view reason, aws::HttpResponse& response) override;
+  void Refuse(std::string_view reason, std::string_view, aws::HttpResponse& response) override;
 
  private:
   struct Credentials;
