@@ -20,7 +20,11 @@ bool MgmtUtil::Confirm() {
       return true;
     }
     const auto line = input_->Line("Do you want to continue(y/n)?");
-    if (!line) return false;
+    if (!line.ok() && line.error().code() == Errc::kCancelled) return false;
+    if (!line.ok()) {
+      std::puts("Invalid option, please type 'y' or 'n'");
+      continue;
+    }
     const auto words = line->Words();
     if (words.size() == 1 && words[0] == "y") return true;
     if (words.size() == 1 && words[0] == "n") return false;

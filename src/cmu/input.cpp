@@ -15,12 +15,15 @@ namespace {
 
 constexpr std::size_t kMaxLine = 16 * 1024;
 
+Error InputEnded() { return Error(Errc::kCancelled, "The input has ended."); }
+
 class PipeInput final : public Input {
  public:
-  std::optional<SecretLine> Line(std::string_view prompt) override {
+  Result<SecretLine> Line(std::string_view prompt) override {
     std::fwrite(prompt.data(), 1, prompt.size(), stdout);
     std::fflush(stdout);
     SecretString text;
+    bool too_long = false;
     char c = 0;
     // Byte by byte, so that nothing beyond the line is taken from whoever reads next (a password prompt).
     for (;;) {
@@ -28,12 +31,15 @@ class PipeInput final : public Input {
       if (n < 0 && errno == EINTR) continue;
       if (n <= 0 && text.empty()) {
         std::fputc('\n', stdout);
-        return std::nullopt;
+        return InputEnded();
       }
-      if (n <= 0 || c == '\n' || text.size() == kMaxLine) break;
-      text.push_back(c);
+      if (n <= 0 || c == '\n') break;
+      // The rest of the line is read all the same: it is not the next command.
+      too_long = too_long || text.size() == kMaxLine;
+      if (!too_long) text.push_back(c);
     }
     std::fputc('\n', stdout);
+    if (too_long) return Error(Errc::kLimitExceeded, "The line is over 16 KiB and is not run.");
     return SecretLine(std::string_view(text.data(), text.size()));
   }
   Result<SecretBuffer> Password(std::string_view prompt) override { return cli::Terminal::AskPassword(prompt); }
@@ -59,11 +65,11 @@ class EditedInput final : public Input {
   EditedInput(const EditedInput&) = delete;
   EditedInput& operator=(const EditedInput&) = delete;
 
-  std::optional<SecretLine> Line(std::string_view prompt) override {
+  Result<SecretLine> Line(std::string_view prompt) override {
     prompt_ = prompt;
     int count = 0;
     const char* text = ::el_gets(edit_, &count);
-    if (text == nullptr || count <= 0) return std::nullopt;
+    if (text == nullptr || count <= 0) return InputEnded();
     SecretLine line{std::string_view(text, static_cast<std::size_t>(count))};
     // libedit keeps its buffer; a password in it is wiped here.
     secret::Wipe(const_cast<char*>(text), static_cast<std::size_t>(count));

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string_view>
 
 #include "cmu/secret_line.h"
@@ -12,8 +11,8 @@ namespace strongroom::cmu {
 class Input {
  public:
   virtual ~Input() = default;
-  /// Nothing at the end of the input.
-  virtual std::optional<SecretLine> Line(std::string_view prompt) = 0;
+  /// Errors: kCancelled at the end of the input; kLimitExceeded for a line over 16 KiB, all of which has been read.
+  virtual Result<SecretLine> Line(std::string_view prompt) = 0;
   virtual Result<SecretBuffer> Password(std::string_view prompt) = 0;
   /// A terminal with a person: prompts are shown and mistakes are asked about again.
   virtual bool interactive() const noexcept = 0;

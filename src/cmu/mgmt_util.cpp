@@ -1,11 +1,14 @@
 #include "cmu/mgmt_util.h"
 
 #include <fmt/format.h>
+#include <strings.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <cstdio>
+#include <fstream>
 
 #include "base/log.h"
 #include "cluster.pb.h"
@@ -53,11 +56,25 @@ std::string_view TypeName(proto::UserType type) noexcept {
   }
 }
 
+bool LoggedInAs(const Server& server, proto::UserType type, const std::string& name) {
+  return ::strcasecmp(server.logged_in_as.c_str(), fmt::format("{}({})", name, TypeName(type)).c_str()) == 0;
+}
+
 std::optional<std::uint32_t> NumberIn(std::string_view word) noexcept {
   std::uint32_t number = 0;
   const auto [end, failed] = std::from_chars(word.data(), word.data() + word.size(), number);
   if (failed != std::errc() || end != word.data() + word.size()) return std::nullopt;
   return number;
+}
+
+bool SaveAnswers(std::string_view name, std::string_view file, const std::string& text) {
+  if (text.empty()) return true;
+  std::ofstream out{std::string(file)};
+  out << text;
+  out.close();
+  if (out) return true;
+  fmt::print("{} failed: {} could not be written.\n", name, file);
+  return false;
 }
 
 std::string HsmErrorText(const Error& error) {
@@ -106,10 +123,14 @@ bool MgmtUtil::ConnectAll() {
   return !servers_.empty();
 }
 
-std::vector<Server*> MgmtUtil::Targets() {
+std::vector<Server*> MgmtUtil::Targets(Order order) {
   std::vector<Server*> targets;
   for (std::size_t i = 0; i < servers_.size(); ++i)
     if (!server_mode_ || *server_mode_ == i) targets.push_back(&servers_[i]);
+  const auto logged_in = [](const Server* server) {
+    return server->connection->open() && !server->logged_in_as.empty();
+  };
+  if (order == Order::kLoggedInFirst) std::stable_partition(targets.begin(), targets.end(), logged_in);
   return targets;
 }
 
@@ -131,14 +152,14 @@ std::optional<proto::UserType> MgmtUtil::UserTypeArgument(std::string_view word)
   return std::nullopt;
 }
 
-bool MgmtUtil::ForEach(std::string_view name, const std::function<Status(Server&)>& act, std::string_view failed_line) {
+bool MgmtUtil::ForEach(std::string_view name, const std::function<Status(Server&)>& act, std::string_view failed_line,
+                       Order order) {
   bool all = true;
-  for (Server* server : Targets()) {
-    if (!server->connection->open()) {
-      const Status again = Connect(*server);
-      if (again.ok()) server->logged_in_as.clear();
-    }
-    const Status status = act(*server);
+  for (Server* server : Targets(order)) {
+    Status status = EnsureConnected(*server);
+    if (status.ok()) status = act(*server);
+    // The HSM may have ended the login by itself, as when another tool changes the password.
+    if (!status.ok() && status.error().code() == Errc::kNotLoggedIn) server->logged_in_as.clear();
     if (status.ok()) {
       fmt::print("{} success on server {}({})\n", name, IndexOf(*server), server->Label());
     } else {
@@ -168,7 +189,12 @@ int MgmtUtil::Loop() {
   while (!quit_) {
     const std::string prompt = server_mode_ ? fmt::format("server{}>", *server_mode_) : "aws-cloudhsm>";
     const auto line = input_->Line(prompt);
-    if (!line) break;
+    if (!line.ok() && line.error().code() == Errc::kCancelled) break;
+    if (!line.ok()) {
+      fmt::print("{}\n", line.error().public_message());
+      all_succeeded_ = false;
+      continue;
+    }
     const auto words = line->Words();
     if (words.empty()) continue;
     if (!RunLine(words)) all_succeeded_ = false;

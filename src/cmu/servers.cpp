@@ -19,6 +19,15 @@ Result<std::string> Text(const boost::json::object& object, std::string_view mem
   return std::string(value->as_string());
 }
 
+Result<bool> YesOrNo(const boost::json::object& object, std::string_view member, const std::filesystem::path& file,
+                     std::size_t index) {
+  SR_TRY(const std::string word, Text(object, member, file, index));
+  if (word != "yes" && word != "no")
+    return Error(Errc::kInvalidArgument, fmt::format("{}: servers[{}]: '{}' is \"{}\"; it is to be \"yes\" or \"no\".",
+                                                     file.string(), index, member, word));
+  return word == "yes";
+}
+
 }  // namespace
 
 Result<std::vector<Server>> ReadServers(const ClientHome& home, const std::filesystem::path& config) {
@@ -40,8 +49,8 @@ Result<std::vector<Server>> ReadServers(const ClientHome& home, const std::files
     Server server;
     SR_TRY(server.hostname, Text(*entry, "hostname", config, i));
     SR_TRY(server.name, Text(*entry, "name", config, i));
-    SR_TRY(const std::string enabled, Text(*entry, "enable", config, i));
-    if (enabled == "no") continue;
+    SR_TRY(const bool enabled, YesOrNo(*entry, "enable", config, i));
+    if (!enabled) continue;
     boost::system::error_code wrong;
     boost::asio::ip::make_address(server.hostname, wrong);
     if (wrong) return Error(Errc::kInvalidArgument, "Config key hostname has invalid value");
@@ -55,8 +64,7 @@ Result<std::vector<Server>> ReadServers(const ClientHome& home, const std::files
     std::string owner = (home.etc() / "customerCA.crt").string();
     if (const auto* inner = entry->if_contains("e2e_encryption"); inner != nullptr && inner->is_object()) {
       SR_TRY(owner, Text(inner->as_object(), "owner_cert_path", config, i));
-      SR_TRY(const std::string end_to_end, Text(inner->as_object(), "enable", config, i));
-      server.end_to_end = end_to_end == "yes";
+      SR_TRY(server.end_to_end, YesOrNo(inner->as_object(), "enable", config, i));
     }
     server.files = {home.Resolve(certificates), home.Resolve(certificate), home.Resolve(key), home.Resolve(owner)};
     servers.push_back(std::move(server));
@@ -72,7 +80,14 @@ Status Connect(Server& server) {
   endpoint.address = server.hostname;
   endpoint.port = server.port;
   SR_TRY(server.connection, hsm_client::SyncConnection::Open(endpoint, std::move(trust)));
+  server.logged_in_as.clear();
   return {};
+}
+
+Status EnsureConnected(Server& server) {
+  if (server.connection->open()) return {};
+  server.logged_in_as.clear();
+  return Connect(server);
 }
 
 }  // namespace strongroom::cmu

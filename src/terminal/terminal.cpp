@@ -1,14 +1,14 @@
 #include "terminal/terminal.h"
 
 #include <fcntl.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
+#include <optional>
 
 #include "base/file.h"
 #include "secret/key_access.h"
+#include "terminal/quiet_terminal.h"
 
 namespace strongroom::cli {
 namespace {
@@ -83,21 +83,11 @@ Result<SecretBuffer> Terminal::ReadKeyFile(const std::filesystem::path& file) {
 }
 
 Result<SecretBuffer> Terminal::AskPassword(std::string_view prompt) {
-  const bool terminal = ::isatty(STDIN_FILENO) != 0;
-  termios old{};
-  if (terminal) {
-    ::tcgetattr(STDIN_FILENO, &old);
-    termios quiet = old;
-    quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-    std::fprintf(stderr, "%.*s", static_cast<int>(prompt.size()), prompt.data());
-  }
+  std::optional<QuietTerminal> quiet;
+  if (::isatty(STDIN_FILENO) != 0) quiet.emplace(prompt);
   bool ended = false;
   auto password = ReadLine(STDIN_FILENO, ended);
-  if (terminal) {
-    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
-    std::fputc('\n', stderr);
-  }
+  quiet.reset();
   if (password.ok() && ended) return Error(Errc::kCancelled, "No password was given.");
   return password;
 }

@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <fstream>
-
 #include "cmu/commands/all.h"
 #include "cmu/mgmt_util.h"
 #include "keys.pb.h"
@@ -18,7 +16,7 @@ Result<Found> FindAll(Server& server, std::uint32_t user_id) {
   Found found;
   proto::FindKeysRequest request;
   for (bool more = true; more;) {
-    SR_TRY(const auto answer, server.connection->Call<proto::FindKeysReply>(wire::Command::kFindKeys, request));
+    SR_TRY(const auto answer, Ask<proto::FindKeysReply>(server, wire::Command::kFindKeys, request));
     for (const proto::KeyInfo& key : answer.reply.keys()) {
       const bool shared =
           std::find(key.shared_with().begin(), key.shared_with().end(), user_id) != key.shared_with().end();
@@ -38,8 +36,7 @@ bool RunFindAllKeys(MgmtUtil& util, const std::vector<std::string_view>& argumen
     return false;
   }
   const std::uint32_t user_id = *asked;
-  std::ofstream file;
-  if (arguments.size() > 2) file.open(std::string(arguments[2]));
+  std::string kept;
   bool all = true;
   for (Server* server : util.Targets()) {
     const auto found = FindAll(*server, user_id);
@@ -64,13 +61,10 @@ bool RunFindAllKeys(MgmtUtil& util, const std::vector<std::string_view>& argumen
         text += fmt::format("    {} {}-bit key, label: {}\n", key.handle(), key.size_bits(), key.label());
     if (arguments[1] == "1" && !found->keys.empty()) text += "Key Hash:\n" + Hex(found->digest) + "\n";
     fmt::print("{}findAllKeys success on server {}({})\n", text, util.IndexOf(*server), server->Label());
-    if (file.is_open()) file << text;
+    kept += text;
   }
-  if (file.is_open() && !file.flush()) {
-    fmt::print("findAllKeys failed: {} could not be written.\n", arguments[2]);
-    return false;
-  }
-  return all;
+  const bool saved = arguments.size() < 3 || SaveAnswers("findAllKeys", arguments[2], kept);
+  return saved && all;
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ bool RunGetHsmInfo(MgmtUtil& util, const std::vector<std::string_view>&) {
   fmt::print("Getting HSM Info on {} nodes\n", util.Targets().size());
   bool all = true;
   for (Server* server : util.Targets()) {
-    const auto info = server->connection->Call<proto::GetInfoReply>(wire::Command::kGetInfo, proto::GetInfoRequest());
+    const auto info = Ask<proto::GetInfoReply>(*server, wire::Command::kGetInfo, proto::GetInfoRequest());
     if (!info.ok()) {
       fmt::print("getHSMInfo failed on server {}({}): {}\n", util.IndexOf(*server), server->Label(),
                  HsmErrorText(info.error()));

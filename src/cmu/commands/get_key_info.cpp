@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <fstream>
-
 #include "cmu/commands/all.h"
 #include "cmu/mgmt_util.h"
 #include "keys.pb.h"
@@ -26,8 +24,7 @@ bool RunGetKeyInfo(MgmtUtil& util, const std::vector<std::string_view>& words) {
     fmt::print("Usage: getKeyInfo [-k] <key handle> [file]\n");
     return false;
   }
-  std::ofstream file;
-  if (arguments.size() > 1) file.open(std::string(arguments[1]));
+  std::string kept;
   proto::GetKeyInfoRequest request;
   request.set_handle(*handle);
   const bool all = util.ForEach("getKeyInfo", [&](Server& server) -> Status {
@@ -35,14 +32,11 @@ bool RunGetKeyInfo(MgmtUtil& util, const std::vector<std::string_view>& words) {
     const std::string text = fmt::format("Key Info on server {}({}):\n\n{}\n", util.IndexOf(server), server.Label(),
                                          Described(answer.reply.key()));
     fmt::print("{}", text);
-    if (file.is_open()) file << text;
+    kept += text;
     return {};
   });
-  if (arguments.size() > 1 && !file.flush()) {
-    fmt::print("getKeyInfo failed: {} could not be written.\n", arguments[1]);
-    return false;
-  }
-  return all;
+  const bool saved = arguments.size() < 2 || SaveAnswers("getKeyInfo", arguments[1], kept);
+  return saved && all;
 }
 
 }  // namespace

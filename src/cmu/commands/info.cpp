@@ -18,7 +18,7 @@ bool RunInfo(MgmtUtil& util, const std::vector<std::string_view>& arguments) {
     return false;
   }
   Server& server = util.servers()[number];
-  const auto info = server.connection->Call<proto::GetInfoReply>(wire::Command::kGetInfo, proto::GetInfoRequest());
+  const auto info = Ask<proto::GetInfoReply>(server, wire::Command::kGetInfo, proto::GetInfoRequest());
   fmt::print("{:<8}{:<24}{:<17}{:<7}{:<16}{:<24}{}\n", "Id", "Name", "Hostname", "Port", "State", "Partition",
              "LoginState");
   fmt::print("{:<8}{:<24}{:<17}{:<7}{:<16}{:<24}{}\n", number, server.name, server.hostname, server.port,

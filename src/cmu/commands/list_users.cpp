@@ -9,8 +9,7 @@ namespace {
 bool RunListUsers(MgmtUtil& util, const std::vector<std::string_view>&) {
   bool all = true;
   for (Server* server : util.Targets()) {
-    const auto users =
-        server->connection->Call<proto::ListUsersReply>(wire::Command::kListUsers, proto::ListUsersRequest());
+    const auto users = Ask<proto::ListUsersReply>(*server, wire::Command::kListUsers, proto::ListUsersRequest());
     if (!users.ok()) {
       fmt::print("listUsers failed on server {}({}): {}\n", util.IndexOf(*server), server->Label(),
                  HsmErrorText(users.error()));

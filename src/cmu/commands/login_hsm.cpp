@@ -18,10 +18,13 @@ bool RunLoginHsm(MgmtUtil& util, const std::vector<std::string_view>& arguments)
   bool all = true;
   for (Server* server : util.Targets()) {
     const auto login = [&]() -> Status {
-      if (!server->connection->open()) SR_CHECK(Connect(*server));
+      SR_CHECK(EnsureConnected(*server));
       SR_TRY(SecretBuffer copy, password->Clone());
-      SR_TRY(const proto::UserInfo user, server->connection->Login(*type, name, std::move(copy)));
-      server->logged_in_as = fmt::format("{}({})", user.name(), TypeName(user.type()));
+      const auto user = server->connection->Login(*type, name, std::move(copy));
+      // Logged in already: after a restart of one HSM the login on the others still stands.
+      if (!user.ok() && user.error().code() == Errc::kInvalidState && LoggedInAs(*server, *type, name)) return {};
+      SR_CHECK(user);
+      server->logged_in_as = fmt::format("{}({})", user->name(), TypeName(user->type()));
       return {};
     };
     const Status status = login();
@@ -31,8 +34,10 @@ bool RunLoginHsm(MgmtUtil& util, const std::vector<std::string_view>& arguments)
       all = false;
       fmt::print("loginHSM failed on server {}({}): {}\n", util.IndexOf(*server), server->Label(),
                  HsmErrorText(status.error()));
-      // Not on the next server too: five wrong passwords lock the account of the whole cluster.
-      break;
+      // Not on the next server too: five wrong passwords lock the account of the whole cluster. A server that is away
+      // says nothing about the password.
+      const Errc code = status.error().code();
+      if (code == Errc::kLoginFailed || code == Errc::kUserLocked || code == Errc::kUserNotFound) break;
     }
   }
   return all;

@@ -50,8 +50,7 @@ bool Challenge(MgmtUtil& util, const std::string& name, const std::string& file)
   request.set_name(name);
   // One HSM's word is enough: every HSM of the cluster knows the challenge again.
   for (Server* server : util.Targets()) {
-    if (!server->connection->open()) (void)Connect(*server);
-    const auto answer = server->connection->Call<proto::ChallengeOwnerReply>(wire::Command::kChallengeOwner, request);
+    const auto answer = Ask<proto::ChallengeOwnerReply>(*server, wire::Command::kChallengeOwner, request);
     if (answer.ok()) return Keep(util, *server, name, file, answer->reply.challenge());
     fmt::print("recoverCO failed: {}\nrecoverCO failed on server {}({})\n", HsmErrorText(answer.error()),
                util.IndexOf(*server), server->Label());
