@@ -99,6 +99,22 @@ Result<std::string> ReadLocationId(aws_client::ObjectStore& store) {
   return text;
 }
 
+Status CheckLocationId(const Access& access) {
+  const auto id = ReadLocationId(*access.store);
+  if (id.ok() && *id == access.location.id) return {};
+  if (!id.ok() && id.error().code() != Errc::kNotFound) return id.error();
+  if (!id.ok()) {
+    // A bucket that is not there has its own words for that.
+    const auto page = access.store->List("", "", 1);
+    if (!page.ok()) return page.error();
+  }
+  return Error(
+      Errc::kConflict,
+      fmt::format("{} is not location '{}' any more: it has {} id in {}. Is the right disk mounted, the right "
+                  "bucket named?",
+                  access.store->Description(), access.location.name, id.ok() ? "another" : "no", kLocationObject));
+}
+
 Status WriteLocationId(aws_client::ObjectStore& store, const std::string& id) {
   const std::string text = json::serialize(json::value{{"format", 1}, {"id", id}}) + "\n";
   const auto put = store.Put(kLocationObject, AsBytes(text), aws_client::PutIf::kAbsent);

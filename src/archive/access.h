@@ -47,6 +47,9 @@ inline constexpr std::string_view kOfflineNamespace = "strongroom-offline";
 inline constexpr std::string_view kLocationObject = "strongroom-archive.json";
 /// Errors: kNotFound where there is none; kCorrupted.
 Result<std::string> ReadLocationId(aws_client::ObjectStore& store);
+/// That the store is the one that the location was added with: an empty mount point or another bucket is neither read
+/// as a location without snapshots nor written to. Errors: kConflict; of the store; kCorrupted.
+Status CheckLocationId(const Access& access);
 /// Errors: kAlreadyExists.
 Status WriteLocationId(aws_client::ObjectStore& store, const std::string& id);
 

@@ -29,6 +29,9 @@ class Restorer {
   Result<RestoreOutcome> Run();
 
  private:
+  /// By the paths that were asked for.
+  bool Asked(std::string_view path) const;
+  /// Asked for, and not in the place of the mark of this restore.
   bool Wanted(std::string_view path) const;
   bool OnTheWay(std::string_view path) const;
   /// The name that an entry is to be another one of; empty where the file itself is restored here.
@@ -72,14 +75,16 @@ class Restorer {
                                                       // in neighbouring objects
 };
 
-bool Restorer::Wanted(std::string_view path) const {
+bool Restorer::Asked(std::string_view path) const {
   return options_.paths.empty() || std::any_of(options_.paths.begin(), options_.paths.end(),
                                                [&](const std::string& wanted) { return IsWithin(path, wanted); });
 }
 
+bool Restorer::Wanted(std::string_view path) const { return Asked(path) && !IsWithin(path, RestoreMarker::kName); }
+
 bool Restorer::OnTheWay(std::string_view path) const {
-  return std::any_of(options_.paths.begin(), options_.paths.end(),
-                     [&](const std::string& wanted) { return IsWithin(wanted, path); });
+  return path != RestoreMarker::kName && std::any_of(options_.paths.begin(), options_.paths.end(),
+                                                     [&](const std::string& wanted) { return IsWithin(wanted, path); });
 }
 
 void Restorer::Note(std::string_view path, std::string_view what) {
@@ -108,6 +113,8 @@ Result<std::string> Restorer::LinkTarget(const pb::Entry& entry) const {
 Status Restorer::Plan(const pb::Entry& entry, std::uint64_t offset) {
   SR_CHECK(Interruption::Check());
   const bool wanted = Wanted(entry.path());
+  if (!wanted && Asked(entry.path()))
+    Note(entry.path(), "It is not restored: `restore` keeps its own mark under this name. `get` has its content.");
   if (wanted && entry.incomplete())
     Note(entry.path(), "The file had more than what is restored; `put` could not read the rest.");
   if (entry.type() == pb::TYPE_DIRECTORY && (wanted || OnTheWay(entry.path()))) {

@@ -205,5 +205,25 @@ TEST_F(RestoreAgainTest, NamesOfOneFileStayOneWithoutItsFirst) {
   EXPECT_EQ(fs::file_size(root_ / "back" / "three"), 3u);
 }
 
+TEST_F(RestoreAgainTest, WhatHasTheNameOfTheMarkIsReported) {
+  // One that the tree itself has: of a restore that was never finished, say. Its second name is an ordinary file's.
+  std::ofstream(root_ / "tree" / RestoreMarker::kName) << "mine";
+  fs::create_hard_link(root_ / "tree" / RestoreMarker::kName, root_ / "tree" / "open" / "kept");
+  std::ofstream(root_ / "tree" / "open" / RestoreMarker::kName) << "no mark below the root";
+  Send("marked", "tree");
+  const auto restored = RestoreIt("marked");
+  ASSERT_TRUE(restored.ok()) << restored.error();
+  ASSERT_EQ(restored->problems.lines.size(), 1u);
+  EXPECT_TRUE(restored->problems.lines[0].starts_with(".strongroom-unfinished-restore: It is not restored"))
+      << restored->problems.lines[0];
+  EXPECT_FALSE(fs::exists(root_ / "back" / RestoreMarker::kName));
+  EXPECT_EQ(fs::file_size(root_ / "back" / "open" / "kept"), 4u);
+  EXPECT_EQ(fs::file_size(root_ / "back" / "open" / RestoreMarker::kName), 22u);
+  // Not asked for, not missed.
+  const auto part = RestoreIt("marked", true, {"open"});
+  ASSERT_TRUE(part.ok()) << part.error();
+  EXPECT_EQ(part->problems.count, 0u);
+}
+
 }  // namespace
 }  // namespace strongroom::archive

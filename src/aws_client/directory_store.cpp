@@ -35,8 +35,24 @@ Result<std::string> RandomName() {
 /// What all objects of one directory share; uploads may outlive the store.
 struct Root {
   fs::path path;
-  Fd root, uploads;
+  Fd root;
+  mutable std::mutex opening;
+  mutable Fd uploads;  // once OpenUploads has found or made it
 };
+
+enum class Uploads : std::uint8_t { kAsIs, kMake };
+/// Whether .uploads is there. Only who writes makes it: what is only read may lie on a medium that takes nothing.
+Result<bool> OpenUploads(const Root& root, Uploads want) {
+  const std::lock_guard lock(root.opening);
+  if (root.uploads) return true;
+  if (want == Uploads::kMake && ::mkdirat(root.root.get(), kUploads, 0700) != 0 && errno != EEXIST) {
+    return StoreError("write in", root.path, errno);
+  }
+  root.uploads = Fd(::openat(root.root.get(), kUploads, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+  if (root.uploads) return true;
+  if (want == Uploads::kAsIs && errno == ENOENT) return false;
+  return StoreError("open", root.path / kUploads, errno);
+}
 
 ObjectInfo InfoOf(std::string_view name, const struct stat& found) {
   return {.name = std::string(name),
@@ -82,6 +98,7 @@ Result<ObjectInfo> Name(const Root& root, const std::string& from, std::string_v
 class Temporary {
  public:
   static Result<Temporary> Make(const Root& root) {
+    SR_CHECK(OpenUploads(root, Uploads::kMake));
     for (;;) {
       SR_TRY(std::string name, RandomName());
       Fd fd(::openat(root.uploads.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -267,6 +284,8 @@ class DirectoryStore final : public ObjectStore {
   }
 
   Result<std::size_t> DropUnfinishedUploads(std::string_view, std::chrono::seconds age) override {
+    SR_TRY(const bool any, OpenUploads(*root_, Uploads::kAsIs));
+    if (!any) return 0;
     // Their names are not known here: whatever nobody has locked, of that age, is one that nobody will end.
     const Fd again(::openat(root_->uploads.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!again) return StoreError("list", root_->path / kUploads, errno);
@@ -324,11 +343,6 @@ Result<std::unique_ptr<ObjectStore>> OpenDirectoryStore(const fs::path& director
   if (!root->root && errno == ENOTDIR)
     return Error(Errc::kInvalidArgument, fmt::format("{} is a file; an object store is a directory.", path.string()));
   if (!root->root) return StoreError("open", path, errno);
-  if (::mkdirat(root->root.get(), kUploads, 0700) != 0 && errno != EEXIST) {
-    return StoreError("write in", path, errno);
-  }
-  root->uploads = Fd(::openat(root->root.get(), kUploads, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-  if (!root->uploads) return StoreError("open", path / kUploads, errno);
   return std::unique_ptr<ObjectStore>(std::make_unique<DirectoryStore>(std::move(root)));
 }
 

@@ -221,6 +221,34 @@ TEST(DirectoryStoreTest, OnlyUploadsThatNobodyWorksOnAreDropped) {
   EXPECT_TRUE(std::filesystem::is_empty(directory.path() / ".uploads"));
 }
 
+TEST(DirectoryStoreTest, OnlyWhoWritesMakesTheDirectoryOfUploads) {
+  const TemporaryDirectory directory;
+  std::ofstream(directory.path() / "a") << "x";
+  const auto store = OpenDirectoryStore(directory.path(), DirectoryUse::kMustExist).value();
+  EXPECT_EQ(GetAll(*store, "a", 10).value().size(), 1u);
+  EXPECT_EQ(store->Head("a")->size, 1u);
+  EXPECT_EQ(store->List("", "")->objects.size(), 1u);
+  EXPECT_EQ(store->Head("b").error().code(), Errc::kNotFound);
+  EXPECT_EQ(store->DropUnfinishedUploads("a", std::chrono::seconds(0)).value(), 0u);
+  ASSERT_TRUE(store->Delete(std::vector<std::string>{"a"}).ok());
+  EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
+  ASSERT_TRUE(store->Put("c", AsBytes("x"), PutIf::kAbsent).ok());
+  EXPECT_TRUE(std::filesystem::is_directory(directory.path() / ".uploads"));
+  EXPECT_EQ(std::filesystem::status(directory.path() / ".uploads").permissions(), std::filesystem::perms(0700));
+  EXPECT_EQ(store->Head("c")->size, 1u);
+}
+
+TEST(DirectoryStoreTest, TheDirectoryOfUploadsIsNotReachedThroughALink) {
+  const TemporaryDirectory directory;
+  std::filesystem::create_directories(directory.path() / "outside");
+  std::filesystem::create_directories(directory.path() / "store");
+  std::filesystem::create_directory_symlink(directory.path() / "outside", directory.path() / "store" / ".uploads");
+  const auto store = OpenDirectoryStore(directory.path() / "store", DirectoryUse::kMustExist).value();
+  EXPECT_FALSE(store->Put("a", AsBytes("x"), PutIf::kAny).ok());
+  EXPECT_FALSE(store->DropUnfinishedUploads("a", std::chrono::seconds(0)).ok());
+  EXPECT_TRUE(std::filesystem::is_empty(directory.path() / "outside"));
+}
+
 TEST_P(StoreContract, OneOfManyWritersOfOneName) {
   if (GetParam().name == "S3BeforeConditions")
     GTEST_SKIP() << "such a server cannot tell writers at the same moment apart";

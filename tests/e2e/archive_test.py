@@ -248,6 +248,40 @@ class ArchiveTest(ArchiveCase):
         self.ok("location", "remove", location)
         self.fails(1, "location", "show", location, words=["no location"])
 
+    def test_another_disk_in_its_place_is_refused(self):
+        location = self.location()
+        self.ok("put", location, "-", "--name", "one", stdin=b"x")
+        store, aside = self.place / "store", self.place / "aside"
+        before = self.ok("location", "show", location, "--json")
+        other = self.d.ok("kms", "create-key")["KeyMetadata"]["Arn"]
+        store.rename(aside)
+        commands = [["list", location], ["put", location, "-", "--name", "two"], ["rekey", location, "--kms-key-id", other],
+                    ["location", "test", location], ["get", location, "one", "-"], ["verify", location, "one"],
+                    ["restore", location, "one", "-"], ["delete", location, "one"]]
+
+        def refused(word):
+            for command in commands:
+                with self.subTest(command=command, there=word):
+                    self.fails(1, *command, words=[f"{store} is not location '{location}' any more: it has {word} id",
+                                                   "right disk mounted"], stdin=b"y")
+
+        # The mount point alone, then somebody else's disk.
+        store.mkdir()
+        refused("no")
+        self.assertEqual(list(store.iterdir()), [])
+        self.ok("location", "add", f"{location}-other", store, "--kms-key-id", self.key)
+        refused("another")
+        self.assertEqual(self.ok("list", f"{location}-other"), b"")
+        self.assertEqual(self.ok("location", "show", location, "--json"), before)
+        # Away altogether, it has its own words; and it can be forgotten.
+        shutil.rmtree(store)
+        self.assertNotIn(b"any more", self.fails(1, "list", location, words=[str(store)]).stderr)
+        aside.rename(store)
+        self.assertEqual(self.ok("get", location, "one", "-"), b"x")
+        self.ok("rekey", location, "--kms-key-id", other)
+        shutil.rmtree(store)
+        self.ok("location", "remove", location)
+
     def test_objects_are_messages_for_the_official_client(self):
         node_clients.install()
         for script in node_clients.SOURCE.glob("*.mjs"):

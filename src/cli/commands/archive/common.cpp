@@ -142,7 +142,9 @@ Result<archive::Access> OpenNamed(const CommonOptions& common, const std::string
                                   const archive::OfflineAccess& offline) {
   SR_TRY(const auto file, archive::LocationFile::At(common.config));
   SR_TRY(auto location, file.Find(name));
-  return archive::OpenAccess(std::move(location), offline);
+  SR_TRY(auto access, archive::OpenAccess(std::move(location), offline));
+  SR_CHECK(archive::CheckLocationId(access));
+  return access;
 }
 
 archive::Reporter MakeReporter(const CommonOptions& common) {

@@ -56,7 +56,7 @@ struct Opened {
 };
 Result<Opened> OpenForReading(const ReadingOptions& options, std::size_t least);
 
-/// A location of the file.
+/// A location of the file. Errors: kConflict where what lies there is not this location (CheckLocationId).
 Result<archive::Access> OpenNamed(const CommonOptions& common, const std::string& name,
                                   const archive::OfflineAccess& offline = {});
 
