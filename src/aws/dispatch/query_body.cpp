@@ -102,7 +102,24 @@ class Builder {
       if (one.is_null()) break;
       list.get_array().push_back(std::move(one));
     }
+    SR_CHECK(AllAreIn(list.get_array().size(), path + ".member."));
     return list;
+  }
+
+  /// Nothing of a list is left out silently. Errors: kSerialization for what has no number from 1 on, or one after a
+  /// gap.
+  Status AllAreIn(std::size_t count, const std::string& prefix) const {
+    for (auto at = parameters_.lower_bound(prefix); at != parameters_.end() && at->first.starts_with(prefix); ++at) {
+      const std::string_view rest = std::string_view(at->first).substr(prefix.size());
+      const std::string_view word = rest.substr(0, rest.find('.'));
+      std::size_t number = 0;
+      const auto read = std::from_chars(word.data(), word.data() + word.size(), number);
+      const bool counted = read.ec == std::errc() && read.ptr == word.data() + word.size() && word.front() != '0';
+      if (!counted || number > count)
+        return Error(Errc::kSerialization,
+                     at->first.substr(0, 128) + ": the members of a list are numbered from 1 on, without gaps.");
+    }
+    return {};
   }
 
   Result<json::value> Map(const Shape& shape, const std::string& path) {
