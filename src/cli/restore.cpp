@@ -10,6 +10,7 @@
 #include "cli/client_package.h"
 #include "crypto/certificate.h"
 #include "recovery/backup_file.h"
+#include "recovery/current_key.h"
 #include "recovery/maintenance.h"
 #include "recovery/recovery_key.h"
 #include "recovery/rehouse.h"
@@ -44,6 +45,28 @@ Status RequireEmpty(const fs::path& directory) {
                directory.string() + " is not empty. A backup is restored into a new directory; nothing was changed.");
 }
 
+/// Takes the directory for a restoration, with its lock: a new or empty one, or what an interrupted one has left, which
+/// is cleared. From here on it counts as unfinished.
+Result<int> Take(const DataDirectory& data) {
+  std::error_code failed;
+  if (data.RequireWhole().ok()) SR_CHECK(RequireEmpty(data.root()));
+  fs::create_directories(data.root(), failed);
+  if (failed) return FileError("make", data.root(), failed.value());
+  SR_TRY(const int lock, data.Lock());
+  std::vector<fs::path> left;
+  for (const auto& entry : fs::directory_iterator(data.root(), failed))
+    if (entry.path().filename() != "lock" && entry.path() != data.unfinished_restore()) left.push_back(entry.path());
+  // Since the first look somebody may have made a deployment here.
+  Status marked = data.RequireWhole().ok() && !left.empty() ? RequireEmpty(data.root()) : Status();
+  if (marked.ok()) {
+    for (const fs::path& path : left) fs::remove_all(path, failed);
+    marked = WriteFileAtomically(data.unfinished_restore(), "", 0644);
+  }
+  if (!marked.ok()) ::close(lock);
+  SR_CHECK(marked);
+  return lock;
+}
+
 Status DropRootKeys(store::Transaction& t, const std::string& account_id) {
   SR_CHECK(t.Execute("DELETE FROM deployment WHERE name = $1", {store::Text("root-key-delivered/" + account_id)}));
   SR_CHECK(t.Execute("DELETE FROM access_keys WHERE account_id = $1 AND principal_arn = $2",
@@ -75,10 +98,11 @@ Result<proto::HsmStatus> RestoreDomain(const DataDirectory& data, store::Databas
 }  // namespace
 
 Result<Restored> RestoreDeployment(const RestorePlan& plan, const crypto::PrivateKey& recovery_key) {
-  SR_CHECK(RequireEmpty(plan.data));
+  DataDirectory data{plan.data};
+  if (data.RequireWhole().ok()) SR_CHECK(RequireEmpty(plan.data));
   SR_TRY(const auto reader, recovery::BackupReader::Open(plan.backup));
   const recovery::BackupHeader& header = reader->header();
-  if (recovery::Fingerprint(recovery_key.public_key()) != header.recovery_key)
+  if (!plan.replaced_key && recovery::Fingerprint(recovery_key.public_key()) != header.recovery_key)
     return Error(Errc::kUntrusted, fmt::format("The backup is restored with recovery key {}, and this is {}.",
                                                header.recovery_key.substr(0, 16),
                                                recovery::Fingerprint(recovery_key.public_key()).substr(0, 16)));
@@ -87,7 +111,7 @@ Result<Restored> RestoreDeployment(const RestorePlan& plan, const crypto::Privat
                  plan.backup.string() +
                      " has nothing in it: it was taken before the deployment was first started. "
                      "Nothing was changed.");
-  DataDirectory data{plan.data};
+  SR_TRY(const int lock, Take(data));
   Undo undo(data.root());
   InitOptions init;
   init.listen = plan.listen;
@@ -97,8 +121,7 @@ Result<Restored> RestoreDeployment(const RestorePlan& plan, const crypto::Privat
   init.network_prefix = header.network_prefix;
   init.recovery_key = [&]() -> Result<crypto::PublicKey> { return recovery_key.public_key(); };
   SR_CHECK(data.Init(init));
-  SR_TRY(const int lock, data.Lock());
-  SR_TRY(const Settings settings, data.Load());
+  SR_TRY(const Settings settings, LoadSettings(data.settings()));
   SR_TRY(const std::string host_id, data.HostId());
   const store::Config store = data.StoreOf(settings);
   SR_CHECK(store::ImportTables(store, header.schema_version, *reader));
@@ -106,10 +129,20 @@ Result<Restored> RestoreDeployment(const RestorePlan& plan, const crypto::Privat
   const recovery::NewHome home{host_id, settings.network_prefix};
   SR_TRY(const cloudhsm::HsmRow hsm, database->Transact([&](store::Transaction& t) -> Result<cloudhsm::HsmRow> {
     if (plan.new_root_key) SR_CHECK(DropRootKeys(t, settings.account_id));
+    SR_CHECK(recovery::EndReplacing(t, recovery_key.public_key()));
     return recovery::Rehouse(t, home);
   }));
-  SR_TRY(const proto::HsmStatus status, RestoreDomain(data, *database, hsm, recovery_key));
+  const auto opened = RestoreDomain(data, *database, hsm, recovery_key);
+  if (!opened.ok() && opened.error().code() == Errc::kCorrupted && !plan.replaced_key)
+    return Error(Errc::kCorrupted,
+                 opened.error().public_message() +
+                     " If the recovery key was replaced before the backup was taken, say it with the new key and "
+                     "--replaced-key.");
+  SR_TRY(const proto::HsmStatus status, opened);
   SR_CHECK(database->Transact([&](store::Transaction& t) { return recovery::NoteRestored(t, hsm); }));
+  std::error_code failed;
+  if (!fs::remove(data.unfinished_restore(), failed))
+    return FileError("remove", data.unfinished_restore(), failed.value());
   undo.Keep();
   ::close(lock);
   return Restored{reader->rows(), header.created_millis, status.epoch(), hsm.cluster_id, settings.account_id};

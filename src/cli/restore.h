@@ -14,6 +14,7 @@ struct RestorePlan {
   std::filesystem::path data;  // not there, or empty
   std::optional<Listen> listen;
   std::string postgresql;     // "" = SQLite in the data directory
+  bool replaced_key = false;  // the key is a newer one than the backup names
   bool new_root_key = false;  // the account gets a new root access key at the next start, and loses its old ones
 };
 
@@ -26,7 +27,8 @@ struct Restored {
 
 /// Makes a data directory out of a backup: the store as it was, certificates of its own, and a domain cluster whose
 /// only HSM is a new one, opened with the recovery key inside it. Customers' clusters follow when the service has
-/// started. Errors    kAlreadyExists the directory is not empty; kUntrusted another recovery key than the backup's;
+/// started. What an interrupted restoration has left in the directory is cleared.
+/// Errors    kAlreadyExists the directory is not empty; kUntrusted another recovery key than the backup's;
 /// those of
 ///           BackupReader and of the HSM. A failure leaves no data directory behind.
 Result<Restored> RestoreDeployment(const RestorePlan& plan, const crypto::PrivateKey& recovery_key);

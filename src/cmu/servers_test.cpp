@@ -12,9 +12,10 @@ class Servers : public ::testing::Test {
  protected:
   ~Servers() override { std::filesystem::remove(file_); }
   Result<std::vector<Server>> Read(std::string_view enable, std::string_view end_to_end) {
-    std::ofstream(file_) << R"({"servers":[{"name":"one","hostname":"127.0.0.1","port":2225,"certificate":"c","pkey":"k",)"
-                         << R"("CApath":"p","enable":")" << enable
-                         << R"(","e2e_encryption":{"owner_cert_path":"o","enable":")" << end_to_end << R"("}}]})";
+    std::ofstream(file_)
+        << R"({"servers":[{"name":"one","hostname":"127.0.0.1","port":2225,"certificate":"c","pkey":"k",)"
+        << R"("CApath":"p","enable":")" << enable << R"(","e2e_encryption":{"owner_cert_path":"o","enable":")"
+        << end_to_end << R"("}}]})";
     return ReadServers(ClientHome::Find(), file_);
   }
 

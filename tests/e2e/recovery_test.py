@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import unittest
 
 from deployment import BIN, Deployment, wait_for
@@ -135,6 +136,48 @@ class Recovery(unittest.TestCase):
                                   "--shares", self.share(2), self.share(3), self.share(1))
             self.assertNotEqual(bad.status, 0)
             self.assertIs(json.loads(bad.out)["ok"], False)
+
+    def started(self, *arguments, **environment):
+        return subprocess.Popen([BIN / "strongroom", *arguments], env=dict(self.d.environment, **environment),
+                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def test_05a_a_drill_that_is_killed_leaves_nothing(self):
+        place = self.d.root / "drills"
+        place.mkdir(mode=0o755)
+        left = place / "strongroom-drill-before"
+        left.mkdir()
+        (left / "hsm-root-key").touch()
+        drill = self.started("drill", "--data", self.d.data, "--shares", self.share(2), self.share(3), self.share(1),
+                             TMPDIR=str(place))
+        try:
+            wait_for("the drill's HSM", lambda: list(place.glob("strongroom-drill-*/data/host/hsm-root-key")))
+        finally:
+            drill.kill()
+            drill.wait()
+        wait_for("nothing there any more", lambda: not list(place.iterdir()))
+
+    def test_05b_a_restoration_that_is_killed_is_no_deployment(self):
+        half = self.d.root / "half"
+        restore = ("restore", self.d.root / "first.srb", "--data", half, "--shares", self.share(2), self.share(3), self.share(1))
+        for when in ("restore-unfinished", "strongroom.toml", "service/strongroom.sqlite"):
+            with self.subTest(when):
+                killed = self.started(*restore)
+                try:
+                    wait_for(when, (half / when).exists)
+                finally:
+                    killed.kill()
+                    killed.wait()
+                self.assertTrue((half / "restore-unfinished").exists())
+                for refused in (("serve", "--data", half), ("backup", self.d.root / "half.srb", "--data", half),
+                                ("init", "--data", half)):
+                    answer = self.strongroom(*refused)
+                    self.assertNotEqual(answer.status, 0)
+                    self.assertIn("was interrupted", answer.err)
+        again = self.strongroom(*restore)
+        self.assertEqual(again.status, 0, again.err)
+        self.assertFalse((half / "restore-unfinished").exists())
+        self.assertIn("not empty", self.strongroom(*restore).err)
+        shutil.rmtree(half)
 
     def test_06_everything_is_lost_and_comes_back_on_postgresql(self):
         secrets = {name: self.d.environment[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}

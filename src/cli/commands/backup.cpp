@@ -54,7 +54,9 @@ Status RunBackup(const BackupOptions& options) {
   const DataDirectory data{options.data};
   SR_TRY(const Settings settings, data.Load());
   log::OnlyFrom(log::Level::kWarn);
-  SR_TRY(const crypto::PublicKey recovery_key, recovery::LoadPublic(data.recovery_public_key()));
+  // Before anything is opened: opening the store of no deployment would make one.
+  SR_CHECK(store::RequireDeployment(data.StoreOf(settings)));
+  SR_TRY(const crypto::PublicKey recovery_key, data.RecoveryKey(settings));
   recovery::BackupHeader header;
   header.created_millis =
       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -68,8 +70,6 @@ Status RunBackup(const BackupOptions& options) {
   std::error_code ignored;
   if (std::filesystem::exists(options.file, ignored))
     return Error(Errc::kAlreadyExists, options.file + " exists already and is not replaced.");
-  // Before the samples: opening the store for them would make one.
-  SR_CHECK(store::RequireDeployment(data.StoreOf(settings)));
   header.samples = MakeSamples(data, settings);
   const std::filesystem::path file = std::filesystem::absolute(options.file);
   SR_TRY(const auto writer, recovery::BackupWriter::Create(file, header));

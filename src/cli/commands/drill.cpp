@@ -1,7 +1,4 @@
-#include <fcntl.h>
 #include <poll.h>
-#include <stdlib.h>
-#include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
@@ -16,6 +13,7 @@
 #include "cli/client_package.h"
 #include "cli/commands/all.h"
 #include "cli/process/child.h"
+#include "cli/process/scratch.h"
 #include "cli/recovery_options.h"
 #include "cli/restore.h"
 #include "cli/samples.h"
@@ -34,29 +32,6 @@ struct DrillOptions {
   std::string data, backup;
   GivenRecoveryKey recovery_key;
   bool as_json = false;
-};
-
-/// A directory that goes with everything in it.
-class Scratch {
- public:
-  static Result<std::unique_ptr<Scratch>> Make() {
-    std::string name = (std::filesystem::temp_directory_path() / "strongroom-drill-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) return FileError("make", name, errno);
-    // The users that the processes run as pass through.
-    if (::chmod(name.c_str(), 0711) != 0) return FileError("change the mode of", name, errno);
-    return std::unique_ptr<Scratch>(new Scratch(name));
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  explicit Scratch(std::filesystem::path path) : path_(std::move(path)) {}
-  std::filesystem::path path_;
 };
 
 Result<std::filesystem::path> NewestBackup(const DataDirectory& data) {
@@ -140,7 +115,7 @@ Status RoundTrip(ApiClient& api, const SampleKey& key) {
 Result<json::object> Rehearse(const std::filesystem::path& backup, const crypto::PrivateKey& recovery_key) {
   json::object report{{"backup", backup.string()}};
   SR_TRY(const auto reader, recovery::BackupReader::Open(backup));
-  SR_TRY(const auto scratch, Scratch::Make());
+  SR_TRY(const auto scratch, Scratch::Make("strongroom-drill-"));
   RestorePlan plan;
   plan.backup = backup;
   plan.data = scratch->path() / "data";

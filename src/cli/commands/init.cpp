@@ -23,6 +23,7 @@ Status RunInit(InitCommandOptions options) {
     options.init.listen = listen;
   }
   if (!options.init.network_prefix.empty()) SR_CHECK(RequireUsableNetwork(options.init.network_prefix));
+  SR_CHECK(data.RequireWhole());
   SR_CHECK(options.recovery_key.Check(data));
   SR_CHECK(HardenForSecrets());
   options.init.recovery_key = [&] { return options.recovery_key.Make(data); };

@@ -39,7 +39,7 @@ Result<JoinPackage> Pack(const DataDirectory& data, const Settings& settings) {
   facts.set_account_id(settings.account_id);
   facts.set_region(settings.region);
   facts.set_postgresql(settings.store);
-  SR_TRY(const crypto::PublicKey recovery_key, recovery::LoadPublic(data.recovery_public_key()));
+  SR_TRY(const crypto::PublicKey recovery_key, data.RecoveryKey(settings));
   facts.set_recovery_public_key(std::string(AsText(recovery_key.ToSpki())));
   SR_TRY(*facts.mutable_https_ca(), ReadFile(data.tls() / "ca.crt"));
   SR_TRY(*facts.mutable_outer_certificate(), ReadFile(data.host() / "outer.crt"));

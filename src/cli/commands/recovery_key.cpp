@@ -9,6 +9,7 @@
 #include "cli/commands/all.h"
 #include "cli/recovery_options.h"
 #include "cloudhsm/rows.h"
+#include "recovery/current_key.h"
 #include "recovery/maintenance.h"
 #include "recovery/recovery_key.h"
 
@@ -33,8 +34,8 @@ Result<cloudhsm::HsmRow> DomainHsm(store::Transaction& t, const std::string& hos
 
 Status Show(const RecoveryKeyOptions& options) {
   const DataDirectory data{options.data};
-  SR_CHECK(data.Load());
-  SR_TRY(const crypto::PublicKey key, recovery::LoadPublic(data.recovery_public_key()));
+  SR_TRY(const Settings settings, data.Load());
+  SR_TRY(const crypto::PublicKey key, data.RecoveryKey(settings));
   std::printf("%s\n", recovery::Fingerprint(key).c_str());
   return {};
 }
@@ -52,10 +53,13 @@ Status Replace(const RecoveryKeyOptions& options) {
   const recovery::MaintainedHsm maintained{data.host(), data.hsm(), ProgramDirectory() / "strongroom-hsm",
                                            host_id,     hsm.hsm_id, hsm.cluster_id,
                                            hsm.eni_ip,  hsm.zone};
+  // The other machines hear of it by the store, and whoever is killed in between leaves word of it.
+  SR_CHECK(database->Transact([&](store::Transaction& t) { return recovery::BeginReplacing(t, key); }));
   proto::Control question;
   question.mutable_replace_recovery_key()->set_public_key(std::string(AsText(key.ToSpki())));
   SR_TRY(const proto::Control answer,
          recovery::AskInMaintenance(maintained, *database, std::move(question), std::nullopt));
+  SR_CHECK(database->Transact([&](store::Transaction& t) { return recovery::EndReplacing(t, key); }));
   SR_CHECK(WriteFileAtomically(data.recovery_public_key(), recovery::PublicPem(key), 0644));
   ::close(lock);
   std::printf(

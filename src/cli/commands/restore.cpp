@@ -47,6 +47,8 @@ std::function<Status()> DeclareRestore(CLI::App& app) {
   app.add_option("--listen", options->listen, "HTTPS address, ADDR:PORT; default: an address of the deployment's own");
   app.add_option("--postgresql", options->plan.postgresql,
                  "libpq connection string of an empty database, without password; default: SQLite in the directory");
+  app.add_flag("--replaced-key", options->plan.replaced_key,
+               "The recovery key is newer than the one that the backup names: it was replaced on another machine");
   app.add_flag("--new-root-key", options->plan.new_root_key,
                "Give the account a new root access key at the next start; the old ones stop working");
   return [options] { return RunRestore(*options); };

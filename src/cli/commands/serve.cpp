@@ -78,6 +78,7 @@ Status Prepare(DataDirectory& data, const ServeOptions& options, Settings& setti
   if (!options.listen.empty()) {
     SR_TRY(listen, ParseListen(options.listen));
   }
+  SR_CHECK(data.RequireWhole());
   if (!data.initialised()) {
     log::Info("making a new data directory in {}", data.root().string());
     InitOptions init;

@@ -17,7 +17,9 @@
 #include "cli/data/tls_material.h"
 #include "cli/process/process_table.h"
 #include "hsm_host/host_directory.h"
+#include "recovery/current_key.h"
 #include "recovery/recovery_key.h"
+#include "store/backup.h"
 
 namespace strongroom::cli {
 namespace fs = std::filesystem;
@@ -32,7 +34,27 @@ DataDirectory::DataDirectory(const fs::path& root) : root_(fs::absolute(root).le
 
 bool DataDirectory::initialised() const { return fs::exists(settings()); }
 
+Status DataDirectory::RequireWhole() const {
+  std::error_code ignored;
+  if (!fs::exists(unfinished_restore(), ignored)) return {};
+  return Error(Errc::kInvalidState,
+               fmt::format("A restoration into {} was interrupted, and what is there is not whole. Say `strongroom "
+                           "restore FILE --data {}` again, which begins anew.",
+                           root_.string(), root_.string()));
+}
+
+Result<crypto::PublicKey> DataDirectory::RecoveryKey(const Settings& settings) const {
+  const store::Config store = StoreOf(settings);
+  // Opening the store of no deployment would make one.
+  const Status there = store::RequireDeployment(store);
+  if (!there.ok() && there.error().code() == Errc::kNotFound) return recovery::LoadPublic(recovery_public_key());
+  SR_CHECK(there);
+  SR_TRY(const auto database, store::Database::Open(store));
+  return database->Read([&](store::Transaction& t) { return recovery::CurrentKey(t, recovery_public_key()); });
+}
+
 Result<Settings> DataDirectory::Load() const {
+  SR_CHECK(RequireWhole());
   if (!initialised())
     return Error(Errc::kNotFound,
                  fmt::format("{} is no Strongroom data directory. Start one with `strongroom serve --data {}`.",

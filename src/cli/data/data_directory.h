@@ -49,8 +49,12 @@ class DataDirectory {
   /// Makes everything. Errors: kAlreadyExists when it is there; kInvalidArgument; file errors. A failure half-way
   /// leaves a directory without strongroom.toml, which the next Init completes anew.
   Status Init(const InitOptions& options);
-  /// Errors: kNotFound with what to do when it is not initialised.
+  /// Errors: kNotFound with what to do when it is not initialised; kInvalidState after an interrupted restoration.
   Result<Settings> Load() const;
+  /// Errors: kInvalidState, saying what to do, where a restoration was interrupted.
+  Status RequireWhole() const;
+  /// The key that restores backups taken now: as the store has it, or, before the first start, this directory.
+  Result<crypto::PublicKey> RecoveryKey(const Settings& settings) const;
   /// Where these settings keep the store.
   store::Config StoreOf(const Settings& settings) const;
   /// The id of this machine as a host of HSMs.
@@ -69,6 +73,8 @@ class DataDirectory {
   std::filesystem::path hsm() const { return root_ / "hsm"; }
   std::filesystem::path client() const { return root_ / "client"; }
   std::filesystem::path run() const { return root_ / "run"; }
+  /// Lies there while a restoration is at work, and after one that was interrupted: what is there is not whole.
+  std::filesystem::path unfinished_restore() const { return root_ / "restore-unfinished"; }
   std::filesystem::path root_access_key() const { return root_ / "root-access-key.json"; }
   std::filesystem::path recovery_public_key() const { return root_ / "recovery-key.pub.pem"; }
   std::filesystem::path development_recovery_key() const { return root_ / "recovery-key.pem"; }
