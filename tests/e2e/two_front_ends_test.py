@@ -149,6 +149,23 @@ class Joining(Pair):
         self.assertIn("PostgreSQL", refused.err)
         self.assertFalse((self.a.root / "no").exists())
 
+    def test_the_recovery_key_that_one_replaces_is_known_on_both(self):
+        a, b, fresh = self.a, self.b, self.a.root / "fresh.pem"
+        wait_for("both HSMs", lambda: len(domain_hsms(a)) == 2)
+        before = b.run(BIN / "strongroom", "recovery-key", "show", "--data", b.data).out
+        a.stop()
+        replaced = a.run(BIN / "strongroom", "recovery-key", "replace", "--data", a.data, "--recovery-key", fresh)
+        self.assertEqual(replaced.status, 0, replaced.err)
+        shown = [d.run(BIN / "strongroom", "recovery-key", "show", "--data", d.data).out for d in (a, b)]
+        self.assertEqual(shown[0], shown[1])
+        self.assertNotEqual(shown[1], before)
+        taken = b.run(BIN / "strongroom", "backup", b.root / "fresh.srb", "--data", b.data)
+        self.assertEqual(taken.status, 0, taken.err)
+        back = b.run(BIN / "strongroom", "restore", b.root / "fresh.srb", "--data", b.root / "back", "--recovery-key", fresh)
+        self.assertEqual(back.status, 0, back.err)
+        shutil.rmtree(b.root / "back")
+        a.start()
+
 
 class Sharing(Pair):
     """What one front end does is the other's truth within a second; when one machine dies, the other goes on."""
