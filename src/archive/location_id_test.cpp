@@ -49,8 +49,7 @@ TEST_F(LocationIdTest, DamageIsNoOtherLocation) {
 TEST_F(LocationIdTest, AStoreThatIsAwayKeepsItsOwnError) {
   aws_client::testing_kit::FakeS3 s3;
   access_.location.url = "s3://backup/p";
-  access_.store =
-      aws_client::OpenS3Store(aws_client::testing_kit::MadeAws(), access_.location.url, s3.Url()).value();
+  access_.store = aws_client::OpenS3Store(aws_client::testing_kit::MadeAws(), access_.location.url, s3.Url()).value();
   ExpectConflict("it has no id");
   for (const auto& [status, code, expected] :
        {std::tuple{404, "NoSuchBucket", Errc::kNotFound}, std::tuple{403, "AccessDenied", Errc::kAccessDenied}}) {

@@ -49,14 +49,13 @@ Status RequireEmpty(const fs::path& directory) {
 /// is cleared. From here on it counts as unfinished.
 Result<int> Take(const DataDirectory& data) {
   std::error_code failed;
-  if (data.RequireWhole().ok()) SR_CHECK(RequireEmpty(data.root()));
   fs::create_directories(data.root(), failed);
   if (failed) return FileError("make", data.root(), failed.value());
   SR_TRY(const int lock, data.Lock());
   std::vector<fs::path> left;
   for (const auto& entry : fs::directory_iterator(data.root(), failed))
     if (entry.path().filename() != "lock" && entry.path() != data.unfinished_restore()) left.push_back(entry.path());
-  // Since the first look somebody may have made a deployment here.
+  // Since RestoreDeployment looked somebody may have made a deployment here.
   Status marked = data.RequireWhole().ok() && !left.empty() ? RequireEmpty(data.root()) : Status();
   if (marked.ok()) {
     for (const fs::path& path : left) fs::remove_all(path, failed);

@@ -18,9 +18,10 @@ Status Put(store::Transaction& t, std::string_view name, const crypto::PublicKey
 Result<crypto::PublicKey> CurrentKey(store::Transaction& t, const std::filesystem::path& of_this_machine) {
   SR_TRY(const auto begun, t.QueryOne("SELECT 1 FROM deployment WHERE name = $1", {store::Text(kBegun)}));
   if (begun)
-    return Error(Errc::kInvalidState,
-                 "A replacement of the recovery key was not finished, so it is not certain which key restores a backup. "
-                 "Say `strongroom recovery-key replace` again.");
+    return Error(
+        Errc::kInvalidState,
+        "A replacement of the recovery key was not finished, so it is not certain which key restores a backup. "
+        "Say `strongroom recovery-key replace` again.");
   SR_TRY(const auto current, t.QueryOne("SELECT value FROM deployment WHERE name = $1", {store::Text(kCurrent)}));
   return current ? crypto::PublicKey::FromSpki(current->Blob(0)) : LoadPublic(of_this_machine);
 }

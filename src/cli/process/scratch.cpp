@@ -31,9 +31,9 @@ UniqueFd LockDirectory(const fs::path& path) {
   return directory;
 }
 
-void RemoveLeftBehind(const std::string& prefix) {
+void RemoveLeftBehind(const fs::path& place, const std::string& prefix) {
   std::error_code failed;
-  for (const auto& entry : fs::directory_iterator(fs::temp_directory_path(), failed)) {
+  for (const auto& entry : fs::directory_iterator(place, failed)) {
     if (!entry.path().filename().string().starts_with(prefix)) continue;
     const UniqueFd lock = LockDirectory(entry.path());
     struct stat about {};
@@ -45,8 +45,11 @@ void RemoveLeftBehind(const std::string& prefix) {
 }  // namespace
 
 Result<std::unique_ptr<Scratch>> Scratch::Make(const std::string& prefix) {
-  RemoveLeftBehind(prefix);
-  std::string name = (fs::temp_directory_path() / (prefix + "XXXXXX")).string();
+  std::error_code failed;
+  const fs::path place = fs::temp_directory_path(failed);
+  if (failed) return FileError("work in", "the directory of temporary files, $TMPDIR", failed.value());
+  RemoveLeftBehind(place, prefix);
+  std::string name = (place / (prefix + "XXXXXX")).string();
   if (::mkdtemp(name.data()) == nullptr) return FileError("make", name, errno);
   std::unique_ptr<Scratch> scratch(new Scratch(name));
   scratch->lock_ = LockDirectory(name);

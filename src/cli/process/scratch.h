@@ -9,12 +9,12 @@
 
 namespace strongroom::cli {
 
-/// A directory of this process, for what must not outlive it: it goes with everything in it when the object goes, and when
-/// the process ends in whatever way, SIGKILL too. Nobody but its owner reads in it; others may pass through.
+/// A directory of this process, for what must not outlive it: it goes with everything in it when the object goes, and
+/// when the process ends in whatever way, SIGKILL too. Nobody but its owner reads in it; others may pass through.
 class Scratch {
  public:
-  /// In the directory of temporary files, named after `prefix`. Those of the prefix that processes have left behind when the
-  /// machine went down are removed. Errors: the file system's.
+  /// In the directory of temporary files, named after `prefix`. Those of the prefix that processes have left behind
+  /// when the machine went down are removed. Errors: the file system's.
   static Result<std::unique_ptr<Scratch>> Make(const std::string& prefix);
   ~Scratch();
   Scratch(const Scratch&) = delete;
