@@ -53,5 +53,24 @@ INSTANTIATE_TEST_SUITE_P(
                     DeniedRow{"Deleting", "POST", "delete", {"s3:DeleteObject"}}),
     [](const auto& info) { return info.param.name; });
 
+TEST(TestLocationTest, AServerThatIgnoresConditionsServesWithClaims) {
+  FakeS3 s3;
+  s3.ignores_conditions = true;
+  const auto kms = std::make_shared<encryption_sdk::testing::FakeSupplier>();
+  Access access;
+  access.location.url = "s3://backup/p";
+  access.location.keys.kms_keys = {kms->AddKey("eu-central-1", "one")};
+  access.kms = kms;
+  access.store = aws_client::OpenS3Store(aws_client::testing_kit::MadeAws(), access.location.url, s3.Url()).value();
+  std::size_t by_claims = 0;
+  for (const Check& check : TestLocation(access)) {
+    EXPECT_EQ(check.error, "") << check.what;
+    EXPECT_EQ(check.what.find("s3:PutObject with If-None-Match"), std::string::npos);
+    by_claims += check.what.find("by claims") != std::string::npos;
+  }
+  EXPECT_EQ(by_claims, 1u);
+  EXPECT_TRUE(s3.objects.empty());
+}
+
 }  // namespace
 }  // namespace strongroom::archive

@@ -11,6 +11,9 @@
 #include "archive/snapshot.h"
 #include "archive/testing/watched_store.h"
 #include "aws_client/directory_store.h"
+#include "aws_client/s3_store.h"
+#include "aws_client/testing/fake_s3.h"
+#include "aws_client/testing/made_aws.h"
 #include "base/testing/temporary_directory.h"
 #include "encryption_sdk/testing/fake_kms.h"
 
@@ -125,6 +128,26 @@ TEST_F(TwoWritersTest, AClaimIsNotNeededWhereTheServerKnowsTheCondition) {
   EXPECT_TRUE(claim.ServerRefusesSecond().value());
   EXPECT_TRUE(writer.access.store->List("claims/", "", 10)->objects.empty());
 }
+
+struct ServerRow {
+  std::string name;
+  bool knows, ignores, refuses;
+};
+class ServersTable : public testing::TestWithParam<ServerRow> {};
+TEST_P(ServersTable, ClaimsAreForThoseThatDoNotRefuseASecond) {
+  aws_client::testing_kit::FakeS3 s3;
+  s3.knows_conditions = GetParam().knows;
+  s3.ignores_conditions = GetParam().ignores;
+  const auto store = aws_client::OpenS3Store(aws_client::testing_kit::MadeAws(), "s3://backup/p", s3.Url()).value();
+  PublishClaim claim(*store, "claims/", std::string(32, '1'));
+  EXPECT_EQ(claim.ServerRefusesSecond().value(), GetParam().refuses);
+  EXPECT_TRUE(s3.objects.empty());
+}
+INSTANTIATE_TEST_SUITE_P(Servers, ServersTable,
+                         testing::Values(ServerRow{"Refuses", true, false, true},
+                                         ServerRow{"KnowsNoCondition", false, false, false},
+                                         ServerRow{"IgnoresIt", true, true, false}),
+                         [](const auto& info) { return info.param.name; });
 
 TEST_F(TwoWritersTest, AClaimOfOnesOwnFromBeforeIsInNobodysWay) {
   Writer writer = Make("first");

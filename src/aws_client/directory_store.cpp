@@ -63,9 +63,9 @@ ObjectInfo InfoOf(std::string_view name, const struct stat& found) {
 
 /// 0, or what went wrong.
 int Rename(const Root& root, const std::string& from, const Fd& parent, const std::string& last, PutIf put_if) {
-  const unsigned flags = put_if == PutIf::kAbsent ? RENAME_NOREPLACE : 0;
+  const unsigned flags = put_if != PutIf::kAny ? RENAME_NOREPLACE : 0;
   if (::renameat2(root.uploads.get(), from.c_str(), parent.get(), last.c_str(), flags) == 0) return 0;
-  if (errno != EINVAL || put_if != PutIf::kAbsent) return errno;
+  if (errno != EINVAL || put_if == PutIf::kAny) return errno;
   // A file system that cannot rename so, NFS for one, can link so.
   if (::linkat(root.uploads.get(), from.c_str(), parent.get(), last.c_str(), 0) != 0) return errno;
   ::unlinkat(root.uploads.get(), from.c_str(), 0);

@@ -16,7 +16,11 @@
 namespace strongroom::aws_client {
 
 /// Whether what has the name already is replaced, or makes the call fail with kAlreadyExists.
-enum class PutIf : std::uint8_t { kAny, kAbsent };
+enum class PutIf : std::uint8_t {
+  kAny,
+  kAbsent,          // also where the server ignores the condition, but for another writer at the very same time
+  kAbsentToServer,  // by the server's condition alone, so that one sees whether it has any; kUnsupported if it says no
+};
 
 /// `length` bytes from `offset` on; what lies beyond the object's end is left out.
 struct ByteRange {

@@ -80,6 +80,7 @@ bool StandsInHost(Addressing wanted, const Endpoint& endpoint, std::string_view 
 Result<S3Url> ParseS3Url(std::string_view url) {
   constexpr std::string_view kScheme = "s3://";
   const auto wrong = [&](std::string_view why) {
+    if (why.ends_with('.')) why.remove_suffix(1);
     return Error(Errc::kInvalidArgument, fmt::format("The address is not s3://BUCKET/PREFIX: {}.", why));
   };
   if (!url.starts_with(kScheme)) return wrong("it does not begin with s3://");

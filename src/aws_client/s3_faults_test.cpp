@@ -193,6 +193,31 @@ TEST_F(S3Faults, OursIsKnownByItsChecksumWhereTheETagIsNone) {
   EXPECT_EQ((*upload)->Complete(PutIf::kAbsent).error().code(), Errc::kAlreadyExists);
 }
 
+struct ServerRow {
+  std::string name;
+  bool knows, ignores;
+  std::optional<Errc> want;
+};
+class WhatServersSayOfASecond : public S3Faults, public ::testing::WithParamInterface<ServerRow> {};
+
+TEST_P(WhatServersSayOfASecond, IsPassedOnWithoutALookOfOurs) {
+  s3_.knows_conditions = GetParam().knows;
+  s3_.ignores_conditions = GetParam().ignores;
+  ASSERT_TRUE(store().Put("x", AsBytes("first"), PutIf::kAny).ok());
+  for (int turn = 0; turn < 2; ++turn) {
+    const auto second = store().Put("x", AsBytes("second"), PutIf::kAbsentToServer);
+    EXPECT_EQ(second.ok() ? std::nullopt : std::optional(second.error().code()), GetParam().want);
+  }
+  EXPECT_EQ(GetAll(store(), "x", 100).value(), ToBytes(AsBytes(GetParam().ignores ? "second" : "first")));
+  // Where the condition is no help, a look before is.
+  EXPECT_EQ(store().Put("x", AsBytes("third"), PutIf::kAbsent).error().code(), Errc::kAlreadyExists);
+}
+INSTANTIATE_TEST_SUITE_P(Kinds, WhatServersSayOfASecond,
+                         ::testing::Values(ServerRow{"Refuse", true, false, Errc::kAlreadyExists},
+                                           ServerRow{"KnowNoCondition", false, false, Errc::kUnsupported},
+                                           ServerRow{"IgnoreIt", true, true, std::nullopt}),
+                         [](const auto& tested) { return tested.param.name; });
+
 struct ConflictRow {
   std::string name;
   int conflicts;

@@ -137,6 +137,7 @@ class S3Store final : public ObjectStore {
   Result<ObjectInfo> Put(std::string_view name, ByteView bytes, PutIf put_if) override {
     SR_CHECK(CheckObjectName(name));
     if (put_if == PutIf::kAbsent) SR_CHECK(MustBeAbsent(name));
+    if (put_if == PutIf::kAbsentToServer && !client_->knows_conditions) return NoConditions();
     for (int attempts = 1;; ++attempts) {
       const SentChecksum sent = ChecksumOf(bytes, client_->knows_sha256);
       S3Request request{.method = "PUT",
@@ -146,11 +147,12 @@ class S3Store final : public ObjectStore {
                         .body_sha256 = sent.sha256_hex,
                         .action = "s3:PutObject"};
       request.headers.emplace_back("Content-Type", "application/octet-stream");
-      const bool conditional = put_if == PutIf::kAbsent && client_->knows_conditions;
+      const bool conditional = put_if != PutIf::kAny && client_->knows_conditions;
       if (conditional) request.headers.emplace_back("If-None-Match", "*");
       SR_TRY(const auto answer, client_->Send(request));
       if (conditional && answer.error.code == "NotImplemented") {
         client_->knows_conditions = false;
+        if (put_if == PutIf::kAbsentToServer) return NoConditions();
         continue;
       }
       Status stored = answer.ok() ? Status() : Status(client_->Refusal(request, answer));
@@ -286,6 +288,8 @@ class S3Store final : public ObjectStore {
     if (there.error().code() != Errc::kNotFound) return there.error();
     return {};
   }
+
+  static Error NoConditions() { return Error(Errc::kUnsupported, "The server does not know If-None-Match."); }
 
   /// The object that is in the way, when it is what an attempt of ours, whose answer was lost, has put there.
   Result<std::optional<ObjectInfo>> Ours(std::string_view name, ByteView bytes, const SentChecksum& sent) {

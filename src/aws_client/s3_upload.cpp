@@ -63,7 +63,7 @@ class S3Upload final : public Upload {
       size += part.size;
     }
     SR_CHECK(CheckParts(sizes, part_bytes_));
-    if (put_if == PutIf::kAbsent) {
+    if (put_if != PutIf::kAny) {
       const auto there = S3Head(*client_, name_);
       if (there.ok()) {
         return Error(Errc::kAlreadyExists, fmt::format("{} exists already.", client_->NameInMessages(name_)));
@@ -80,7 +80,7 @@ class S3Upload final : public Upload {
     const HttpHeaders plain = request.headers;
     std::optional<Error> conflict;
     for (int attempts = 1;; ++attempts) {
-      const bool conditional = put_if == PutIf::kAbsent && client_->knows_conditions;
+      const bool conditional = put_if != PutIf::kAny && client_->knows_conditions;
       request.headers = plain;
       if (conditional) request.headers.emplace_back("If-None-Match", "*");
       SR_TRY(const auto answer, client_->Send(request));

@@ -38,6 +38,31 @@ class S3Test(unittest.TestCase):
         return subprocess.run(["aws", "s3", "--endpoint-url", self.swift.url, *arguments], check=True, capture_output=True,
                               env=self.environment).stdout.decode()
 
+    def two_that_put_at_once(self, location, content):
+        """Both send, from two machines, under the name 'one'. Exactly one wins, and the other one is told."""
+        writers = [subprocess.Popen([BIN / "strongroom", "archive", "put", location, "-", "--name", "one", "--quiet"],
+                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                    env={**self.environment, "XDG_STATE_HOME": f"{self.root}/state{i}"}) for i in range(2)]
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            said = list(pool.map(lambda pair: pair[0].communicate(pair[1], timeout=120)[1], zip(writers, content)))
+        self.assertEqual(sorted(writer.returncode for writer in writers), [0, 1], said)
+        won = 0 if writers[0].returncode == 0 else 1
+        self.assertIn(b"Somebody else has finished", said[1 - won])
+        offline = ["--offline-key", self.root / "safe.pem"]
+        self.assertEqual(self.archive(0, "get", location, "one", "-", *offline).stdout, content[won])
+        report = json.loads(self.archive(0, "verify", location, "one", "--json", *offline).stdout)
+        self.assertEqual((report["ok"], report["unknown"]), (True, []))
+
+    def test_two_that_put_one_snapshot_at_once(self):
+        proxy = self.proxy_class(self.swift.url)
+        self.addCleanup(proxy.stop)
+        name = f"race-{self.proxy_class.__name__.lower()}"
+        self.archive(0, "location", "add", name, f"s3://backup/{name}", "--endpoint", proxy.url, "--offline-public-key",
+                     self.root / "public.pem")
+        for turn in range(4):
+            self.two_that_put_at_once(name, [f"{turn} of {who}".encode() * 1000 for who in range(2)])
+            self.archive(0, "delete", name, "one")
+
     def test_a_tree_through_a_bad_line(self):
         proxy = self.proxy_class(self.swift.url)
         self.addCleanup(proxy.stop)
@@ -85,26 +110,14 @@ class AwsS3Test(S3Test):
 
     proxy_class = AwsProxy
 
-    def test_two_that_put_one_snapshot_at_once(self):
+    def test_two_whose_conditions_meet(self):
         proxy = AwsProxy(self.swift.url)
         self.addCleanup(proxy.stop)
         self.archive(0, "location", "add", "race", "s3://backup/race", "--endpoint", proxy.url, "--offline-public-key",
                      self.root / "public.pem")
         proxy.race("/snapshots/one/manifest")
-        content = [blob(9 * MIB, seed) for seed in (1, 2)]
-        writers = [subprocess.Popen([BIN / "strongroom", "archive", "put", "race", "-", "--name", "one", "--quiet"],
-                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                    env={**self.environment, "XDG_STATE_HOME": f"{self.root}/state{i}"}) for i in range(2)]
-        with concurrent.futures.ThreadPoolExecutor() as pool:
-            said = list(pool.map(lambda pair: pair[0].communicate(pair[1], timeout=120)[1], zip(writers, content)))
+        self.two_that_put_at_once("race", [blob(9 * MIB, seed) for seed in (1, 2)])
         self.assertTrue(proxy.met.is_set())
-        self.assertEqual(sorted(writer.returncode for writer in writers), [0, 1], said)
-        won = 0 if writers[0].returncode == 0 else 1
-        self.assertIn(b"Somebody else has finished", said[1 - won])
-        offline = ["--offline-key", self.root / "safe.pem"]
-        self.assertEqual(self.archive(0, "get", "race", "one", "-", *offline).stdout, content[won])
-        report = json.loads(self.archive(0, "verify", "race", "one", "--json", *offline).stdout)
-        self.assertEqual((report["ok"], report["unknown"]), (True, []))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,8 @@ class FakeS3 {
   std::function<std::optional<FakeReply>(const FakeRequest&)> fault{};
   std::function<void(const FakeRequest&, FakeReply&)> after{};
   bool knows_sha256 = true, knows_conditions = true;
-  bool etags_are_md5 = true;  // of objects in parts; with encryption by KMS on S3's side they are not
+  bool ignores_conditions = false;  // takes the header and does not do as it says
+  bool etags_are_md5 = true;        // of objects in parts; with encryption by KMS on S3's side they are not
   std::map<std::string, Object> objects;
   std::map<std::string, std::pair<std::string, std::map<int, std::string>>> uploads;  // id: key, parts
   std::vector<std::string> log;                                                       // "PUT /backup/x?query"
@@ -136,7 +137,7 @@ class FakeS3 {
       upload->second.second[std::stoi(Query(request, "partNumber"))] = request.body;
       return Stored(etag, request.body);
     }
-    if (request.Header("if-none-match") == "*") {
+    if (request.Header("if-none-match") == "*" && !ignores_conditions) {
       if (!knows_conditions) return Refuse(501, "NotImplemented");
       if (objects.contains(key)) return Refuse(412, "PreconditionFailed");
     }
@@ -151,7 +152,7 @@ class FakeS3 {
     }
     const auto upload = uploads.find(Query(request, "uploadId"));
     if (upload == uploads.end()) return Refuse(404, "NoSuchUpload");
-    if (request.Header("if-none-match") == "*") {
+    if (request.Header("if-none-match") == "*" && !ignores_conditions) {
       if (!knows_conditions) return Refuse(501, "NotImplemented");
       if (objects.contains(key)) return Refuse(412, "PreconditionFailed");
     }
