@@ -53,8 +53,9 @@ Result<esdk::KeyringPtr> Access::ReadingKeyring() const {
     SR_TRY(auto keyring, KmsKeyring(location.keys.kms_keys));
     all.push_back(std::move(keyring));
   }
-  if (location.next_keys && !location.next_keys->kms_keys.empty()) {
-    SR_TRY(auto keyring, KmsKeyring(location.next_keys->kms_keys));
+  for (const auto* more : {&location.next_keys, &location.previous_keys}) {
+    if (!*more || (*more)->kms_keys.empty()) continue;
+    SR_TRY(auto keyring, KmsKeyring((*more)->kms_keys));
     all.push_back(std::move(keyring));
   }
   if (all.empty())

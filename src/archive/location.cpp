@@ -44,6 +44,7 @@ json::value ToJson(const Location& location) {
   if (!location.kms_endpoint.empty()) object["kms_endpoint"] = location.kms_endpoint;
   if (!location.region.empty()) object["region"] = location.region;
   if (location.next_keys) object["next_keys"] = ToJson(*location.next_keys);
+  if (location.previous_keys) object["previous_keys"] = ToJson(*location.previous_keys);
   return object;
 }
 
@@ -92,9 +93,11 @@ Result<Location> LocationFrom(std::string_view name, const json::value& value) {
   SR_TRY(location.kms_endpoint, Text(object, "kms_endpoint", false));
   SR_TRY(location.region, Text(object, "region", false));
   SR_TRY(location.keys, KeysFrom(object.if_contains("keys"), "keys"));
-  if (const json::value* next = object.if_contains("next_keys")) {
-    SR_TRY(auto keys, KeysFrom(next, "next_keys"));
-    location.next_keys = std::move(keys);
+  for (const auto& [member, read] :
+       {std::pair("next_keys", &location.next_keys), std::pair("previous_keys", &location.previous_keys)}) {
+    if (const json::value* keys = object.if_contains(member)) {
+      SR_TRY(*read, KeysFrom(keys, member));
+    }
   }
   const auto id = FromHex(location.id);
   if (!id.ok() || id->size() != 16) return Wrong("id");

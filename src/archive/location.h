@@ -33,7 +33,12 @@ struct Location {
   std::string url;                                // s3://bucket/prefix, or an absolute directory
   std::string s3_endpoint, kms_endpoint, region;  // empty: as environment and profile say
   WrappingKeys keys;
-  std::optional<WrappingKeys> next_keys;  // while `rekey` is not through
+  // While `rekey` is not through: the keys to come, or, once those are `keys`, the ones from before.
+  std::optional<WrappingKeys> next_keys, previous_keys;
+
+  bool rekey_unfinished() const noexcept { return next_keys || previous_keys; }
+  /// What an unfinished rekey makes the location's keys.
+  const WrappingKeys& target_keys() const noexcept { return next_keys ? *next_keys : keys; }
 
   bool is_s3() const noexcept { return url.starts_with("s3://"); }
 };

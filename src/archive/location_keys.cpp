@@ -40,6 +40,10 @@ esdk::EncryptionContext ContextOf(const Access& access) {
 }
 
 Error Others(const Access& access, std::string_view which) {
+  if (access.location.previous_keys)
+    return Error(Errc::kConflict,
+                 fmt::format("A rekey of this location is not through: `strongroom archive rekey {}` goes on with it.",
+                             access.location.name));
   return Error(
       Errc::kConflict,
       fmt::format("The location's wrapping keys were replaced{} by a rekey on another machine; those named here "

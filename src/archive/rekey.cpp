@@ -113,6 +113,20 @@ std::set<std::string> NamesOf(const WrappingKeys& keys) {
   return names;
 }
 
+/// The keys beside the target's that an unfinished rekey still reads with.
+const WrappingKeys& Other(const Location& location) {
+  return location.next_keys ? location.keys : *location.previous_keys;
+}
+
+/// Makes `keys` what the location's are to be, with those that it has, or was on its way to, still known.
+void Aim(Location& location, const WrappingKeys& keys) {
+  if (!location.rekey_unfinished()) {
+    location.next_keys = keys;
+  } else if (location.target_keys() != keys) {
+    std::swap(location.next_keys, location.previous_keys);
+  }
+}
+
 /// Every finished snapshot that is not in `seen` yet.
 Status RekeyNew(const Access& access, const Rekeyer& rekeyer, const Reporter& reporter, std::set<std::string>& seen,
                 RekeyOutcome& outcome) {
@@ -145,13 +159,14 @@ Status RekeyNew(const Access& access, const Rekeyer& rekeyer, const Reporter& re
 Result<RekeyOutcome> Rekey(Access& access, const WrappingKeys& keys, const LocationFile& file,
                            const Reporter& reporter) {
   Location& location = access.location;
-  const bool goes_on = location.next_keys.has_value();
-  if (goes_on && *location.next_keys != keys && location.keys != keys)
+  const bool goes_on = location.rekey_unfinished();
+  // Going back is fine, too: both sides' keys are known.
+  if (goes_on && location.target_keys() != keys && Other(location) != keys)
     return Error(
         Errc::kConflict,
         fmt::format("A rekey of location '{}' to other keys is not through: some snapshots may open with those "
-                    "alone. Finish it first, with the same keys as then ({}).",
-                    location.name, fmt::join(NamesOf(*location.next_keys), ", ")));
+                    "alone. Finish it first: `rekey {}` without options goes on to {}.",
+                    location.name, location.name, fmt::join(NamesOf(location.target_keys()), ", ")));
   // All that can be wrong with the new keys themselves comes before anything is changed.
   SR_TRY(auto writing, access.WritingKeyring(keys));
   esdk::KeyringPtr checking;
@@ -163,17 +178,16 @@ Result<RekeyOutcome> Rekey(Access& access, const WrappingKeys& keys, const Locat
   if (word) {
     const Status same = CheckLocationKeys(access, *word, location.keys);
     if (!same.ok() && !CheckLocationKeys(access, *word, keys).ok() &&
-        !(goes_on && CheckLocationKeys(access, *word, *location.next_keys).ok()) &&
-        same.error().code() != Errc::kCorrupted)
+        !(goes_on && CheckLocationKeys(access, *word, Other(location)).ok()) && same.error().code() != Errc::kCorrupted)
       return same.error();
   }
-  if (!goes_on) location.next_keys = keys;
+  Aim(location, keys);
   SR_TRY(auto reading, access.ReadingKeyring());
   for (const Check& check : TestKeys(access, keys))
     if (!check.error.empty())
       return Error(check.code, fmt::format("Nothing is changed, since {} does not work: {}", check.what, check.error));
   // From here on what is there may be under old or new keys.
-  if (!goes_on) SR_CHECK(file.Replace(location));
+  SR_CHECK(file.Replace(location));
   const Rekeyer rekeyer(access, std::move(reading), std::move(writing), std::move(checking), NamesOf(keys));
   RekeyOutcome outcome;
   std::set<std::string> seen;
@@ -181,10 +195,17 @@ Result<RekeyOutcome> Rekey(Access& access, const WrappingKeys& keys, const Locat
     had = seen.size();
     SR_CHECK(RekeyNew(access, rekeyer, reporter, seen, outcome));
   }
-  Location switched = location;
-  if (switched.keys != keys) std::swap(switched.keys, *switched.next_keys);
-  SR_CHECK(file.Replace(switched));
-  SR_CHECK(WriteLocationKeys(access, keys));
+  if (location.next_keys) {
+    location.previous_keys = std::exchange(location.keys, *std::exchange(location.next_keys, std::nullopt));
+    SR_CHECK(file.Replace(location));
+  }
+  const Status told = WriteLocationKeys(access, keys);
+  if (!told.ok())
+    return Error(
+        told.error().code(),
+        fmt::format("The new keys could not be left in {} for other machines: {} The rekey is not through; say "
+                    "the same again to go on.",
+                    access.store->Description(), told.error().public_message()));
   // A `put` which finishes from here on sees that the keys are others. What came in between is taken along.
   SR_CHECK(RekeyNew(access, rekeyer, reporter, seen, outcome));
   SR_TRY(const auto snapshots, ListSnapshots(*access.store));
@@ -196,9 +217,8 @@ Result<RekeyOutcome> Rekey(Access& access, const WrappingKeys& keys, const Locat
                     "`put`, said again, sends that anew. `delete` drops it.",
                     snapshot.name));
   }
-  switched.next_keys.reset();
-  SR_CHECK(file.Replace(switched));
-  location = std::move(switched);
+  location.previous_keys.reset();
+  SR_CHECK(file.Replace(location));
   return outcome;
 }
 

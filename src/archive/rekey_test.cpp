@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "archive/data_keys.h"
+#include "archive/location_keys.h"
 #include "archive/operations.h"
 #include "archive/snapshot.h"
 #include "archive/testing/location_fixture.h"
@@ -143,6 +144,44 @@ TEST_F(RekeyTest, AnUnfinishedSnapshotIsNamed) {
   ASSERT_TRUE(done.ok()) << done.error();
   EXPECT_EQ(done->unfinished, std::vector<std::string>{"half"});
   EXPECT_EQ(done->snapshots, 1u);
+}
+
+TEST_F(RekeyTest, AfterTheSwitchItGoesOnToTheNewKeysOrBack) {
+  const WrappingKeys third{.kms_keys = {kms_->AddKey("eu-central-1", "three")}};
+  for (const bool back : {false, true}) {
+    ASSERT_TRUE(To(old_).ok());
+    access_.location.keys = new_;
+    access_.location.previous_keys = old_;
+    const auto waits = To(third);
+    ASSERT_FALSE(waits.ok());
+    EXPECT_EQ(waits.error().code(), Errc::kConflict);
+    EXPECT_NE(waits.error().public_message().find(new_.kms_keys[0]), std::string::npos) << waits.error();
+    EXPECT_EQ(waits.error().public_message().find(old_.kms_keys[0]), std::string::npos) << waits.error();
+    const auto done = To(back ? old_ : new_);
+    ASSERT_TRUE(done.ok()) << done.error();
+    EXPECT_EQ(access_.location.keys, back ? old_ : new_);
+    EXPECT_FALSE(access_.location.rekey_unfinished());
+    EXPECT_TRUE(OpenSnapshot(access_, "one").ok());
+  }
+}
+
+TEST_F(RekeyTest, WhatItCannotLeaveForOtherMachinesIsDoneTheNextTime) {
+  const fs::path word = root_ / "store" / kKeysObject;
+  fs::create_directory(word);
+  std::ofstream(word / "in-the-way") << "x";
+  const auto failed = To(new_);
+  ASSERT_FALSE(failed.ok());
+  EXPECT_NE(failed.error().public_message().find("say the same again"), std::string::npos) << failed.error();
+  EXPECT_EQ(access_.location.keys, new_);
+  EXPECT_EQ(access_.location.previous_keys, old_);
+  const auto kept = LocationFile::At((root_ / "archive.json").string()).value().Find(access_.location.name);
+  ASSERT_TRUE(kept.ok()) << kept.error();
+  EXPECT_EQ(kept->keys, new_);
+  EXPECT_EQ(kept->previous_keys, old_);
+  fs::remove_all(word);
+  access_.location = *kept;
+  ASSERT_TRUE(To(new_).ok());
+  EXPECT_FALSE(access_.location.rekey_unfinished());
 }
 
 TEST_F(RekeyTest, AnotherTargetWaitsAndRelatedKeysAreRefused) {

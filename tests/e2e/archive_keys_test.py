@@ -82,6 +82,39 @@ class KeysTest(ArchiveCase):
         self.d.ok("kms", "enable-key", "--key-id", third)
         self.assertEqual(self.ok("get", location, "two", "-"), b"stream")
 
+    def test_rekey_leaves_out_no_key_unasked(self):
+        self.d.shell("openssl genrsa -out one.pem 3072 2>/dev/null && openssl pkey -in one.pem -pubout -out one-public.pem")
+        location = self.location()
+        shown = lambda: json.loads(self.ok("location", "show", location, "--json"))
+        self.ok("put", location, "-", "--name", "one", stdin=b"one")
+        self.fails(2, "rekey", location, words=["--kms-key-id KEY", "--drop-kms-keys"])
+        self.ok("rekey", location, "--offline-public-key", self.root / "one-public.pem")
+        self.assertEqual((shown()["keys"]["kms"], len(shown()["keys"]["offline"])), ([self.key], 1))
+        self.assertEqual(self.ok("get", location, "one", "-"), b"one")
+        self.assertEqual(self.ok("get", location, "one", "-", "--offline-key", self.root / "one.pem"), b"one")
+        self.fails(2, "rekey", location, "--drop-kms-keys", "--drop-offline-keys", words=["Name at least one key"])
+        self.fails(2, "rekey", location, "--drop-kms-keys", "--kms-key-id", self.key, words=["--drop-kms-keys"])
+        self.ok("rekey", location, "--drop-kms-keys")
+        self.assertEqual((shown()["keys"]["kms"], len(shown()["keys"]["offline"])), ([], 1))
+        self.fails(2, "get", location, "one", "-", words=["--offline-key FILE"])
+        offline = ["--offline-key", self.root / "one.pem"]
+        self.ok("rekey", location, "--kms-key-id", self.key, "--drop-offline-keys", *offline)
+        # One that was interrupted after the switch goes on without a word, to where it was on its way.
+        config = self.root / "config" / "strongroom" / "archive.json"
+        known = json.loads(config.read_text())
+        other = self.d.ok("kms", "create-key")["KeyMetadata"]["Arn"]
+        known["locations"][location]["previous_keys"] = {"kms": [self.key], "offline": []}
+        known["locations"][location]["keys"] = {"kms": [other], "offline": []}
+        config.write_text(json.dumps(known))
+        self.fails(1, "put", location, "-", "--name", "two", stdin=b"x", words=[f"archive rekey {location}` goes on"])
+        text = self.ok("location", "show", location).decode()
+        self.assertIn(f"old   {self.key}", text)
+        self.assertIn(f"`archive rekey {location}` goes on with it", text)
+        self.ok("rekey", location)
+        self.assertEqual(shown()["keys"]["kms"], [other])
+        self.assertNotIn("previous_keys", shown())
+        self.assertEqual(self.ok("get", location, "one", "-"), b"one")
+
     def test_rekey_that_cannot_be_or_meets_a_put(self):
         old, new, third, disabled = (self.d.ok("kms", "create-key")["KeyMetadata"]["Arn"] for _ in range(4))
         self.d.ok("kms", "disable-key", "--key-id", disabled)

@@ -42,6 +42,7 @@ Run DeclareLocationShow(CLI::App& app) {
                                 {"region", location.region},
                                 {"keys", KeysOf(location.keys)}};
       if (location.next_keys) shown["next_keys"] = KeysOf(*location.next_keys);
+      if (location.previous_keys) shown["previous_keys"] = KeysOf(*location.previous_keys);
       return PrintJson(shown);
     }
     SR_CHECK(PrintLine(fmt::format("name  {}\nurl   {}\nid    {}", location.name, location.url, location.id)));
@@ -49,9 +50,12 @@ Run DeclareLocationShow(CLI::App& app) {
     if (!location.kms_endpoint.empty()) SR_CHECK(PrintLine("kms   " + location.kms_endpoint));
     if (!location.region.empty()) SR_CHECK(PrintLine("region " + location.region));
     SR_CHECK(PrintKeys(location.keys, "key "));
-    if (!location.next_keys) return {};
-    SR_CHECK(PrintKeys(*location.next_keys, "next"));
-    return PrintLine("A `rekey` is not through: say it again.");
+    if (!location.rekey_unfinished()) return {};
+    if (location.next_keys) SR_CHECK(PrintKeys(*location.next_keys, "next"));
+    if (location.previous_keys) SR_CHECK(PrintKeys(*location.previous_keys, "old "));
+    return PrintLine(fmt::format("A `rekey` is not through: `archive rekey {}` goes on with it, to the {}.",
+                                 location.name,
+                                 location.next_keys ? "next keys" : "keys above; the old ones are still needed"));
   };
 }
 
