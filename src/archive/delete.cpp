@@ -17,8 +17,8 @@ Status Delete(const Access& access, const std::string& snapshot, const Reporter&
     return Error(Errc::kNotFound, fmt::format("There is no snapshot '{}' in {}.", snapshot, store.Description()));
   }
   const std::string manifest = ManifestOf(snapshot);
+  std::uint64_t deleted = store.Head(manifest).ok() ? 1 : 0;
   SR_CHECK(store.Delete(std::span(&manifest, 1)));
-  std::uint64_t deleted = 0;
   for (;;) {
     SR_TRY(const aws_client::ObjectPage page, store.List(prefix, ""));
     if (page.objects.empty()) break;
@@ -28,7 +28,7 @@ Status Delete(const Access& access, const std::string& snapshot, const Reporter&
     deleted += names.size();
   }
   SR_CHECK(store.DropUnfinishedUploads(prefix, std::chrono::seconds(0)));
-  reporter.note(fmt::format("{} objects deleted.", deleted + 1));
+  reporter.note(deleted == 1 ? "1 object deleted." : fmt::format("{} objects deleted.", deleted));
   return (*journal)->Remove();
 }
 

@@ -15,6 +15,12 @@ namespace {
 Result<encryption_sdk::KeyringPtr> OpenOffline(const OfflineAccess& offline) {
   SR_TRY(const SecretBuffer pem, cli::Terminal::ReadKeyFile(offline.key_file));
   std::optional<crypto::PrivateKey> key;
+  if (crypto::IsTraditionalEncryptedPem(pem))
+    return Error(
+        Errc::kInvalidArgument,
+        fmt::format("{} is encrypted in the traditional form. `openssl pkcs8 -topk8 -in {} -out NEW` makes one "
+                    "of today's, which is taken.",
+                    offline.key_file, offline.key_file));
   if (crypto::IsEncryptedPem(pem)) {
     SR_TRY(const SecretBuffer password, offline.password_file.empty()
                                             ? cli::Terminal::AskPassword("Password of " + offline.key_file + ": ")

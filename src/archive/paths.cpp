@@ -59,6 +59,15 @@ bool IsUtf8(std::string_view bytes) noexcept {
   return true;
 }
 
+std::string_view AsTyped(std::string_view path) noexcept {
+  while (path.starts_with("./")) {
+    path.remove_prefix(2);
+    while (path.starts_with('/')) path.remove_prefix(1);
+  }
+  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  return path == "." ? std::string_view() : path;
+}
+
 std::string Printable(std::string_view bytes) {
   return Escaped(bytes, '\\', [](std::string& out, unsigned char byte) { out += fmt::format("\\x{:02x}", byte); });
 }

@@ -21,6 +21,9 @@ bool IsWithin(std::string_view path, std::string_view directory) noexcept;
 std::string_view ParentOf(std::string_view path) noexcept;
 std::string_view NameOf(std::string_view path) noexcept;
 
+/// A path as people and their shells type it, without "./" before and slashes behind; "." is the source itself.
+std::string_view AsTyped(std::string_view path) noexcept;
+
 /// For people and terminals: control characters, backslashes and what is no UTF-8 as \xNN.
 std::string Printable(std::string_view bytes);
 bool IsUtf8(std::string_view bytes) noexcept;

@@ -41,6 +41,19 @@ INSTANTIATE_TEST_SUITE_P(Paths, OrderTable,
                                          OrderRow{"BytesAreUnsigned", "a\x7f", "a\x80"}),
                          [](const auto& info) { return info.param.name; });
 
+struct TypedRow {
+  std::string name, typed, meant;
+};
+class TypedTable : public testing::TestWithParam<TypedRow> {};
+TEST_P(TypedTable, IsWhatIsMeant) { EXPECT_EQ(AsTyped(GetParam().typed), GetParam().meant); }
+INSTANTIATE_TEST_SUITE_P(Paths, TypedTable,
+                         testing::Values(TypedRow{"Plain", "a/b", "a/b"}, TypedRow{"Directory", "a/b/", "a/b"},
+                                         TypedRow{"ManySlashes", "a//", "a"}, TypedRow{"Here", "./a", "a"},
+                                         TypedRow{"HereTwice", ".//./a", "a"}, TypedRow{"TheSource", ".", ""},
+                                         TypedRow{"TheSourceAsDirectory", "./", ""}, TypedRow{"DotName", ".a/", ".a"},
+                                         TypedRow{"Slash", "/", "/"}, TypedRow{"Nothing", "", ""}),
+                         [](const auto& info) { return info.param.name; });
+
 TEST(Paths, WithinIsByNamesAndNotByLetters) {
   EXPECT_TRUE(IsWithin("a/b", "a"));
   EXPECT_TRUE(IsWithin("a", "a"));

@@ -89,6 +89,7 @@ void Progress::Draw() {
 }
 
 void Progress::Note(std::string_view line) {
+  if (style_ == ProgressStyle::kNone) return;  // who shows nothing hears of it otherwise
   const std::lock_guard lock(mutex_);
   std::fprintf(stderr, "%s%.*s\n", std::exchange(drawn_, false) ? "\r\033[K" : "", static_cast<int>(line.size()),
                line.data());

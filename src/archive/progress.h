@@ -26,7 +26,7 @@ class Progress {
   void SetTotal(std::uint64_t bytes) noexcept { total_ = bytes; }
   std::uint64_t bytes() const noexcept { return bytes_; }
   std::uint64_t files() const noexcept { return files_; }
-  /// One line of its own, above the bar.
+  /// One line of its own, above the bar; none with kNone, as all of this.
   void Note(std::string_view line);
   /// Ends the bar; a line with the totals.
   void Done();

@@ -5,14 +5,16 @@
 namespace strongroom {
 
 /// Exit statuses of our commands: 0 success, 1 failure, 2 the command line or a configuration is wrong, 3 what is
-/// needed is not running or not reachable, 4 refused, 5 (kExitIncomplete) done, but not with everything.
+/// needed is not running, not reachable or overloaded, 4 refused, 5 (kExitIncomplete) done, but not with everything.
 constexpr int ExitCode(Errc code) noexcept {
   switch (code) {
     case Errc::kInvalidArgument: return 2;
     case Errc::kUnavailable:
+    case Errc::kThrottled:
     case Errc::kTimeout: return 3;
     case Errc::kAccessDenied:
     case Errc::kPermission:
+    case Errc::kInvalidSignature:
     case Errc::kUntrusted:
     case Errc::kLoginFailed: return 4;
     default: return 1;

@@ -53,6 +53,10 @@ bool IsEncryptedPem(const SecretBuffer& pem) {
   return AsText(EvpKeyLoader::View(pem)).find(kLabel) != std::string_view::npos;
 }
 
+bool IsTraditionalEncryptedPem(const SecretBuffer& pem) {
+  return AsText(EvpKeyLoader::View(pem)).find("Proc-Type: 4,ENCRYPTED") != std::string_view::npos;
+}
+
 Result<PrivateKey> FromEncryptedPem(const SecretBuffer& pem, const SecretBuffer& passphrase) {
   SR_CHECK(CheckPassphrase(passphrase));
   const ByteView in = EvpKeyLoader::View(pem);

@@ -12,6 +12,8 @@ Result<SecretBuffer> ToEncryptedPem(const PrivateKey& key, const SecretBuffer& p
 
 /// Whether a PEM text is a private key that needs a passphrase.
 bool IsEncryptedPem(const SecretBuffer& pem);
+/// OpenSSL's form from before PKCS #8, whose key comes from the passphrase by one round of MD5. Not read here.
+bool IsTraditionalEncryptedPem(const SecretBuffer& pem);
 
 /// The reverse of ToEncryptedPem; other PBES2 files that OpenSSL reads are taken as well.
 /// Errors: kAccessDenied a wrong passphrase, or a damaged file, which cannot be told apart; kInvalidArgument not such a

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "archive/paths.h"
 #include "cli/commands/archive/common.h"
 #include "crypto/random.h"
 
@@ -18,7 +19,7 @@ constexpr std::string_view kPartOnly = "The snapshot has only a part of this fil
 
 Status Get(const Options& options) {
   SR_TRY(const Opened opened, OpenForReading(options, 3));
-  archive::GetOptions get{.snapshot = opened.words[0], .path = opened.words[1]};
+  archive::GetOptions get{.snapshot = opened.words[0], .path = std::string(archive::AsTyped(opened.words[1]))};
   if (options.output.empty()) {
     const auto written = archive::Get(opened.access, get, MakeReporter(options.common));
     if (!written.ok()) return written.error();
@@ -50,11 +51,12 @@ Status Get(const Options& options) {
 
 Run DeclareGet(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  DeclareReading(app, *options, "LOCATION SNAPSHOT PATH",
-                 {{"LOCATION", "One of `archive location list`"},
-                  {"SNAPSHOT", "One of `archive list LOCATION`"},
-                  {"PATH", "A file in it, as `archive list LOCATION SNAPSHOT` has it; - for a stream"}},
-                 3);
+  DeclareReading(
+      app, *options, "LOCATION SNAPSHOT PATH",
+      {{"LOCATION", "One of `archive location list`"},
+       {"SNAPSHOT", "One of `archive list LOCATION`"},
+       {"PATH", "A file in it, as `archive list LOCATION SNAPSHOT` has it, but bytes for \\xNN; - for a stream"}},
+      3);
   app.add_option("--output,-o", options->output, "A file in place of standard output; it is there when it is whole")
       ->type_name("FILE");
   DeclareFooter(

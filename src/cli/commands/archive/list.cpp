@@ -124,8 +124,8 @@ Run DeclareList(CLI::App& app) {
   return [options]() -> Status {
     SR_TRY(const Opened opened, OpenForReading(*options, 1));
     if (opened.words.empty()) return ListAll(opened.access, *options);
-    return ListEntries(opened.access, opened.words[0], opened.words.size() > 1 ? opened.words[1] : "",
-                       options->common.json);
+    const std::string path(archive::AsTyped(opened.words.size() > 1 ? opened.words[1] : ""));
+    return ListEntries(opened.access, opened.words[0], path, options->common.json);
   };
 }
 

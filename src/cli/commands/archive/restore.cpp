@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "archive/paths.h"
 #include "cli/commands/archive/common.h"
 
 namespace strongroom::cli::archiving {
@@ -20,10 +21,9 @@ Status Restore(const Options& options) {
     if (!written.ok()) return written.error();
     return {};
   }
-  archive::RestoreOptions restore{.snapshot = opened.words[0],
-                                  .target = opened.words[1],
-                                  .paths = {opened.words.begin() + 2, opened.words.end()},
-                                  .rules = options.rules};
+  archive::RestoreOptions restore{
+      .snapshot = opened.words[0], .target = opened.words[1], .paths = {}, .rules = options.rules};
+  for (std::size_t i = 2; i < opened.words.size(); ++i) restore.paths.emplace_back(archive::AsTyped(opened.words[i]));
   restore.rules.owners = ::geteuid() == 0 && !options.no_owners;
   restore.rules.xattrs = !options.no_xattrs;
   SR_TRY(const auto outcome, archive::Restore(opened.access, restore, reporter));
