@@ -75,6 +75,7 @@ int main(int argc, char** argv) {
   const sigset_t signals = StopSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGHUP, SIG_IGN);  // who started it decides what that means
   std::string data, file;
   CLI::App app("Strongroom's service: KMS, CloudHSM and STS for AWS's own clients");
   app.add_option("--data", data, "The data directory; relative paths of the configuration are below it")

@@ -193,6 +193,7 @@ struct Daemon::Parts {
   std::unique_ptr<xks_proxy::Handler> handler;
   std::unique_ptr<aws::HttpServer> server;
   bool started = false, stopped = false;
+  std::atomic<bool> serving = false;  // all is there but the HTTPS server, or that too
   std::atomic<bool> removed = false;  // this machine was
 
   std::vector<Loop*> AllLoops();
@@ -526,12 +527,16 @@ Result<std::string> Daemon::Start() {
   http.port = parts.config.https.port;
   http.certificate_chain = parts.config.https.certificate.string();
   http.private_key = parts.config.https.key.string();
+  parts.serving = true;
   SR_TRY(parts.server, aws::HttpServer::Start(http, parts.loops, *parts.handler));
   const bool v6 = http.address.find(':') != std::string::npos;
   return fmt::format("https://{}:{}", v6 ? "[" + http.address + "]" : http.address, parts.server->port());
 }
 
-void Daemon::RequestStop() { parts_->domain->Stop(); }
+void Daemon::RequestStop() {
+  // Only what waits for the domain cluster has to be called off; requests in flight still need it until Stop.
+  if (!parts_->serving) parts_->domain->Stop();
+}
 
 void Daemon::Stop() {
   Parts& parts = *parts_;

@@ -11,6 +11,18 @@ namespace {
 
 std::string Marker(const std::string& account_id) { return "root-key-delivered/" + account_id; }
 
+/// A deployment's first account is made once. Settings that name another one later are not those that it was made with.
+Status RequireOwnAccount(store::Transaction& t, const std::string& account_id) {
+  SR_TRY(const auto accounts, t.Query("SELECT account_id FROM accounts ORDER BY created_at, account_id", {}));
+  if (accounts.empty()) return {};
+  for (const store::Row& account : accounts)
+    if (account.Text(0) == account_id) return {};
+  return Error(Errc::kInvalidArgument,
+               "[account] id in strongroom.toml is " + account_id + ", but this deployment was made with account " +
+                   accounts.front().Text(0) +
+                   ": put that back. Further accounts are made with `strongroom account create`.");
+}
+
 std::size_t Put(std::span<std::uint8_t> room, std::size_t at, ByteView bytes) {
   std::memcpy(room.data() + at, bytes.data(), bytes.size());
   return at + bytes.size();
@@ -36,6 +48,7 @@ Task<Status> EnsureAccount(store::Database& database, iam::AccessKeys& keys, std
                            std::filesystem::path file) {
   auto look = [account_id](store::Transaction& t) -> Result<bool> {
     SR_TRY(const auto row, t.QueryOne("SELECT 1 FROM deployment WHERE name = $1", {store::Text(Marker(account_id))}));
+    if (!row) SR_CHECK(RequireOwnAccount(t, account_id));
     return row.has_value();
   };
   SR_CO_TRY(const bool delivered, co_await database.RunRead(std::move(look)));
@@ -61,7 +74,7 @@ Task<Status> EnsureAccount(store::Database& database, iam::AccessKeys& keys, std
     return {};
   };
   SR_CO_CHECK(co_await database.Run(std::move(mark)));
-  log::Info("account {} is made; its root access key is in {}", account_id, file.string());
+  log::Info("account {} is made", account_id);
   co_return Status();
 }
 

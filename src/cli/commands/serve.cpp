@@ -68,9 +68,18 @@ Status TakeRootKey(const DataDirectory& data) {
   const auto from = data.service() / "root-access-key.json";
   if (!std::filesystem::exists(from)) return {};
   std::error_code failed;
+  // The one that is there may be the only copy of a secret.
+  if (std::filesystem::exists(data.root_access_key()))
+    return Error(
+        Errc::kAlreadyExists,
+        fmt::format("{} is there already, so a new account's root access key stays in {}. Move the older one to "
+                    "where it belongs; the next start takes the new one over.",
+                    data.root_access_key().string(), from.string()));
   std::filesystem::rename(from, data.root_access_key(), failed);
   if (failed) return FileError("move", from, failed.value());
-  return GiveTo(data.root_access_key(), ::geteuid());
+  SR_CHECK(GiveTo(data.root_access_key(), ::geteuid()));
+  log::Info("the account's root access key is in {}", data.root_access_key().string());
+  return {};
 }
 
 Status Prepare(DataDirectory& data, const ServeOptions& options, Settings& settings) {
@@ -79,7 +88,9 @@ Status Prepare(DataDirectory& data, const ServeOptions& options, Settings& setti
     SR_TRY(listen, ParseListen(options.listen));
   }
   SR_CHECK(data.RequireWhole());
-  if (!data.initialised()) {
+  // With settings from elsewhere, a deployment's directory need not have any.
+  const bool settings_elsewhere = !options.config.empty() && !data.RequireNothingElse().ok();
+  if (!data.initialised() && !settings_elsewhere) {
     log::Info("making a new data directory in {}", data.root().string());
     InitOptions init;
     init.listen = listen;
@@ -97,7 +108,7 @@ Status Prepare(DataDirectory& data, const ServeOptions& options, Settings& setti
   if (listen && (listen->address != settings.https_address || listen->port != settings.https_port)) {
     settings.https_address = listen->address;
     settings.https_port = listen->port;
-    if (options.config.empty()) SR_CHECK(SaveSettings(data.settings(), settings));
+    if (options.config.empty()) SR_CHECK(SaveListen(data.settings(), settings));
   }
   return {};
 }

@@ -53,8 +53,26 @@ Result<crypto::PublicKey> DataDirectory::RecoveryKey(const Settings& settings) c
   return database->Read([&](store::Transaction& t) { return recovery::CurrentKey(t, recovery_public_key()); });
 }
 
+Status DataDirectory::RequireNothingElse() const {
+  std::error_code ignored;
+  if (initialised() || fs::exists(unfinished_settings(), ignored)) return {};
+  std::string found;
+  for (const fs::path& part : {tls(), service(), host(), hsm(), client(), run(), development_recovery_key(),
+                               recovery_public_key(), root_access_key(), last_backup()}) {
+    if (!fs::exists(fs::symlink_status(part, ignored))) continue;
+    found += (found.empty() ? "" : ", ") + part.filename().string();
+  }
+  if (found.empty()) return {};
+  return Error(
+      Errc::kInvalidState,
+      fmt::format("{} has {}, but no strongroom.toml. If this is a deployment, all that it needs is that file: "
+                  "put it back. For a new deployment choose another directory. Nothing was changed.",
+                  root_.string(), found));
+}
+
 Result<Settings> DataDirectory::Load() const {
   SR_CHECK(RequireWhole());
+  SR_CHECK(RequireNothingElse());
   if (!initialised())
     return Error(Errc::kNotFound,
                  fmt::format("{} is no Strongroom data directory. Start one with `strongroom serve --data {}`.",
@@ -64,14 +82,10 @@ Result<Settings> DataDirectory::Load() const {
 
 Status DataDirectory::Init(const InitOptions& options) {
   if (initialised()) return Error(Errc::kAlreadyExists, fmt::format("{} is initialised already.", root_.string()));
+  SR_CHECK(RequireNothingElse());
   std::error_code failed;
   fs::create_directories(root_, failed);
   if (failed) return FileError("make", root_, failed.value());
-  // Whatever an interrupted Init left is made anew: nothing of it was in use.
-  for (const fs::path& part : {tls(), service(), host(), hsm(), client(), run()}) fs::remove_all(part, failed);
-  for (const fs::path& file : {development_recovery_key(), recovery_public_key()}) fs::remove(file, failed);
-  for (const fs::path& part : {tls(), service(), host(), hsm(), client(), run()})
-    SR_CHECK(MakeDirectory(part, 0755, 0));
 
   Settings made;
   if (!options.network_prefix.empty() && IsFreeNetwork(options.network_prefix)) {
@@ -91,6 +105,12 @@ Status DataDirectory::Init(const InitOptions& options) {
     made.account_id = std::to_string(1 + randombytes_uniform(9));
     while (made.account_id.size() < 12) made.account_id += std::to_string(randombytes_uniform(10));
   }
+  // What an interrupted Init left is made anew: nothing of it was in use, as long as the settings have this name.
+  SR_CHECK(SaveSettings(unfinished_settings(), made));
+  for (const fs::path& part : {tls(), service(), host(), hsm(), client(), run()}) fs::remove_all(part, failed);
+  for (const fs::path& file : {development_recovery_key(), recovery_public_key()}) fs::remove(file, failed);
+  for (const fs::path& part : {tls(), service(), host(), hsm(), client(), run()})
+    SR_CHECK(MakeDirectory(part, 0755, 0));
   if (options.shared) SR_CHECK(options.shared(*this));
   SR_CHECK(MakeHttpsMaterial(tls(), {made.https_address, made.network_prefix + ".1"}));
   SR_CHECK(MakeFrontEndIdentity(service(), "front-end"));
@@ -105,7 +125,9 @@ Status DataDirectory::Init(const InitOptions& options) {
   SR_CHECK(WriteFileAtomically(recovery_public_key(), recovery::PublicPem(recovery_key), 0644));
   if (options.last) SR_CHECK(options.last(*this, made));
   // Last: a directory with settings is complete.
-  return SaveSettings(settings(), made);
+  fs::rename(unfinished_settings(), settings(), failed);
+  if (failed) return FileError("rename", unfinished_settings(), failed.value());
+  return {};
 }
 
 store::Config DataDirectory::StoreOf(const Settings& settings) const {

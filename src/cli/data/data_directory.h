@@ -46,11 +46,15 @@ class DataDirectory {
   explicit DataDirectory(const std::filesystem::path& root);
 
   bool initialised() const;
-  /// Makes everything. Errors: kAlreadyExists when it is there; kInvalidArgument; file errors. A failure half-way
-  /// leaves a directory without strongroom.toml, which the next Init completes anew.
+  /// Makes everything. Errors: kAlreadyExists when it is there; kInvalidState where there is something of that which no
+  /// Init has left behind, a deployment without its settings above all; kInvalidArgument; file errors. A failure
+  /// half-way leaves the settings under another name, by which the next Init knows that it may begin anew.
   Status Init(const InitOptions& options);
-  /// Errors: kNotFound with what to do when it is not initialised; kInvalidState after an interrupted restoration.
+  /// Errors: kNotFound with what to do when it is not initialised; kInvalidState after an interrupted restoration, or
+  /// when nothing but strongroom.toml is missing.
   Result<Settings> Load() const;
+  /// Errors: kInvalidState, naming what there is, where somebody's files stand though there are no settings.
+  Status RequireNothingElse() const;
   /// Errors: kInvalidState, saying what to do, where a restoration was interrupted.
   Status RequireWhole() const;
   /// The key that restores backups taken now: as the store has it, or, before the first start, this directory.
@@ -73,6 +77,8 @@ class DataDirectory {
   std::filesystem::path hsm() const { return root_ / "hsm"; }
   std::filesystem::path client() const { return root_ / "client"; }
   std::filesystem::path run() const { return root_ / "run"; }
+  /// Where the settings are while Init is at work.
+  std::filesystem::path unfinished_settings() const { return root_ / "strongroom.toml.unfinished"; }
   /// Lies there while a restoration is at work, and after one that was interrupted: what is there is not whole.
   std::filesystem::path unfinished_restore() const { return root_ / "restore-unfinished"; }
   std::filesystem::path root_access_key() const { return root_ / "root-access-key.json"; }

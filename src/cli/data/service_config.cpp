@@ -9,20 +9,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A TOML basic string.
-std::string Quoted(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (static_cast<unsigned char>(c) < 0x20) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out + "\"";
-}
-
 /// The service's own copy of a file whose original it may not read.
 Status CopyFor(const fs::path& from, const fs::path& to, mode_t mode) {
   SR_TRY(const std::string content, ReadFile(from));

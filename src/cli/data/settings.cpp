@@ -3,9 +3,13 @@
 #include <fmt/format.h>
 
 #include <toml++/toml.h>
+#include <array>
+#include <boost/algorithm/string/join.hpp>
+#include <boost/algorithm/string/split.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <charconv>
 
+#include "aws_client/config.h"
 #include "base/file.h"
 
 namespace strongroom::cli {
@@ -100,11 +104,16 @@ Result<Settings> LoadSettings(const std::filesystem::path& file) {
       }
     }
   }
-  if (port < 1 || port > 65535) return Bad(file, table.source(), "https.port must be between 1 and 65535");
-  if (threads < 0 || threads > 256) return Bad(file, table.source(), "https.threads must be between 0 and 256");
-  if (max_keys < 1 || max_keys > 100000) return Bad(file, table.source(), "hsm.max_keys must be between 1 and 100000");
+  // Where the value stands; what is missing has its default, which is in range.
+  const auto bad = [&](std::string_view section, std::string_view key, std::string_view what) {
+    const auto node = table[section][key];
+    return Bad(file, node ? node.node()->source() : table.source(), what);
+  };
+  if (port < 1 || port > 65535) return bad("https", "port", "https.port must be between 1 and 65535");
+  if (threads < 0 || threads > 256) return bad("https", "threads", "https.threads must be between 0 and 256");
+  if (max_keys < 1 || max_keys > 100000) return bad("hsm", "max_keys", "hsm.max_keys must be between 1 and 100000");
   if (settings.lock_memory != "try" && settings.lock_memory != "require")
-    return Bad(file, table.source(), "service.lock_memory must be \"try\" or \"require\"");
+    return bad("service", "lock_memory", "service.lock_memory must be \"try\" or \"require\"");
   for (const std::int64_t quota : {settings.kms.keys, settings.kms.aliases_per_key, settings.kms.grants_per_key,
                                    settings.kms.custom_key_stores, settings.kms.on_demand_rotations})
     if (quota < 1 || quota > 1'000'000'000)
@@ -114,15 +123,15 @@ Result<Settings> LoadSettings(const std::filesystem::path& file) {
     return Bad(file, table.source(),
                "kms.domain_key_days must be between 1 and 3650, kms.backup_retention_days between 2 and 3650");
   if (settings.kms.throttling != "off" && settings.kms.throttling != "aws")
-    return Bad(file, table.source(), "kms.throttling must be \"off\" or \"aws\"");
+    return bad("kms", "throttling", "kms.throttling must be \"off\" or \"aws\"");
   if (settings.kms.sm2 != "off" && settings.kms.sm2 != "on")
-    return Bad(file, table.source(), "kms.sm2 must be \"off\" or \"on\"");
+    return bad("kms", "sm2", "kms.sm2 must be \"off\" or \"on\"");
   if (settings.xks.timeout_ms < 1 || settings.xks.timeout_ms > 60'000)
-    return Bad(file, table.source(), "xks.timeout_ms must be between 1 and 60000");
+    return bad("xks", "timeout_ms", "xks.timeout_ms must be between 1 and 60000");
   if (settings.audit.mode != "grouped" && settings.audit.mode != "strict")
-    return Bad(file, table.source(), "audit.mode must be \"grouped\" or \"strict\"");
+    return bad("audit", "mode", "audit.mode must be \"grouped\" or \"strict\"");
   if (settings.audit.throttling != "off" && settings.audit.throttling != "aws")
-    return Bad(file, table.source(), "audit.throttling must be \"off\" or \"aws\"");
+    return bad("audit", "throttling", "audit.throttling must be \"off\" or \"aws\"");
   if (settings.audit.digest_minutes < 1 || settings.audit.digest_minutes > 1440 || settings.audit.retention_days < 1 ||
       settings.audit.retention_days > 36'500)
     return Bad(file, table.source(),
@@ -131,12 +140,17 @@ Result<Settings> LoadSettings(const std::filesystem::path& file) {
   if (s3.minutes < 1 || s3.minutes > 60 || s3.kib_per_second < 16 || s3.kib_per_second > 1'048'576)
     return Bad(file, table.source(),
                "audit.s3_minutes must be between 1 and 60, audit.s3_kib_per_second between 16 and 1048576");
-  if (!IsTwelveDigits(settings.account_id)) return Bad(file, table.source(), "account.id must be 12 digits");
+  if (!IsTwelveDigits(settings.account_id)) return bad("account", "id", "account.id must be 12 digits");
+  if (!aws_client::CheckRegion(settings.region).ok())
+    return bad("account", "region", "account.region must be like us-east-1: letters, digits and hyphens");
+  constexpr std::array<std::string_view, 6> kLevels{"trace", "debug", "info", "warn", "error", "off"};
+  if (std::find(kLevels.begin(), kLevels.end(), settings.log_level) == kLevels.end())
+    return bad("log", "level", "log.level must be trace, debug, info, warn, error or off");
   boost::system::error_code failed;
   boost::asio::ip::make_address(settings.https_address, failed);
-  if (failed) return Bad(file, table.source(), "https.address must be an IP address");
+  if (failed) return bad("https", "address", "https.address must be an IP address");
   boost::asio::ip::make_address_v4(settings.network_prefix + ".1", failed);
-  if (failed) return Bad(file, table.source(), "network.prefix must be like 127.20.30");
+  if (failed) return bad("network", "prefix", "network.prefix must be like 127.20.30");
   settings.https_port = static_cast<std::uint16_t>(port);
   settings.threads = static_cast<unsigned>(threads);
   settings.max_keys = static_cast<unsigned>(max_keys);
@@ -149,56 +163,94 @@ Status SaveSettings(const std::filesystem::path& file, const Settings& settings)
   std::string text = fmt::format(
       "# Strongroom's settings for this data directory. Read at start; unknown keys are refused.\n\n"
       "[network]\n# HSMs and the HSM host have addresses of their own in this network of the machine's.\n"
-      "prefix = \"{}\"\n\n"
-      "[https]\naddress = \"{}\"\nport = {}\n# Event loops; 0 is one per core.\nthreads = {}\n\n"
-      "[account]\nid = \"{}\"\n# The region that `strongroom env` exports; any region is served.\nregion = \"{}\"\n\n"
-      "[store]\n# A libpq connection string; empty is SQLite in this directory.\npostgresql = \"{}\"\n\n"
+      "prefix = {}\n\n"
+      "[https]\naddress = {}\nport = {}\n# Event loops; 0 is one per core.\nthreads = {}\n\n"
+      "[account]\nid = {}\n# The region that `strongroom env` exports; any region is served.\nregion = {}\n\n"
+      "[store]\n# A libpq connection string; empty is SQLite in this directory.\npostgresql = {}\n\n"
       "[hsm]\n# Keys that a cluster holds at most; up to 100000.\nmax_keys = {}\n\n"
       "[service]\n# \"require\": strongroomd does not start where all of its memory cannot be locked, and so kept from "
       "swap.\n"
-      "lock_memory = \"{}\"\n\n"
+      "lock_memory = {}\n\n"
       "[kms]\n# Quotas: of each account and region, and of each key.\nkeys = {}\ncustom_key_stores = {}\n"
       "aliases_per_key = {}\ngrants_per_key = {}\non_demand_rotations = {}\n"
-      "# \"aws\" limits the request rates of each account and region as AWS does.\nthrottling = \"{}\"\n"
-      "# \"on\" has keys of spec SM2, as AWS has them in China.\nsm2 = \"{}\"\n"
+      "# \"aws\" limits the request rates of each account and region as AWS does.\nthrottling = {}\n"
+      "# \"on\" has keys of spec SM2, as AWS has them in China.\nsm2 = {}\n"
       "# A PEM file of the roots whose attestation documents may be a request's Recipient; none when empty.\n"
-      "attestation_roots = \"{}\"\n"
+      "attestation_roots = {}\n"
       "# Days until the domain key gets a new generation, and days that backups of this deployment are kept: after so\n"
       "# long a deleted key is lost in old copies, too, and older backups can no longer be restored.\n"
       "domain_key_days = {}\nbackup_retention_days = {}\n\n"
       "[xks]\n# Networks where proxies of external key stores may be (\"10.20.0.0/16 …\"); when empty, all but "
       "loopback,\n"
-      "# link-local, multicast and reserved addresses.\nnetworks = \"{}\"\n"
+      "# link-local, multicast and reserved addresses.\nnetworks = {}\n"
       "# Where a proxy's host is, if DNS and port 443 do not say (\"proxy.example.com=10.20.0.5:8443 …\").\n"
-      "hosts = \"{}\"\n"
-      "# Where a VPC endpoint service is, in the same form.\nvpc_endpoint_services = \"{}\"\n"
+      "hosts = {}\n"
+      "# Where a VPC endpoint service is, in the same form.\nvpc_endpoint_services = {}\n"
       "# PEM files: roots trusted beside the system's, and what is shown to proxies that ask for a certificate.\n"
-      "ca_file = \"{}\"\nclient_certificate = \"{}\"\nclient_key = \"{}\"\n"
+      "ca_file = {}\nclient_certificate = {}\nclient_key = {}\n"
       "# From a request to its whole answer.\ntimeout_ms = {}\n\n"
       "[oidc]\n# OpenID Connect providers (AssumeRoleWithWebIdentity): where they may be, where a host is, and roots\n"
-      "# trusted beside the system's; all as in [xks].\nnetworks = \"{}\"\nhosts = \"{}\"\nca_file = \"{}\"\n\n"
+      "# trusted beside the system's; all as in [xks].\nnetworks = {}\nhosts = {}\nca_file = {}\n\n"
       "[audit]\n# \"grouped\": a crash loses at most the last second's records. \"strict\": no answer before its "
       "record is\n"
-      "# durable, and no service while records cannot be written.\nmode = \"{}\"\n"
+      "# durable, and no service while records cannot be written.\nmode = {}\n"
       "# Minutes between signed digests, and days that records are kept.\ndigest_minutes = {}\nretention_days = {}\n"
-      "# \"aws\": two LookupEvents a second in each account and region.\nthrottling = \"{}\"\n"
+      "# \"aws\": two LookupEvents a second in each account and region.\nthrottling = {}\n"
       "# A bucket of S3 or the like that records are delivered to, as CloudTrail's are; none when empty. The other\n"
       "# settings as the aws client has them; files are copied at each start.\n"
-      "s3_bucket = \"{}\"\ns3_prefix = \"{}\"\ns3_region = \"{}\"\ns3_endpoint = \"{}\"\ns3_profile = \"{}\"\n"
-      "s3_credentials_file = \"{}\"\ns3_config_file = \"{}\"\ns3_ca_file = \"{}\"\n"
+      "s3_bucket = {}\ns3_prefix = {}\ns3_region = {}\ns3_endpoint = {}\ns3_profile = {}\n"
+      "s3_credentials_file = {}\ns3_config_file = {}\ns3_ca_file = {}\n"
       "# Minutes between deliveries, and what is sent at most.\ns3_minutes = {}\ns3_kib_per_second = {}\n\n"
-      "[log]\nlevel = \"{}\"\n",
-      settings.network_prefix, settings.https_address, settings.https_port, settings.threads, settings.account_id,
-      settings.region, settings.store, settings.max_keys, settings.lock_memory, settings.kms.keys,
-      settings.kms.custom_key_stores, settings.kms.aliases_per_key, settings.kms.grants_per_key,
-      settings.kms.on_demand_rotations, settings.kms.throttling, settings.kms.sm2, settings.kms.attestation_roots,
-      settings.kms.domain_key_days, settings.kms.backup_retention_days, settings.xks.networks, settings.xks.hosts,
-      settings.xks.vpc_endpoint_services, settings.xks.ca_file, settings.xks.client_certificate,
-      settings.xks.client_key, settings.xks.timeout_ms, settings.oidc.networks, settings.oidc.hosts,
-      settings.oidc.ca_file, settings.audit.mode, settings.audit.digest_minutes, settings.audit.retention_days,
-      settings.audit.throttling, s3.bucket, s3.prefix, s3.region, s3.endpoint, s3.profile, s3.credentials_file,
-      s3.config_file, s3.ca_file, s3.minutes, s3.kib_per_second, settings.log_level);
+      "[log]\nlevel = {}\n",
+      Quoted(settings.network_prefix), Quoted(settings.https_address), settings.https_port, settings.threads,
+      Quoted(settings.account_id), Quoted(settings.region), Quoted(settings.store), settings.max_keys,
+      Quoted(settings.lock_memory), settings.kms.keys, settings.kms.custom_key_stores, settings.kms.aliases_per_key,
+      settings.kms.grants_per_key, settings.kms.on_demand_rotations, Quoted(settings.kms.throttling),
+      Quoted(settings.kms.sm2), Quoted(settings.kms.attestation_roots), settings.kms.domain_key_days,
+      settings.kms.backup_retention_days, Quoted(settings.xks.networks), Quoted(settings.xks.hosts),
+      Quoted(settings.xks.vpc_endpoint_services), Quoted(settings.xks.ca_file), Quoted(settings.xks.client_certificate),
+      Quoted(settings.xks.client_key), settings.xks.timeout_ms, Quoted(settings.oidc.networks),
+      Quoted(settings.oidc.hosts), Quoted(settings.oidc.ca_file), Quoted(settings.audit.mode),
+      settings.audit.digest_minutes, settings.audit.retention_days, Quoted(settings.audit.throttling),
+      Quoted(s3.bucket), Quoted(s3.prefix), Quoted(s3.region), Quoted(s3.endpoint), Quoted(s3.profile),
+      Quoted(s3.credentials_file), Quoted(s3.config_file), Quoted(s3.ca_file), s3.minutes, s3.kib_per_second,
+      Quoted(settings.log_level));
   return WriteFileAtomically(file, text, 0600);
+}
+
+Status SaveListen(const std::filesystem::path& file, const Settings& settings) {
+  toml::table table;
+  try {
+    table = toml::parse_file(file.string());
+  } catch (const toml::parse_error& error) {
+    return Bad(file, error.source(), error.description());
+  }
+  SR_TRY(const std::string text, ReadFile(file));
+  std::vector<std::string> lines;
+  boost::split(lines, text, [](char c) { return c == '\n'; });
+  const std::array<std::pair<std::string_view, std::string>, 2> wanted{
+      {{"address", Quoted(settings.https_address)}, {"port", std::to_string(settings.https_port)}}};
+  for (const auto& [key, value] : wanted) {
+    const auto node = table["https"][key];
+    const std::size_t line = node ? node.node()->source().begin.line : 0;
+    // Missing, or in a way of writing that is not ours: then all of it is written anew.
+    if (line == 0 || line > lines.size() || !lines[line - 1].starts_with(key)) return SaveSettings(file, settings);
+    lines[line - 1] = fmt::format("{} = {}", key, value);
+  }
+  return WriteFileAtomically(file, boost::join(lines, "\n"), 0600);
+}
+
+std::string Quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
 }
 
 Result<Listen> ParseListen(const std::string& text) {

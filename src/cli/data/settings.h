@@ -54,6 +54,11 @@ struct Settings {
 Result<Settings> LoadSettings(const std::filesystem::path& file);
 /// Writes atomically with the comments a reader needs.
 Status SaveSettings(const std::filesystem::path& file, const Settings& settings);
+/// Changes https.address and https.port of a file that LoadSettings has read, and nothing else where they have lines of
+/// their own.
+Status SaveListen(const std::filesystem::path& file, const Settings& settings);
+/// A text as TOML's basic string has it, with the quotes.
+std::string Quoted(const std::string& text);
 
 struct Listen {
   std::string address;

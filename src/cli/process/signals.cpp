@@ -8,7 +8,10 @@ namespace strongroom::cli {
 SignalDescriptor::SignalDescriptor() {
   sigset_t taken;
   sigemptyset(&taken);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) sigaddset(&taken, number);
+  for (const int number : {SIGTERM, SIGINT, SIGCHLD}) sigaddset(&taken, number);
+  // A blocked signal comes even where it is ignored, and under nohup the end of a terminal is nobody's end.
+  struct sigaction hangup {};
+  if (::sigaction(SIGHUP, nullptr, &hangup) != 0 || hangup.sa_handler != SIG_IGN) sigaddset(&taken, SIGHUP);
   sigprocmask(SIG_BLOCK, &taken, &old_);
   fd_ = ::signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
 }

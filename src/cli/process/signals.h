@@ -4,7 +4,8 @@
 
 namespace strongroom::cli {
 
-/// Turns SIGTERM, SIGINT, SIGHUP and SIGCHLD into a descriptor to poll. Made before any thread or child.
+/// Turns SIGTERM, SIGINT, SIGCHLD and, unless it is ignored, SIGHUP into a descriptor to poll. Made before any thread
+/// or child.
 class SignalDescriptor {
  public:
   SignalDescriptor();
