@@ -43,6 +43,7 @@ json::value ToJson(const Location& location) {
   if (!location.s3_endpoint.empty()) object["s3_endpoint"] = location.s3_endpoint;
   if (!location.kms_endpoint.empty()) object["kms_endpoint"] = location.kms_endpoint;
   if (!location.region.empty()) object["region"] = location.region;
+  if (!location.kms_profile.empty()) object["kms_profile"] = location.kms_profile;
   if (location.next_keys) object["next_keys"] = ToJson(*location.next_keys);
   if (location.previous_keys) object["previous_keys"] = ToJson(*location.previous_keys);
   return object;
@@ -92,6 +93,7 @@ Result<Location> LocationFrom(std::string_view name, const json::value& value) {
   SR_TRY(location.s3_endpoint, Text(object, "s3_endpoint", false));
   SR_TRY(location.kms_endpoint, Text(object, "kms_endpoint", false));
   SR_TRY(location.region, Text(object, "region", false));
+  SR_TRY(location.kms_profile, Text(object, "kms_profile", false));
   SR_TRY(location.keys, KeysFrom(object.if_contains("keys"), "keys"));
   for (const auto& [member, read] :
        {std::pair("next_keys", &location.next_keys), std::pair("previous_keys", &location.previous_keys)}) {

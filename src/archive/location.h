@@ -32,6 +32,7 @@ struct Location {
   std::string id;                                 // 32 hex digits, as the location itself has it
   std::string url;                                // s3://bucket/prefix, or an absolute directory
   std::string s3_endpoint, kms_endpoint, region;  // empty: as environment and profile say
+  std::string kms_profile;                        // whose credentials KMS is asked with; empty: as the store
   WrappingKeys keys;
   // While `rekey` is not through: the keys to come, or, once those are `keys`, the ones from before.
   std::optional<WrappingKeys> next_keys, previous_keys;

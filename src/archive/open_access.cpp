@@ -1,4 +1,5 @@
 #include <filesystem>
+#include <map>
 #include <mutex>
 
 #include "archive/access.h"
@@ -36,32 +37,45 @@ Result<encryption_sdk::KeyringPtr> OpenOffline(const OfflineAccess& offline) {
   return encryption_sdk::MakeRawRsaKeyring(std::move(options));
 }
 
-Result<aws_client::Aws> OpenAwsFor(const std::string& region) {
+/// As configured. The location's Region, which is its bucket's, and what a profile of the location's own says of the
+/// way to its service come before the environment.
+Result<aws_client::Aws> OpenAwsFor(const std::string& region, const std::string& profile) {
+  std::map<std::string, std::string, std::less<>> instead;
+  if (!region.empty()) instead["AWS_REGION"] = region;
   aws_client::AwsOptions options;
-  // The location's Region comes before the environment's: it is the bucket's.
-  if (!region.empty())
-    options.environment = [region, process = aws_client::ProcessEnvironment()](std::string_view name) {
-      return name == "AWS_REGION" ? std::optional(region) : process(name);
-    };
+  options.profile = profile;
+  if (!profile.empty()) {
+    SR_TRY(const aws_client::Config config, aws_client::LoadConfig(aws_client::ProcessEnvironment(), profile));
+    for (const auto& [setting, variable] :
+         {std::pair("ca_bundle", "AWS_CA_BUNDLE"), std::pair("endpoint_url", "AWS_ENDPOINT_URL"),
+          std::pair("endpoint_url", "AWS_ENDPOINT_URL_KMS")})
+      if (auto value = config.Setting(setting)) instead[variable] = *std::move(value);
+  }
+  options.environment = [instead = std::move(instead), process = aws_client::ProcessEnvironment()](
+                            std::string_view name) -> std::optional<std::string> {
+    const auto found = instead.find(name);
+    return found != instead.end() ? std::optional(found->second) : process(name);
+  };
   return aws_client::OpenAws(options);
 }
 
-/// KMS with configuration and credentials that are looked for when it is first asked: a directory that an offline key
-/// opens needs neither.
+/// KMS with configuration and credentials that are looked for when it is first asked: what an offline key opens needs
+/// neither.
 class KmsWhenAsked final : public encryption_sdk::KmsSupplier {
  public:
-  KmsWhenAsked(std::string region, std::string endpoint) : region_(std::move(region)), endpoint_(std::move(endpoint)) {}
+  explicit KmsWhenAsked(const Location& location)
+      : region_(location.region), profile_(location.kms_profile), endpoint_(location.kms_endpoint) {}
   Result<std::shared_ptr<encryption_sdk::KmsPort>> ForRegion(std::string_view region) override {
     const std::lock_guard lock(mutex_);
     if (!clients_) {
-      SR_TRY(aws_client::Aws aws, OpenAwsFor(region_));
+      SR_TRY(aws_client::Aws aws, OpenAwsFor(region_, profile_));
       clients_ = std::make_unique<aws_client::KmsClients>(std::move(aws), endpoint_);
     }
     return clients_->ForRegion(region);
   }
 
  private:
-  const std::string region_, endpoint_;
+  const std::string region_, profile_, endpoint_;
   std::mutex mutex_;
   std::unique_ptr<aws_client::KmsClients> clients_;
 };
@@ -71,13 +85,16 @@ class KmsWhenAsked final : public encryption_sdk::KmsSupplier {
 Result<Access> OpenAccess(Location location, const OfflineAccess& offline, bool create_directory) {
   Access access;
   if (location.is_s3()) {
-    SR_TRY(const aws_client::Aws aws, OpenAwsFor(location.region));
+    SR_TRY(const aws_client::Aws aws, OpenAwsFor(location.region, ""));
     SR_TRY(access.store, aws_client::OpenS3Store(aws, location.url, location.s3_endpoint));
-    access.kms = std::make_shared<aws_client::KmsClients>(aws, location.kms_endpoint);
+    if (location.kms_profile.empty())
+      access.kms = std::make_shared<aws_client::KmsClients>(aws, location.kms_endpoint);
+    else
+      access.kms = std::make_shared<KmsWhenAsked>(location);
   } else {
     if (create_directory) SR_CHECK(MakePrivateDirectories(location.url));
     SR_TRY(access.store, aws_client::OpenDirectoryStore(location.url, aws_client::DirectoryUse::kMustExist));
-    access.kms = std::make_shared<KmsWhenAsked>(location.region, location.kms_endpoint);
+    access.kms = std::make_shared<KmsWhenAsked>(location);
   }
   if (!offline.key_file.empty()) {
     SR_TRY(access.offline, OpenOffline(offline));

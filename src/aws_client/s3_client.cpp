@@ -207,6 +207,13 @@ Error S3Client::Refusal(const S3Request& request, const ServiceAnswer& answer) c
           request.name, what);
       break;
     case Errc::kNotFound:
+      // S3 says NoSuchBucket or NoSuchUpload to who writes.
+      if (request.method == "PUT" && !answer.error.code.starts_with("NoSuch")) {
+        const std::lock_guard lock(mutex_);
+        text = fmt::format("{} has no place for {} ({}): is this the address of an S3 server?", place_.endpoint.Url(),
+                           object, what);
+        break;
+      }
       text = answer.error.code == "NoSuchBucket" || request.name.empty()
                  ? fmt::format("The bucket {} does not exist ({}).", url_.bucket, what)
                  : fmt::format("{} does not exist ({}).", object, what);

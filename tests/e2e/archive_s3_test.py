@@ -9,7 +9,7 @@ import unittest
 import s3_servers
 from archive_case import MIB, blob, described
 from aws_semantics import AwsProxy
-from deployment import BIN
+from deployment import BIN, Deployment
 
 
 class S3Test(unittest.TestCase):
@@ -118,6 +118,44 @@ class AwsS3Test(S3Test):
         proxy.race("/snapshots/one/manifest")
         self.two_that_put_at_once("race", [blob(9 * MIB, seed) for seed in (1, 2)])
         self.assertTrue(proxy.met.is_set())
+
+
+class TwoProvidersTest(unittest.TestCase):
+    """KMS is Strongroom's and the bucket somebody else's: credentials, addresses and CAs of two kinds."""
+
+    def test_kms_has_a_profile_of_its_own(self):
+        s3_servers.give_swift(type(self))
+        d = Deployment().start()
+        self.addCleanup(d.close)
+        key = d.ok("kms", "create-key")["KeyMetadata"]["Arn"]
+        config = self.root / "aws-config"
+        config.write_text(f"[profile vault]\naws_access_key_id = {d.environment['AWS_ACCESS_KEY_ID']}\n"
+                          f"aws_secret_access_key = {d.environment['AWS_SECRET_ACCESS_KEY']}\n"
+                          f"endpoint_url = {d.endpoint}\nca_bundle = {d.environment['AWS_CA_BUNDLE']}\n")
+        environment = {**os.environ, **s3_servers.environment(self.swift.url), "HOME": str(self.root), "XDG_CONFIG_HOME": f"{self.root}/config",
+                       "XDG_STATE_HOME": f"{self.root}/state", "TMPDIR": str(self.root), "AWS_CONFIG_FILE": str(config)}
+        subprocess.run(["aws", "s3api", "--endpoint-url", self.swift.url, "create-bucket", "--bucket", "backup"], check=True,
+                       capture_output=True, env=environment)
+
+        def archive(status, *arguments, stdin=b""):
+            done = subprocess.run([BIN / "strongroom", "archive", *arguments], input=stdin, capture_output=True, env=environment,
+                                  cwd=self.root, timeout=300)
+            self.assertEqual(done.returncode, status, done.stderr.decode(errors="replace"))
+            return done
+
+        place = ["s3://backup/two", "--kms-key-id", key]
+        archive(1, "location", "add", "none", *place, "--kms-profile", "nobody")
+        archive(0, "location", "add", "two", *place, "--kms-profile", "vault")
+        self.assertEqual(json.loads(archive(0, "location", "show", "two", "--json").stdout)["kms_profile"], "vault")
+        archive(0, "put", "two", "-", "--name", "one", stdin=b"precious")
+        self.assertEqual(archive(0, "get", "two", "one", "-").stdout, b"precious")
+        bare = ["--location-url", "s3://backup/two", "--kms-key-id", key]
+        self.assertEqual(archive(0, "get", *bare, "--kms-profile", "vault", "one", "-").stdout, b"precious")
+        archive(2, "get", "two", "one", "-", "--kms-profile", "vault")
+        # Whoever takes KMS for the bucket hears which address that is.
+        environment.update(AWS_ENDPOINT_URL_S3=d.endpoint, AWS_CA_BUNDLE=d.environment["AWS_CA_BUNDLE"])
+        said = archive(1, "location", "add", "mixed", *place, "--kms-profile", "vault")
+        self.assertIn(f"{d.endpoint} has no place for s3://backup/two/", said.stderr.decode())
 
 
 if __name__ == "__main__":

@@ -65,6 +65,7 @@ void DeclareCommon(CLI::App& app, CommonOptions& options) {
 
 void Endpoints::PutInto(archive::Location& location) const {
   location.kms_endpoint = kms;
+  location.kms_profile = kms_profile;
   if (location.is_s3()) {
     location.s3_endpoint = store;
   } else if (kms.empty()) {
@@ -96,6 +97,9 @@ void DeclareReading(CLI::App& app, ReadingOptions& options, const std::string& w
   app.add_option("--kms-endpoint", options.endpoints.kms, "Address of KMS, where --endpoint is S3's")
       ->type_name("URL")
       ->group(kWithout);
+  app.add_option("--kms-profile", options.endpoints.kms_profile, "Profile that KMS is asked with, where S3 has another")
+      ->type_name("PROFILE")
+      ->group(kWithout);
   app.add_option("--region", options.region, "The bucket's Region")->type_name("REGION")->group(kWithout);
 }
 
@@ -111,6 +115,7 @@ Result<Opened> OpenForReading(const ReadingOptions& options, std::size_t least) 
     for (const auto& [set, name, has] : {std::tuple{!options.kms_keys.empty(), "--kms-key-id", "keys"},
                                          std::tuple{!options.endpoints.store.empty(), "--endpoint", "addresses"},
                                          std::tuple{!options.endpoints.kms.empty(), "--kms-endpoint", "addresses"},
+                                         std::tuple{!options.endpoints.kms_profile.empty(), "--kms-profile", "profile"},
                                          std::tuple{!options.region.empty(), "--region", "Region"}}) {
       if (set)
         return Error(Errc::kInvalidArgument,

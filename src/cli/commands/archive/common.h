@@ -29,7 +29,7 @@ void DeclareCommon(CLI::App& app, CommonOptions& options);
 /// Addresses in place of those that environment and profile say: `store` is S3's for s3:// and, since a directory has
 /// none, KMS's for a directory.
 struct Endpoints {
-  std::string store, kms;
+  std::string store, kms, kms_profile;
   void PutInto(archive::Location& location) const;
 };
 

@@ -84,6 +84,9 @@ Run DeclareLocationAdd(CLI::App& app) {
       ->type_name("URL");
   app.add_option("--kms-endpoint", options->endpoints.kms, "Address of KMS, where --endpoint is S3's")
       ->type_name("URL");
+  app.add_option("--kms-profile", options->endpoints.kms_profile,
+                 "Profile of ~/.aws that KMS is asked with, where its credentials are not S3's")
+      ->type_name("PROFILE");
   app.add_option("--region", options->region, "The bucket's Region, and that of keys that are no ARN")
       ->type_name("REGION");
   DeclareCommon(app, options->common);

@@ -39,6 +39,7 @@ Run DeclareLocationShow(CLI::App& app) {
                                 {"id", location.id},
                                 {"s3_endpoint", location.s3_endpoint},
                                 {"kms_endpoint", location.kms_endpoint},
+                                {"kms_profile", location.kms_profile},
                                 {"region", location.region},
                                 {"keys", KeysOf(location.keys)}};
       if (location.next_keys) shown["next_keys"] = KeysOf(*location.next_keys);
@@ -48,6 +49,7 @@ Run DeclareLocationShow(CLI::App& app) {
     SR_CHECK(PrintLine(fmt::format("name  {}\nurl   {}\nid    {}", location.name, location.url, location.id)));
     if (!location.s3_endpoint.empty()) SR_CHECK(PrintLine("s3    " + location.s3_endpoint));
     if (!location.kms_endpoint.empty()) SR_CHECK(PrintLine("kms   " + location.kms_endpoint));
+    if (!location.kms_profile.empty()) SR_CHECK(PrintLine("kms profile " + location.kms_profile));
     if (!location.region.empty()) SR_CHECK(PrintLine("region " + location.region));
     SR_CHECK(PrintKeys(location.keys, "key "));
     if (!location.rekey_unfinished()) return {};
