@@ -68,6 +68,18 @@ class SettingsTest(unittest.TestCase):
         self.assertEqual(self.d.ok("sts", "get-caller-identity")["Account"], account)
         self.assertEqual(self.d.run(BIN / "strongroom", "account", "list", "--data", self.d.data).out.count(other), 0)
 
+    def test_a_root_key_that_is_renewed_leaves_the_file_from_before(self):
+        old = self.d.environment["AWS_ACCESS_KEY_ID"]
+        self.d.stop()
+        self.assertEqual(strongroom("account", "reset-root", "--data", self.d.data).returncode, 0)
+        self.d.start()
+        self.assertNotEqual(self.d.environment["AWS_ACCESS_KEY_ID"], old)
+        self.d.ok("sts", "get-caller-identity")
+        before = self.d.data / "root-access-key.json.replaced"
+        self.assertEqual(json.loads(before.read_text())["AccessKeyId"], old)
+        self.assertEqual(strongroom("account", "seal-root", "--data", self.d.data).returncode, 0)
+        self.assertEqual(list(self.d.data.glob("root-access-key*")), [])
+
     def test_another_address_leaves_the_rest_of_the_settings_as_it_is(self):
         self.d.stop()
         text = self.settings.read_text().replace('level = "info"', "level = 'info'  # \"mine\"") + "# mine\n"

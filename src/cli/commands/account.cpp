@@ -149,14 +149,7 @@ Status ListAccounts(const AccountOptions& options) {
   return {};
 }
 
-Status SealRoot(const AccountOptions& options) {
-  const DataDirectory data{options.data};
-  SR_TRY(const Settings settings, data.Load());
-  const auto file = data.root_access_key();
-  if (!std::filesystem::exists(file)) {
-    std::printf("The root access key of account %s is sealed already.\n", settings.account_id.c_str());
-    return {};
-  }
+Status Seal(const std::filesystem::path& file) {
   const int fd = ::open(file.c_str(), O_WRONLY | O_CLOEXEC);
   if (fd < 0) return FileError("seal", file, errno);
   // Overwritten before it is unlinked; on a journalling disk that is a courtesy, not a promise.
@@ -166,6 +159,19 @@ Status SealRoot(const AccountOptions& options) {
   ::close(fd);
   if (!wiped || ::unlink(file.c_str()) != 0) return FileError("seal", file, errno);
   std::printf("Sealed: %s is gone. The key itself stays valid for whoever has a copy.\n", file.c_str());
+  return {};
+}
+
+Status SealRoot(const AccountOptions& options) {
+  const DataDirectory data{options.data};
+  SR_TRY(const Settings settings, data.Load());
+  bool any = false;
+  for (const auto& file : {data.root_access_key(), data.replaced_root_access_key()}) {
+    if (!std::filesystem::exists(file)) continue;
+    SR_CHECK(Seal(file));
+    any = true;
+  }
+  if (!any) std::printf("The root access key of account %s is sealed already.\n", settings.account_id.c_str());
   return {};
 }
 

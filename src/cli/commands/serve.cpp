@@ -68,13 +68,13 @@ Status TakeRootKey(const DataDirectory& data) {
   const auto from = data.service() / "root-access-key.json";
   if (!std::filesystem::exists(from)) return {};
   std::error_code failed;
-  // The one that is there may be the only copy of a secret.
-  if (std::filesystem::exists(data.root_access_key()))
-    return Error(
-        Errc::kAlreadyExists,
-        fmt::format("{} is there already, so a new account's root access key stays in {}. Move the older one to "
-                    "where it belongs; the next start takes the new one over.",
-                    data.root_access_key().string(), from.string()));
+  // After `account reset-root` the one that is there opens nothing more. If something else was wrong, such as the
+  // database's name, it may be the only copy of a secret.
+  if (std::filesystem::exists(data.root_access_key())) {
+    std::filesystem::rename(data.root_access_key(), data.replaced_root_access_key(), failed);
+    if (failed) return FileError("move", data.root_access_key(), failed.value());
+    log::Warn("the root access key from before is in {}", data.replaced_root_access_key().string());
+  }
   std::filesystem::rename(from, data.root_access_key(), failed);
   if (failed) return FileError("move", from, failed.value());
   SR_CHECK(GiveTo(data.root_access_key(), ::geteuid()));

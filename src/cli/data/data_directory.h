@@ -82,6 +82,7 @@ class DataDirectory {
   /// Lies there while a restoration is at work, and after one that was interrupted: what is there is not whole.
   std::filesystem::path unfinished_restore() const { return root_ / "restore-unfinished"; }
   std::filesystem::path root_access_key() const { return root_ / "root-access-key.json"; }
+  std::filesystem::path replaced_root_access_key() const { return root_ / "root-access-key.json.replaced"; }
   std::filesystem::path recovery_public_key() const { return root_ / "recovery-key.pub.pem"; }
   std::filesystem::path development_recovery_key() const { return root_ / "recovery-key.pem"; }
   std::filesystem::path last_backup() const { return root_ / "last-backup.json"; }
