@@ -17,8 +17,8 @@ struct JoinPackage {
 
 /// Writes the file with mode 0600; it replaces nothing. Errors: kAlreadyExists; the disk's.
 Status WriteJoinFile(const std::filesystem::path& file, JoinPackage package);
-/// Errors: kNotFound; kPermission when group or others may read it; kInvalidArgument for what is no such file, or one
-/// of another version.
+/// Errors: kNotFound; kPermission when group or others may read it; kInvalidArgument for what is no such file, one
+/// of another version, or one that is not as it was written.
 Result<JoinPackage> ReadJoinFile(const std::filesystem::path& file);
 
 }  // namespace strongroom::cli

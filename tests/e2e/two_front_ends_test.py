@@ -120,7 +120,8 @@ class Joining(Pair):
         whole = (self.a.root / "join").read_bytes()
         for name, content, mode, status, text in (
                 ("short", whole[:-1], 0o600, 2, "is not a whole file"), ("long", whole + b"x", 0o600, 2, "is not a whole file"),
-                ("empty", b"", 0o600, 2, "is not a whole file"), ("other", b"SRJ\x02" + whole[4:], 0o600, 2, "of this version"),
+                ("empty", b"", 0o600, 2, "is not a whole file"), ("old", b"SRJ\x01" + whole[4:-32], 0o600, 2, "of another version"),
+                ("damaged", whole[:300] + bytes([whole[300] ^ 4]) + whole[301:], 0o600, 2, "is damaged"),
                 ("open", whole, 0o644, 4, "its mode must be 0600")):
             with self.subTest(name):
                 file = self.a.root / name
