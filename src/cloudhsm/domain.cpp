@@ -1,5 +1,7 @@
 #include "cloudhsm/domain.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/redirect_error.hpp>
@@ -11,6 +13,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "cloudhsm/certificates.h"
+#include "cluster.pb.h"
 #include "domain_keys.pb.h"
 #include "keys.pb.h"
 #include "messages.pb.h"
@@ -24,6 +27,7 @@ constexpr std::string_view kServiceToken = "service-token";
 constexpr std::size_t kMaxNameBytes = 255;
 constexpr std::size_t kMaxPlaintextBytes = 4096;
 constexpr std::chrono::milliseconds kLongestPause{2000};
+constexpr std::chrono::minutes kSayAgain{1};
 
 void AppendText(Bytes& to, std::string_view text) {
   to.push_back(static_cast<std::uint8_t>(text.size()));
@@ -124,6 +128,11 @@ struct DomainCluster::State {
     co_return connected;
   }
 
+  Task<Result<std::string>> LetInBy() {
+    if (!options.let_in_by) co_return std::string();
+    co_return co_await database.RunRead(options.let_in_by);
+  }
+
   Task<Result<Connected>> TryConnect() {
     SR_CO_TRY(const Known known, co_await database.RunRead(&LoadKnown));
     if (known.trust_anchor.empty() || known.addresses.empty()) {
@@ -144,6 +153,14 @@ struct DomainCluster::State {
     if (!probed.ok()) {
       made.client->Close();
       co_return probed.error();
+    }
+    // Under TLS 1.3 an HSM refuses our certificate after our side of the handshake (RFC 8446, 4.4.2.4): only an answer
+    // says that it lets us in.
+    const proto::GetInfoRequest question;
+    const auto answered = co_await made.client->Call<proto::GetInfoReply>(wire::Command::kGetInfo, question);
+    if (!answered.ok()) {
+      made.client->Close();
+      co_return answered.error();
     }
     Bytes token = known.service_token;
     if (token.empty()) {
@@ -240,8 +257,23 @@ Task<Status> DomainCluster::Connect() {
   Timer timer(co_await boost::asio::this_coro::executor);
   std::chrono::milliseconds pause = state->options.pause;
   std::string said;
+  std::chrono::steady_clock::time_point said_at;
+  const auto say = [&](const std::string& what, const std::string& line) {
+    const auto now = std::chrono::steady_clock::now();
+    if (what == said && now - said_at < kSayAgain) return;
+    said = what;
+    said_at = now;
+    log::Warn("{}", line);
+  };
   while (!state->stopped) {
-    auto made = co_await state->TryConnect();
+    const Result<std::string> let_in_by = co_await state->LetInBy();
+    if (!let_in_by.ok() && let_in_by.error().code() == Errc::kPermission) co_return let_in_by.error();
+    Result<State::Connected> made = NotYet();
+    if (!let_in_by.ok()) {
+      made = let_in_by.error();
+    } else if (let_in_by->empty()) {
+      made = co_await state->TryConnect();
+    }
     if (made.ok()) {
       {
         const std::lock_guard lock(state->mutex);
@@ -250,9 +282,10 @@ Task<Status> DomainCluster::Connect() {
       log::Info("the domain cluster is reachable");
       co_return Status();
     }
-    if (made.error().public_message() != said) {
-      said = made.error().public_message();
-      log::Warn("waiting for the domain cluster: {}", made.error().ForLog());
+    if (let_in_by.ok() && !let_in_by->empty()) {
+      say(*let_in_by, fmt::format("waiting to be let in by {}", *let_in_by));
+    } else {
+      say(made.error().public_message(), fmt::format("waiting for the domain cluster: {}", made.error().ForLog()));
     }
     timer.expires_after(pause);
     pause = std::min(pause * 2, kLongestPause);

@@ -31,6 +31,9 @@ class DomainCluster final : public DeviceCertifier, public ports::Sealer, public
     channel::Identity front_end;        // shown on the inner layer; enrolled in the cluster
     std::string zone = "local-1a";
     std::chrono::milliseconds pause{250};  // between attempts, doubling up to 2 s
+    /// Asked before each attempt: who has to let this front end in first; "" nobody. Empty: always nobody.
+    /// Errors: kPermission when nobody will, which ends Connect.
+    std::function<Result<std::string>(store::Transaction&)> let_in_by;
   };
   DomainCluster(store::Database& database, const Placement& placement, Options options);
   ~DomainCluster() override;
@@ -42,8 +45,8 @@ class DomainCluster final : public DeviceCertifier, public ports::Sealer, public
   /// Writes the row of another HSM, on this host, unless it has one of the domain cluster's. Errors: kUnavailable while
   /// the cluster is being made; those of Placement::ChooseOn.
   Task<Status> EnsureHsmOn(std::string host_id);
-  /// Connects, as long as it takes, and says in the log what it waits for. Ends when everything here is usable, or with
-  /// kCancelled after Stop.
+  /// Connects, as long as it takes, and says in the log what it waits for. Ends when everything here is usable, with
+  /// kCancelled after Stop, or with kPermission when let_in_by says so.
   Task<Status> Connect();
   void Stop();
 

@@ -168,6 +168,55 @@ class Joining(Pair):
         a.start()
 
 
+class Waiting(Pair):
+    """Whoever was invited waits for the machine that invited it, and for no other."""
+
+    def join(self, name):
+        """A machine that has joined while the one that invited it is away, and the name that it has."""
+        d = Deployment()
+        self.addCleanup(d.close)
+        joined = d.run(BIN / "strongroom", "join", self.a.root / name, "--data", d.data)
+        self.assertEqual(joined.status, 0, joined.err)
+        self.assertIn("has not let it in yet", joined.out)
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            d.environment[name] = self.a.environment[name]
+        return d, (d.data / "host" / "host-id").read_text().strip()
+
+    def begin(self, d, pool):
+        """`serve`, which says whom it waits for."""
+        starting = pool.submit(d.start)
+        inviter = (self.a.data / "host" / "host-id").read_text().strip()
+        wait_for("what it waits for", lambda: starting.done() or f"waiting to be let in by machine {inviter} " in d.whole_log())
+        return starting
+
+    def test_a_joiner_waits_for_its_inviter_though_others_are_up(self):
+        a, b = self.a, self.b
+        for name in ("never", "later"):
+            invite(a, a.root / name)
+        key = a.ok("kms", "create-key")["KeyMetadata"]["KeyId"]
+        blob = encrypt(a, key)
+        self.assertEqual(a.stop(), 0)
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            # Removed before it was let in: it ends, and says why, then and whenever it is started.
+            never, host_id = self.join("never")
+            starting = self.begin(never, pool)
+            removed = b.run(BIN / "strongroom", "machine", "remove", host_id, "--data", b.data)
+            self.assertEqual(removed.status, 0, removed.err)
+            for refused in (starting.exception(120), pool.submit(never.start).exception(120)):
+                self.assertIn("serve ended with 4", str(refused))
+                self.assertIn("was removed from the deployment", str(refused))
+            never.close()
+
+            later, host_id = self.join("later")
+            starting = self.begin(later, pool)
+            time.sleep(15)  # longer than a connection to the domain cluster is tried for
+            self.assertFalse(starting.done(), later.serve_log())
+            a.start()
+            starting.result()
+        self.assertEqual(decrypt(later, blob), b"on two machines")
+        wait_for("an HSM of the domain cluster on each machine", lambda: len(domain_hsms(later)) == 3)
+
+
 class Sharing(Pair):
     """What one front end does is the other's truth within a second; when one machine dies, the other goes on."""
 
@@ -384,7 +433,7 @@ class Text(unittest.TestCase):
 def load_tests(loader, standard, pattern):
     """The base of the cases is none itself; the text is looked at last."""
     suite = unittest.TestSuite()
-    for case in (Joining, Sharing, Text):
+    for case in (Joining, Waiting, Sharing, Text):
         suite.addTests(loader.loadTestsFromTestCase(case))
     return suite
 

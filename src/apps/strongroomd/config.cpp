@@ -117,6 +117,7 @@ Status ReadFrontEnd(Reader& in, Config& c) {
   SR_CHECK(in.Text("name", c.front_end.name));
   SR_CHECK(in.Path("certificate", c.front_end.certificate));
   SR_CHECK(in.Path("invitations", c.front_end.invitations));
+  SR_CHECK(in.Path("invited_by", c.front_end.invited_by));
   return in.Path("key", c.front_end.key);
 }
 Status ReadClient(Reader& in, Config& c) {
@@ -297,8 +298,8 @@ Status Check(const fs::path& file, const Config& c) {
 
 void MakeAbsolute(Config& c, const fs::path& data) {
   for (fs::path* path : {&c.https.certificate, &c.https.key, &c.store.sqlite, &c.front_end.certificate,
-                         &c.front_end.key, &c.front_end.invitations, &c.client.certificate, &c.client.key,
-                         &c.recovery_public_key, &c.account.root_access_key, &c.audit.directory}) {
+                         &c.front_end.key, &c.front_end.invitations, &c.front_end.invited_by, &c.client.certificate,
+                         &c.client.key, &c.recovery_public_key, &c.account.root_access_key, &c.audit.directory}) {
     *path = data / *path;
   }
   for (fs::path* path :

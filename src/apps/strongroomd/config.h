@@ -27,6 +27,7 @@ struct HostEntry {
 ///   [[host]]     id, address, port, certificate, network (that of [network] unless said); this machine's own is the
 ///   first [front_end]  name, certificate, key      shown to hosts and to the domain cluster
 ///                invitations                 directory of secrets that other machines are invited with
+///                invited_by                  certificate of the front end that has to let this one in, if there is one
 ///   [client]     certificate, key, hosts     outer TLS: default client pair, directory of hosts' certificates
 ///   [recovery]   public_key                  PEM SubjectPublicKeyInfo
 ///   [account]    id, name, regions, root_access_key (file that is written when the account is made)
@@ -67,7 +68,7 @@ struct Config {
   struct {
     std::string name = "front-end";
     std::filesystem::path certificate = "service/front-end.crt", key = "service/front-end.key",
-                          invitations = "service/invitations";
+                          invitations = "service/invitations", invited_by = "service/invited-by.crt";
   } front_end;
   struct {
     std::filesystem::path certificate = "host/client.crt", key = "host/client.key", hosts;

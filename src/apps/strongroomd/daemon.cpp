@@ -115,6 +115,8 @@ T RunOn(Loop& loop, Task<T> task) {
   return promise.get_future().get();
 }
 
+Error WasRemoved() { return Error(Errc::kPermission, "This machine was removed from the deployment."); }
+
 /// This machine, as the others shall know it.
 Result<cloudhsm::MachineRow> SelfOf(const Config& config, const crypto::Certificate& front_end) {
   const HostEntry& own = config.hosts.front();
@@ -203,6 +205,7 @@ struct Daemon::Parts {
   aws::Service MakeProxies();
   Status OpenTrail();
   Status RefuseRemoved();
+  Result<std::string> LetInBy(store::Transaction& t) const;
   trail::GoneFrontEnds Gone();
   Task<Status> EnsureDomainHsm();
   Task<Status> BecomeReady();
@@ -230,6 +233,7 @@ Status Daemon::Parts::MakeControlPlane() {
   SR_TRY(channel::Identity client, channel::LoadIdentity(config.client.certificate, config.client.key));
   cloudhsm::DomainCluster::Options options{.front_end = identity};
   options.loops = AllLoops();
+  if (!config.store.postgresql.empty()) options.let_in_by = [this](store::Transaction& t) { return LetInBy(t); };
   outer.directory = config.client.hosts;
   outer.identity = std::move(client);
   options.outer = outer;
@@ -317,11 +321,26 @@ std::string Daemon::Parts::Alarms() const {
 /// Nothing of a machine that was taken for gone goes on: others have closed its trail and its HSMs are no members.
 Status Daemon::Parts::RefuseRemoved() {
   if (!machines) return {};
-  SR_TRY(const auto self,
-         database->Read([this](store::Transaction& t) { return cloudhsm::LoadMachine(t, config.hosts.front().id); }));
-  if (!self || !self->removed) return {};
+  SR_TRY(const auto standing,
+         database->Read([this](store::Transaction& t) { return cloudhsm::StandingOf(t, config.hosts.front().id); }));
+  if (standing != cloudhsm::Standing::kRemoved && standing != cloudhsm::Standing::kUnknown) return {};
   removed = true;
-  return Error(Errc::kPermission, "This machine was removed from the deployment.");
+  return WasRemoved();
+}
+
+/// Whom a machine that has joined waits for: no HSM of the domain cluster knows its front end before.
+Result<std::string> Daemon::Parts::LetInBy(store::Transaction& t) const {
+  SR_TRY(const auto standing, cloudhsm::StandingOf(t, config.hosts.front().id));
+  if (standing == cloudhsm::Standing::kRemoved || standing == cloudhsm::Standing::kUnknown) return WasRemoved();
+  if (standing != cloudhsm::Standing::kWaiting) return std::string();
+  constexpr std::string_view kHow = "Strongroom has to run there within an hour of the invitation";
+  if (const auto inviter = channel::LoadCertificate(config.front_end.invited_by); inviter.ok()) {
+    SR_TRY(const auto machines_known, cloudhsm::LoadMachines(t));
+    for (const cloudhsm::MachineRow& row : machines_known)
+      if (row.front_end_certificate == inviter->ToPem())
+        return fmt::format("machine {} ({}): {}", row.host_id, row.address, kHow);
+  }
+  return fmt::format("the machine that invited it: {}", kHow);
 }
 
 trail::GoneFrontEnds Daemon::Parts::Gone() {
@@ -466,7 +485,9 @@ Task<Status> Daemon::Parts::BecomeReady() {
   SR_CO_CHECK(co_await domain->EnsureRows());
   lifecycle->Start();
   for (const auto& link : links) link->Start(*lifecycle);
-  SR_CO_CHECK(co_await domain->Connect());
+  const Status connected = co_await domain->Connect();
+  if (!connected.ok() && connected.error().code() == Errc::kPermission) removed = true;
+  SR_CO_CHECK(connected);
   if (machines) machines->Start();
   SR_CO_CHECK(co_await session_tokens->Start());
   co_return co_await EnsureAccount(*database, *access_keys, config.account.id, config.account.name,

@@ -47,7 +47,9 @@ Status Install(const DataDirectory& data, const JoinPackage& package) {
   // Its front end names the others, once it is connected here.
   SR_TRY(const crypto::Certificate front_end, crypto::Certificate::FromPem(facts.front_end_certificate(), 8192));
   SR_CHECK(MakeDirectory(data.host() / "front-ends", 0755, 0));
-  return WriteFileAtomically(data.host() / "front-ends" / "invited-by.pem", front_end.ToPem(), 0644);
+  SR_CHECK(WriteFileAtomically(data.host() / "front-ends" / "invited-by.pem", front_end.ToPem(), 0644));
+  // Ours says whom it waits for.
+  return WriteFileAtomically(data.service() / "invited-by.crt", front_end.ToPem(), 0644);
 }
 
 Result<cloudhsm::MachineRow> Self(const DataDirectory& data, const Settings& settings, const JoinPackage& package) {

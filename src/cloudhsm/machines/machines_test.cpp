@@ -178,6 +178,20 @@ TEST_F(MachinesTest, AFrontEndApprovesItselfOnce) {
   EXPECT_THAT(host_->enrolled, ::testing::IsEmpty());
 }
 
+TEST_F(MachinesTest, AMachineLearnsWhatItIsToTheDeployment) {
+  const auto standing = [this](const std::string& host_id) {
+    return world_.database->Read([&](store::Transaction& t) { return StandingOf(t, host_id); }).value();
+  };
+  EXPECT_EQ(standing("host-2"), Standing::kFirst);
+  ASSERT_TRUE(JoinProperly(Machine("host-2", "127.9.10"), "one").ok());
+  EXPECT_EQ(standing("host-2"), Standing::kWaiting);
+  EXPECT_EQ(standing("host-3"), Standing::kUnknown);
+  Sql("UPDATE machines SET approval = proof");
+  EXPECT_EQ(standing("host-2"), Standing::kMember);
+  Sql("UPDATE machines SET removed_at = 1000");
+  EXPECT_EQ(standing("host-2"), Standing::kRemoved);
+}
+
 TEST_F(MachinesTest, WhoWasInvitedHereIsEnrolledApprovedAndUsed) {
   ASSERT_TRUE(JoinProperly(Machine("host-2", "127.9.10"), "one").ok());
   ASSERT_TRUE(Look().ok());

@@ -121,6 +121,16 @@ Result<std::optional<MachineRow>> LoadMachine(store::Transaction& t, std::string
   return std::optional<MachineRow>(Read(*row));
 }
 
+Result<Standing> StandingOf(store::Transaction& t, std::string_view host_id) {
+  SR_TRY(const auto row, LoadMachine(t, host_id));
+  if (row) {
+    if (row->removed) return Standing::kRemoved;
+    return row->approval.empty() ? Standing::kWaiting : Standing::kMember;
+  }
+  SR_TRY(const auto other, t.QueryOne("SELECT 1 FROM machines"));
+  return other ? Standing::kUnknown : Standing::kFirst;
+}
+
 Status JoinMachine(store::Transaction& t, const MachineRow& row, ByteView secret_hash) {
   SR_CHECK(Check(row));
   SR_CHECK(CheckInvitation(t, row.invitation_id, secret_hash));

@@ -51,6 +51,15 @@ Status CheckInvitation(store::Transaction& t, std::string_view invitation_id, By
 
 Result<std::vector<MachineRow>> LoadMachines(store::Transaction& t);
 Result<std::optional<MachineRow>> LoadMachine(store::Transaction& t, std::string_view host_id);
+/// What a machine is to the deployment in this store.
+enum class Standing : std::uint8_t {
+  kFirst,    // no machine is known yet: it enters itself
+  kWaiting,  // it has joined, and nobody has let it in yet
+  kMember,
+  kRemoved,
+  kUnknown,  // others are known and this one is not: it was removed before it was let in, or was never of it
+};
+Result<Standing> StandingOf(store::Transaction& t, std::string_view host_id);
 /// Adds a machine and uses its invitation up. Errors: those of CheckInvitation; kAlreadyExists when the machine is
 /// there already or was, or one that is not gone has its network or address.
 Status JoinMachine(store::Transaction& t, const MachineRow& row, ByteView secret_hash);
