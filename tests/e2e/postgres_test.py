@@ -8,8 +8,9 @@ import shutil
 import subprocess
 import tempfile
 import unittest
+import unittest.mock
 
-from deployment import BIN, Deployment, wait_for
+from deployment import BIN, Deployment, Failure, wait_for
 
 
 class PostgreSql:
@@ -87,6 +88,69 @@ class OnPostgres(unittest.TestCase):
         d.start()
         self.assertEqual(open_blob(), b"on pg")
         self.assertEqual(d.cluster(cluster["ClusterId"])["Hsms"][0]["State"], "ACTIVE")
+
+
+class WithAPassword(unittest.TestCase):
+    """A server that wants one: it is in a file of whoever runs `serve`, as libpq has it, which strongroomd cannot read."""
+
+    SECRET = "geheim-7"
+
+    def setUp(self):
+        self.pg = PostgreSql()
+        self.addCleanup(self.pg.close)
+        self.pg.sql(f"ALTER ROLE strongroom PASSWORD '{self.SECRET}'")
+        with open(f"{self.pg.root}/data/pg_hba.conf", "w") as file:
+            file.write("local all all scram-sha-256\n")
+        self.pg.stop()
+        self.pg.start()
+        self.d = Deployment()
+        self.addCleanup(self.d.close)
+        self.home = self.d.root / "home"
+        self.home.mkdir(mode=0o700)
+        kept = {name: value for name, value in os.environ.items() if name not in ("PGPASSFILE", "PGPASSWORD")}
+        patched = unittest.mock.patch.dict(os.environ, {**kept, "HOME": str(self.home)}, clear=True)
+        patched.start()
+        self.addCleanup(patched.stop)
+        self.d.environment = dict(os.environ)
+
+    def write(self, file, mode=0o600):
+        file.write_text(f"*:*:*:strongroom:{self.SECRET}\n")
+        file.chmod(mode)
+
+    def test_the_service_has_what_pgpass_says(self):
+        d, passwords = self.d, self.home / ".pgpass"
+        self.write(passwords)
+        for conninfo in (f"{self.pg.conninfo} password = {self.SECRET}", f"postgresql://strongroom:{self.SECRET}@db/postgres"):
+            refused = d.run(BIN / "strongroom", "init", "--data", d.data, "--development", "--postgresql", conninfo)
+            self.assertNotEqual(refused.status, 0)
+            self.assertIn("can read a command line", refused.err)
+            self.assertNotIn(self.SECRET, refused.err)
+        made = d.run(BIN / "strongroom", "init", "--data", d.data, "--development", "--postgresql", self.pg.conninfo)
+        self.assertEqual(made.status, 0, made.err)
+        d.start()
+        key = d.ok("kms", "create-key")["KeyMetadata"]["KeyId"]
+        self.assertEqual(d.stop(), 0)
+        copy = d.data / "run" / "pgpass"
+        if os.geteuid() == 0:
+            self.assertEqual((copy.stat().st_mode & 0o777, copy.stat().st_uid), (0o600, 61740))
+        for settings in (d.data / "strongroom.toml", d.data / "run" / "strongroomd.toml"):
+            self.assertNotIn(self.SECRET, settings.read_text())
+
+        # Another place for it; the copy is of each start.
+        elsewhere = d.root / "elsewhere"
+        passwords.rename(elsewhere)
+        os.environ["PGPASSFILE"] = str(elsewhere)
+        d.start()
+        d.ok("kms", "describe-key", "--key-id", key)
+        self.assertEqual(d.stop(), 0)
+        del os.environ["PGPASSFILE"]
+        # libpq does not use one that others may read, and neither do we.
+        self.write(passwords, 0o644)
+        with self.assertRaises(Failure) as refusal:
+            d.start()
+        if os.geteuid() == 0:
+            self.assertIn(f"{passwords} is not used", str(refusal.exception))
+        self.assertFalse(copy.exists())
 
 
 if __name__ == "__main__":

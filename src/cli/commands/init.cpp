@@ -6,6 +6,7 @@
 #include "cli/data/data_directory.h"
 #include "cli/data/network.h"
 #include "cli/recovery_options.h"
+#include "store/connection_string.h"
 
 namespace strongroom::cli {
 namespace {
@@ -49,9 +50,8 @@ std::function<Status()> DeclareInit(CLI::App& app) {
   app.add_option("--postgresql", options->init.postgresql,
                  "libpq connection string, without password, for several machines; default: SQLite in the directory")
       ->check([](const std::string& text) {
-        return text.find("password=") == std::string::npos
-                   ? std::string()
-                   : std::string("everybody on this machine can read a command line; put the password into ~/.pgpass");
+        const Status checked = store::CheckForCommandLine(text);
+        return checked.ok() ? std::string() : checked.error().public_message();
       });
   options->recovery_key.Declare(app, true);
   return [options] { return RunInit(*options); };

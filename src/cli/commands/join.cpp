@@ -13,6 +13,7 @@
 #include "cli/join_file.h"
 #include "cli/recovery_options.h"
 #include "cloudhsm/machines/rows.h"
+#include "store/connection_string.h"
 #include "terminal/terminal.h"
 
 namespace strongroom::cli {
@@ -138,9 +139,8 @@ std::function<Status()> DeclareJoin(CLI::App& app) {
   app.add_option("--postgresql", options->postgresql,
                  "libpq connection string, without password, if this machine reaches the database in another way")
       ->check([](const std::string& text) {
-        return text.find("password=") == std::string::npos
-                   ? std::string()
-                   : std::string("everybody on this machine can read a command line; put the password into ~/.pgpass");
+        const Status checked = store::CheckForCommandLine(text);
+        return checked.ok() ? std::string() : checked.error().public_message();
       });
   return [options] { return RunJoin(*options); };
 }

@@ -6,6 +6,7 @@
 
 #include "cli/commands/all.h"
 #include "cli/recovery_options.h"
+#include "store/connection_string.h"
 
 namespace strongroom::cli {
 namespace {
@@ -23,9 +24,7 @@ Status RunRestore(RestoreOptions options) {
   if (!options.listen.empty()) {
     SR_TRY(options.plan.listen, ParseListen(options.listen));
   }
-  if (options.plan.postgresql.find("password=") != std::string::npos)
-    return Error(Errc::kInvalidArgument,
-                 "Everybody on this machine can read a command line; put the password into ~/.pgpass or PGPASSWORD.");
+  SR_CHECK(store::CheckForCommandLine(options.plan.postgresql));
   SR_CHECK(HardenForSecrets());
   SR_TRY(const crypto::PrivateKey recovery_key, options.recovery_key.Load());
   SR_TRY(const Restored restored, RestoreDeployment(options.plan, recovery_key));

@@ -130,6 +130,8 @@ std::vector<Kept> Children(const DataDirectory& data, const Settings& settings, 
                       kServiceUser,
                       lock,
                       true};
+  if (const auto passwords = ServicePasswordFile(data); std::filesystem::exists(passwords))
+    children[1].spec.environment = {"PGPASSFILE=" + passwords.string()};
   return children;
 }
 

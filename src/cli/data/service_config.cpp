@@ -1,8 +1,15 @@
 #include "cli/data/service_config.h"
 
 #include <fmt/format.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
 
 #include "base/file.h"
+#include "base/log.h"
+#include "store/connection_string.h"
 
 namespace strongroom::cli {
 namespace {
@@ -23,6 +30,33 @@ Status CopyNamed(std::string_view setting, const fs::path& from, const fs::path&
     return Error(Errc::kInvalidArgument,
                  fmt::format("{} in strongroom.toml: {}", setting, content.error().public_message()));
   return CopyFor(from, to, mode);
+}
+
+/// Where libpq would look for passwords as this user (PostgreSQL manual, "The Password File").
+fs::path OperatorsPasswordFile() {
+  if (const char* named = std::getenv("PGPASSFILE"); named != nullptr && *named != '\0') return named;
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') return fs::path(home) / ".pgpass";
+  const passwd* user = ::getpwuid(::geteuid());
+  return user == nullptr ? fs::path() : fs::path(user->pw_dir) / ".pgpass";
+}
+
+/// The service is another user when root starts it, and cannot read root's file.
+Status CopyPasswordFile(const DataDirectory& data, const Settings& settings) {
+  const fs::path copy = ServicePasswordFile(data);
+  std::error_code failed;
+  fs::remove(copy, failed);
+  if (settings.store.empty() || ::geteuid() != 0) return {};
+  SR_TRY(const store::ConnectionString said, store::ReadConnectionString(settings.store));
+  if (said.has_password || said.names_password_place) return {};
+  const fs::path from = OperatorsPasswordFile();
+  struct stat info {};
+  if (from.empty() || ::stat(from.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return {};
+  if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    log::Warn("{} is not used, as libpq would not either: group or others may read it, and its mode must be 0600",
+              from.string());
+    return {};
+  }
+  return CopyFor(from, copy, 0600);
 }
 
 /// Section [xks], without what is empty, and the service's copies of the files that it names.
@@ -91,8 +125,11 @@ Result<std::string> DeliverySettings(const DataDirectory& data, const Settings& 
 
 }  // namespace
 
+fs::path ServicePasswordFile(const DataDirectory& data) { return data.run() / "pgpass"; }
+
 Result<fs::path> WriteServiceConfig(const DataDirectory& data, const Settings& settings) {
   const fs::path service = data.service();
+  SR_CHECK(CopyPasswordFile(data, settings));
   SR_CHECK(CopyFor(data.host() / "client.crt", service / "client.crt", 0644));
   SR_CHECK(CopyFor(data.host() / "client.key", service / "client.key", 0600));
   SR_CHECK(CopyFor(data.host() / "control.crt", service / "host-control.crt", 0644));

@@ -10,7 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <string_view>
 #include <utility>
 
 #include "base/file.h"
@@ -19,7 +21,8 @@ namespace strongroom::cli {
 namespace {
 
 /// Between fork and exec: only async-signal-safe calls.
-[[noreturn]] void BecomeChild(const ChildSpec& spec, char* const* arguments, int output, pid_t parent) {
+[[noreturn]] void BecomeChild(const ChildSpec& spec, char* const* arguments, char* const* environment, int output,
+                              pid_t parent) {
   if (spec.lock_memory) {
     // Without the right to raise it the limit stays, and the child says itself whether that is enough.
     rlimit limit{RLIM_INFINITY, RLIM_INFINITY};
@@ -46,8 +49,26 @@ namespace {
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::execv(spec.program.c_str(), arguments);
+  ::execve(spec.program.c_str(), arguments, environment);
   ::_exit(127);
+}
+
+std::vector<std::string> EnvironmentOf(const ChildSpec& spec) {
+  std::vector<std::string> texts = spec.environment;
+  for (char** ours = environ; *ours != nullptr; ++ours) {
+    const std::string_view entry = *ours, name = entry.substr(0, entry.find('=') + 1);
+    if (std::ranges::none_of(spec.environment, [&](const std::string& text) { return text.starts_with(name); }))
+      texts.emplace_back(entry);
+  }
+  return texts;
+}
+
+/// As execve wants it; good for as long as the texts are.
+std::vector<char*> PointersTo(std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (std::string& text : texts) pointers.push_back(text.data());
+  pointers.push_back(nullptr);
+  return pointers;
 }
 
 }  // namespace
@@ -58,13 +79,13 @@ Result<Child> Child::Start(const ChildSpec& spec) {
   if (::pipe2(pipe_ends, O_CLOEXEC) != 0) return Error(Errc::kResourceExhausted, "No pipe could be made.");
   std::vector<std::string> texts{spec.program.string()};
   texts.insert(texts.end(), spec.arguments.begin(), spec.arguments.end());
-  std::vector<char*> arguments;
-  for (std::string& text : texts) arguments.push_back(text.data());
-  arguments.push_back(nullptr);
+  const std::vector<char*> arguments = PointersTo(texts);
+  std::vector<std::string> variables = EnvironmentOf(spec);
+  const std::vector<char*> environment = PointersTo(variables);
 
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
-  if (pid == 0) BecomeChild(spec, arguments.data(), pipe_ends[1], parent);
+  if (pid == 0) BecomeChild(spec, arguments.data(), environment.data(), pipe_ends[1], parent);
   ::close(pipe_ends[1]);
   if (pid < 0) {
     ::close(pipe_ends[0]);

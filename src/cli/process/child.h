@@ -20,6 +20,7 @@ struct ChildSpec {
   std::optional<uid_t> user;           // becomes this user and group when we are root
   int keep_fd = -1;                    // one descriptor the child inherits (the data directory's lock); others close
   bool lock_memory = false;            // may lock as much memory as we may let it
+  std::vector<std::string> environment{};  // "NAME=value", beside ours or in its place
 };
 
 /// A child process that dies with us (PR_SET_PDEATHSIG) and whose standard output we read line by line.
