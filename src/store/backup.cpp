@@ -204,6 +204,30 @@ Status RequireDeployment(const Config& config) {
   });
 }
 
+Result<StoreView> LookAt(const Config& config, std::string_view host_id) {
+  StoreView view;
+  const Status looked = InOneView(config, [&](Connection& connection) -> Status {
+    // Of whatever version: a newer schema may let this program work, too.
+    SR_TRY(const Columns clusters, ColumnsOf(connection, config.engine, "clusters"));
+    if (clusters.all.empty()) return {};
+    SR_TRY(const Reply domain, connection.Run("SELECT 1 FROM clusters WHERE kind = 'domain'", {}));
+    view.has_deployment = !domain.rows.empty();
+    SR_TRY(const Reply accounts,
+           connection.Run("SELECT account_id FROM accounts ORDER BY created_at, account_id LIMIT 1", {}));
+    if (!accounts.rows.empty()) view.account = accounts.rows[0].Text(0);
+    const Value host[] = {Text(host_id)};
+    SR_TRY(const Reply hsms, connection.Run("SELECT 1 FROM hsms WHERE host_id = $1 AND state <> 'DELETED'", host));
+    view.knows_host = !hsms.rows.empty();
+    SR_TRY(const Columns machines, ColumnsOf(connection, config.engine, "machines"));
+    if (machines.all.empty()) return {};  // of a later schema
+    SR_TRY(const Reply own, connection.Run("SELECT 1 FROM machines WHERE host_id = $1", host));
+    view.knows_host = view.knows_host || !own.rows.empty();
+    return {};
+  });
+  if (!looked.ok() && looked.error().code() != Errc::kNotFound) return looked.error();
+  return view;
+}
+
 Status ExportTables(const Config& config, BackupSink& sink, std::span<const std::string_view> left_out) {
   return InOneView(config,
                    [&](Connection& connection) { return ExportAll(connection, config.engine, sink, left_out); });

@@ -44,6 +44,15 @@ std::int64_t NewestSchemaVersion();
 ///           Database.
 Status RequireDeployment(const Config& config);
 
+/// Whose a store is.
+struct StoreView {
+  bool has_deployment = false;  // somebody has served on it: it has a domain cluster, made or being made
+  bool knows_host = false;      // as a machine, or as one where an HSM lives
+  std::string account;          // the first; empty where there is none yet
+};
+/// Makes nothing: no database and no schema is a store without a deployment. Errors: those of Database.
+Result<StoreView> LookAt(const Config& config, std::string_view host_id);
+
 /// Hands out every table but the change feed (whose entries only invalidate caches) and those that are `left_out`, as
 /// one transaction sees them, while others go on writing: SQLite's read transaction, PostgreSQL's repeatable read. Rows
 /// come in bounded pages. Errors    kNotFound  there is no database; the sink's own; those of Database.

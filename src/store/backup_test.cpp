@@ -184,6 +184,43 @@ TEST_P(BackupTest, ADeploymentIsThereOnceItsDomainClusterIsMade) {
   EXPECT_FALSE(config_.engine == Config::Engine::kSqlite && std::filesystem::exists(none.sqlite_path));
 }
 
+TEST_P(BackupTest, AStoreSaysWhoseItIs) {
+  const auto look = [this](std::string_view host_id) { return LookAt(config_, host_id).value(); };
+  const auto set = [this](const char* sql) {
+    return database_->Transact([sql](Transaction& t) { return t.Execute(sql); }).ok();
+  };
+  EXPECT_FALSE(look("host-1").has_deployment) << "a schema is no deployment";
+  ASSERT_TRUE(
+      set("INSERT INTO clusters (account_id, region, cluster_id, kind, hsm_type, mode, state, state_message, "
+          "vpc_id, security_group, created_at, retention_days, network_type, csr, hsm_certificate, "
+          "aws_hw_certificate, manufacturer_hw_certificate, cluster_certificate, trust_anchor) VALUES ('0', 'r', "
+          "'cluster-1', 'domain', 't', 'FIPS', 'UNINITIALIZED', '', '', '', 0, 90, 'IPV4', '', '', '', '', '', '')"));
+  ASSERT_TRUE(
+      set("INSERT INTO hsms (account_id, region, hsm_id, cluster_id, zone, subnet_id, eni_id, eni_ip, host_id, state, "
+          "state_message, created_at) VALUES ('0', 'r', 'hsm-1', 'cluster-1', 'z', '', '', '', 'host-1', 'ACTIVE', '', "
+          "0)"));
+  EXPECT_TRUE(look("host-1").has_deployment);
+  EXPECT_TRUE(look("host-1").knows_host) << "where an HSM lives";
+  EXPECT_FALSE(look("host-2").knows_host);
+  EXPECT_FALSE(look("").knows_host);
+  EXPECT_EQ(look("host-1").account, "");
+  ASSERT_TRUE(set("INSERT INTO accounts (account_id, name, created_at) VALUES ('111122223333', '', 7)"));
+  EXPECT_EQ(look("host-1").account, "111122223333");
+  ASSERT_TRUE(set("UPDATE hsms SET state = 'DELETED'"));
+  EXPECT_FALSE(look("host-1").knows_host) << "it was moved to another machine by a restoration";
+  ASSERT_TRUE(
+      set("INSERT INTO machines (host_id, address, port, network, control_certificate, front_end_certificate, "
+          "joined_at) VALUES ('host-2', '', 1, '', '', '', 0)"));
+  EXPECT_TRUE(look("host-2").knows_host);
+
+  const Config none = Other("none.db");
+  const auto nothing = LookAt(none, "host-1");
+  ASSERT_TRUE(nothing.ok()) << nothing.error();
+  EXPECT_FALSE(nothing->has_deployment);
+  EXPECT_EQ(RequireDeployment(none).error().code(), Errc::kNotFound) << "looking makes nothing";
+  EXPECT_FALSE(config_.engine == Config::Engine::kSqlite && std::filesystem::exists(none.sqlite_path));
+}
+
 INSTANTIATE_TEST_SUITE_P(Engines, BackupTest, testing::BothEngines(), testing::EngineName);
 
 }  // namespace

@@ -150,6 +150,53 @@ class Joining(Pair):
         self.assertIn("PostgreSQL", refused.err)
         self.assertFalse((self.a.root / "no").exists())
 
+    def point_at(self, d, before, conninfo):
+        """Another database in a data directory's settings."""
+        settings = d.data / "strongroom.toml"
+        text = settings.read_text()
+        self.assertIn(f'postgresql = "{before}"', text)
+        settings.write_text(text.replace(f'postgresql = "{before}"', f'postgresql = "{conninfo}"'))
+
+    def refused(self, d, text, *commands):
+        for command in commands:
+            with self.subTest(command[0]):
+                answer = d.run(BIN / "strongroom", *command, "--data", d.data)
+                self.assertEqual(answer.status, 2, answer.out + answer.err)
+                self.assertIn(text, answer.err)
+
+    def test_a_database_of_another_deployment_is_not_worked_on(self):
+        text = f"of another deployment (account {self.a.ok('sts', 'get-caller-identity')['Account']})"
+        d = Deployment()
+        self.addCleanup(d.close)
+        self.refused(d, text, ("init", "--development", "--postgresql", self.pg.conninfo))
+        self.assertFalse(d.data.exists())
+        self.assertEqual(d.run(BIN / "strongroom", "init", "--data", d.data, "--development").status, 0)
+        self.point_at(d, "", self.pg.conninfo)
+        self.refused(d, text, ("serve",), ("backup", d.root / "file"), ("account", "reset-root"), ("invite", d.root / "no"))
+        # Nor is it on a machine that has served elsewhere.
+        self.point_at(d, self.pg.conninfo, "")
+        d.start()
+        d.stop()
+        self.point_at(d, "", self.pg.conninfo)
+        self.refused(d, text, ("serve",))
+
+    def test_nothing_is_made_in_a_database_that_is_empty_by_mistake(self):
+        self.pg.sql("CREATE DATABASE nothing")
+        conninfo = self.pg.conninfo.replace("dbname=postgres", "dbname=nothing")
+        d, b, file = Deployment(), self.b, self.a.root / "for-nothing"
+        self.addCleanup(d.close)
+        invite(self.a, file)
+        self.refused(d, "There is no deployment in this database", ("join", file, "--postgresql", conninfo))
+        self.assertFalse(d.data.exists())
+        b.stop()
+        self.point_at(b, self.pg.conninfo, conninfo)
+        self.refused(b, "is empty, but this machine has served before", ("serve",), ("backup", b.root / "file"),
+                     ("machine", "list"))
+        tables = d.run("psql", "-qAt", conninfo, "-c", "SELECT COUNT(*) FROM pg_tables WHERE schemaname = 'public'")
+        self.assertEqual(tables.out.strip(), "0")
+        self.point_at(b, conninfo, self.pg.conninfo)
+        b.start()
+
     def test_the_recovery_key_that_one_replaces_is_known_on_both(self):
         a, b, fresh = self.a, self.b, self.a.root / "fresh.pem"
         wait_for("both HSMs", lambda: len(domain_hsms(a)) == 2)

@@ -16,6 +16,7 @@
 #include "cli/api_client.h"
 #include "cli/commands/all.h"
 #include "cli/data/data_directory.h"
+#include "cli/data/own_store.h"
 #include "secret/secret_vector.h"
 #include "store/database.h"
 
@@ -133,7 +134,7 @@ Status ListAccounts(const AccountOptions& options) {
   const DataDirectory data{options.data};
   SR_TRY(const Settings settings, data.Load());
   log::OnlyFrom(log::Level::kWarn);
-  SR_TRY(const auto database, store::Database::Open(data.StoreOf(settings)));
+  SR_TRY(const auto database, OpenOwnStore(data, settings));
   auto read = [](store::Transaction& t) {
     return t.Query(
         "SELECT a.account_id, a.name, a.created_at, (SELECT COUNT(*) FROM access_keys k WHERE k.account_id = "
@@ -197,7 +198,7 @@ Status ResetRoot(const AccountOptions& options) {
     return Error(Errc::kInvalidArgument, "The root access key of account " + settings.account_id + " goes to " +
                                              data.root_access_key().string() + ", not to a --key-file.");
   }
-  SR_TRY(const auto database, store::Database::Open(data.StoreOf(settings)));
+  SR_TRY(const auto database, OpenOwnStore(data, settings));
   auto forget = [&](store::Transaction& t) {
     return t.Execute("DELETE FROM deployment WHERE name = $1",
                      {store::Text("root-key-delivered/" + settings.account_id)});

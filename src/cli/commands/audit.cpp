@@ -10,6 +10,7 @@
 #include "cli/commands/all.h"
 #include "cli/counted.h"
 #include "cli/data/data_directory.h"
+#include "cli/data/own_store.h"
 #include "store/database.h"
 #include "trail/keeping/keeper.h"
 #include "trail/verify.h"
@@ -43,7 +44,7 @@ Result<Bytes> DigestKeyOf(const DataDirectory& data, const AuditOptions& options
 Result<std::unique_ptr<store::Database>> OpenStore(const DataDirectory& data) {
   SR_TRY(const Settings settings, data.Load());
   log::OnlyFrom(log::Level::kWarn);
-  return store::Database::Open(data.StoreOf(settings));
+  return OpenOwnStore(data, settings);
 }
 
 Status VerifyTrail(const AuditOptions& options) {

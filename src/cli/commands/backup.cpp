@@ -12,6 +12,7 @@
 #include "cli/api_client.h"
 #include "cli/commands/all.h"
 #include "cli/data/data_directory.h"
+#include "cli/data/own_store.h"
 #include "cli/samples.h"
 #include "recovery/backup_file.h"
 #include "recovery/recovery_key.h"
@@ -55,6 +56,7 @@ Status RunBackup(const BackupOptions& options) {
   SR_TRY(const Settings settings, data.Load());
   log::OnlyFrom(log::Level::kWarn);
   // Before anything is opened: opening the store of no deployment would make one.
+  SR_CHECK(RequireOwnStore(data, settings));
   SR_CHECK(store::RequireDeployment(data.StoreOf(settings)));
   SR_TRY(const crypto::PublicKey recovery_key, data.RecoveryKey(settings));
   recovery::BackupHeader header;

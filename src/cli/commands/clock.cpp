@@ -7,6 +7,7 @@
 #include "cli/commands/all.h"
 #include "cli/counted.h"
 #include "cli/data/data_directory.h"
+#include "cli/data/own_store.h"
 #include "store/clock_guard.h"
 #include "store/database.h"
 
@@ -36,7 +37,7 @@ Result<Opened> Open(const ClockOptions& options) {
   if (opened.settings.store.empty() && !std::filesystem::exists(config.sqlite_path))
     return Error(Errc::kNotFound, "The deployment in " + options.data +
                                       " has never run, so it has seen no clock: start it with `strongroom serve`.");
-  SR_TRY(opened.database, store::Database::Open(config));
+  SR_TRY(opened.database, OpenOwnStore(data, opened.settings));
   return opened;
 }
 

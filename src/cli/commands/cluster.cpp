@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "cli/commands/all.h"
 #include "cli/data/data_directory.h"
+#include "cli/data/own_store.h"
 #include "store/database.h"
 
 namespace strongroom::cli {
@@ -42,7 +43,7 @@ Status RepairLog(const ClusterOptions& options) {
   const DataDirectory data{options.data};
   SR_TRY(const Settings settings, data.Load());
   log::OnlyFrom(log::Level::kWarn);
-  SR_TRY(const auto database, store::Database::Open(data.StoreOf(settings)));
+  SR_TRY(const auto database, OpenOwnStore(data, settings));
   const std::string id = NewUuid();
   SR_CHECK(Request(*database, options.cluster, id));
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(options.patience_seconds);

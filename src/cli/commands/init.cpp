@@ -5,6 +5,7 @@
 #include "cli/commands/all.h"
 #include "cli/data/data_directory.h"
 #include "cli/data/network.h"
+#include "cli/data/own_store.h"
 #include "cli/recovery_options.h"
 #include "store/connection_string.h"
 
@@ -25,6 +26,10 @@ Status RunInit(InitCommandOptions options) {
   }
   if (!options.init.network_prefix.empty()) SR_CHECK(RequireUsableNetwork(options.init.network_prefix));
   SR_CHECK(data.RequireWhole());
+  if (Settings wanted; !options.init.postgresql.empty() && !data.initialised()) {
+    wanted.store = options.init.postgresql;
+    SR_CHECK(RequireNoDeployment(data.StoreOf(wanted)));
+  }
   SR_CHECK(options.recovery_key.Check(data));
   SR_CHECK(HardenForSecrets());
   options.init.recovery_key = [&] { return options.recovery_key.Make(data); };

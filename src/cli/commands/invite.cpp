@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "cli/commands/all.h"
 #include "cli/data/data_directory.h"
+#include "cli/data/own_store.h"
 #include "cli/join_file.h"
 #include "cli/recovery_options.h"
 #include "cloudhsm/machines/rows.h"
@@ -65,7 +66,7 @@ Status RunInvite(const InviteOptions& options) {
     return Error(Errc::kAlreadyExists, options.file + " exists already and is not replaced.");
   log::OnlyFrom(log::Level::kWarn);
   SR_CHECK(HardenForSecrets());
-  SR_TRY(const auto database, store::Database::Open(data.StoreOf(settings)));
+  SR_TRY(const auto database, OpenOwnStore(data, settings));
   SR_CHECK(RequireRunning(*database, data));
   SR_TRY(JoinPackage package, Pack(data, settings));
   const std::string id = NewUuid();

@@ -10,6 +10,7 @@
 #include "cli/commands/all.h"
 #include "cli/data/data_directory.h"
 #include "cli/data/network.h"
+#include "cli/data/own_store.h"
 #include "cli/join_file.h"
 #include "cli/recovery_options.h"
 #include "cloudhsm/machines/rows.h"
@@ -109,6 +110,7 @@ Status RunJoin(const JoinOptions& options) {
   if (!options.postgresql.empty()) package.facts.set_postgresql(options.postgresql);
   Settings settings;
   settings.store = package.facts.postgresql();
+  SR_CHECK(RequireDeploymentToJoin(data.StoreOf(settings)));
   SR_TRY(const auto database, store::Database::Open(data.StoreOf(settings)));
   const Bytes hash = cloudhsm::InvitationHash(package.invitation);
   // Before anything is made here; checked again when the invitation is used.

@@ -9,6 +9,7 @@
 #include "cli/commands/all.h"
 #include "cli/counted.h"
 #include "cli/data/data_directory.h"
+#include "cli/data/own_store.h"
 #include "cloudhsm/machines/removal.h"
 #include "store/database.h"
 
@@ -34,7 +35,7 @@ Result<std::unique_ptr<store::Database>> OpenStore(const DataDirectory& data) {
   if (settings.store.empty())
     return Error(Errc::kUnsupported,
                  "The store of this deployment is SQLite on this machine: it has no other machine than this one.");
-  return store::Database::Open(data.StoreOf(settings));
+  return OpenOwnStore(data, settings);
 }
 
 std::string_view StateOf(const MachineView& machine) {

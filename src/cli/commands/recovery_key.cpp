@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "cli/client_package.h"
 #include "cli/commands/all.h"
+#include "cli/data/own_store.h"
 #include "cli/recovery_options.h"
 #include "cloudhsm/rows.h"
 #include "recovery/current_key.h"
@@ -47,7 +48,7 @@ Status Replace(const RecoveryKeyOptions& options) {
   SR_CHECK(HardenForSecrets());
   SR_TRY(const int lock, data.Lock());
   SR_TRY(const std::string host_id, data.HostId());
-  SR_TRY(const auto database, store::Database::Open(data.StoreOf(settings)));
+  SR_TRY(const auto database, OpenOwnStore(data, settings));
   SR_TRY(const cloudhsm::HsmRow hsm, database->Read([&](store::Transaction& t) { return DomainHsm(t, host_id); }));
   SR_TRY(const crypto::PublicKey key, options.fresh.Make(data));
   const recovery::MaintainedHsm maintained{data.host(), data.hsm(), ProgramDirectory() / "strongroom-hsm",

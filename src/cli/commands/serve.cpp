@@ -12,6 +12,7 @@
 #include "cli/client_package.h"
 #include "cli/commands/all.h"
 #include "cli/data/data_directory.h"
+#include "cli/data/own_store.h"
 #include "cli/data/service_config.h"
 #include "cli/data/tls_material.h"
 #include "cli/process/child.h"
@@ -150,6 +151,9 @@ Status RunServe(const ServeOptions& options) {
   SR_CHECK(data.ApplyOwnership());
   SR_CHECK(RefreshClientPackage(data));
   SR_TRY(const auto config, WriteServiceConfig(data, settings));
+  // strongroomd, whose way to the database may be another, says what else there is to say.
+  if (const Status own = RequireOwnStore(data, settings); !own.ok() && own.error().code() == Errc::kInvalidArgument)
+    return own;
   if (::geteuid() != 0)
     log::Warn("not started as root: all processes run as one user, so they are not isolated from each other");
 
