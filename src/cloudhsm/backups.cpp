@@ -11,6 +11,7 @@ constexpr std::string_view kColumns =
     "account_id, region, backup_id, cluster_id, state, created_at, copied_at, never_expires, source_region, "
     "source_backup_id, source_cluster_id, delete_at, hsm_type, mode, cluster_certificate, trust_anchor, "
     "data_cluster_id, data_backup_id";
+constexpr std::size_t kColumnCount = 18;
 constexpr std::int64_t kDayMillis = 24LL * 60 * 60 * 1000;
 
 Result<BackupRow> Read(const store::Row& row) {
@@ -53,6 +54,13 @@ Result<std::vector<BackupRow>> ReadAll(Result<store::Rows> rows) {
   return backups;
 }
 
+Result<BackupRow> Required(Result<std::optional<BackupRow>> loaded, std::string_view backup_id) {
+  SR_TRY(std::optional<BackupRow> found, std::move(loaded));
+  if (!found || found->state == BackupState::kDeleted)
+    return Error(Errc::kNotFound, "Backup " + std::string(backup_id) + " was not found.");
+  return *std::move(found);
+}
+
 std::string Select(std::string_view where) {
   return "SELECT " + std::string(kColumns) + " FROM backups b WHERE " + std::string(where);
 }
@@ -60,6 +68,7 @@ std::string Select(std::string_view where) {
 Status Purge(store::Transaction& t, BackupRow backup) {
   backup.state = BackupState::kDeleted;
   SR_CHECK(UpdateBackup(t, backup));
+  SR_CHECK(PutBackupPolicy(t, backup, {}));
   SR_CHECK(t.Execute("DELETE FROM resource_tags WHERE account_id = $1 AND region = $2 AND resource_id = $3",
                      {store::Text(backup.account), store::Text(backup.region), store::Text(backup.backup_id)}));
   SR_CHECK(
@@ -98,10 +107,11 @@ Result<std::optional<BackupRow>> LoadBackupById(store::Transaction& t, std::stri
 
 Result<BackupRow> RequireBackup(store::Transaction& t, std::string_view account, std::string_view region,
                                 std::string_view backup_id) {
-  SR_TRY(std::optional<BackupRow> found, LoadBackup(t, account, region, backup_id));
-  if (!found || found->state == BackupState::kDeleted)
-    return Error(Errc::kNotFound, "Backup " + std::string(backup_id) + " was not found.");
-  return *std::move(found);
+  return Required(LoadBackup(t, account, region, backup_id), backup_id);
+}
+
+Result<BackupRow> RequireBackupById(store::Transaction& t, std::string_view backup_id) {
+  return Required(LoadBackupById(t, backup_id), backup_id);
 }
 
 Result<std::vector<BackupRow>> ListBackups(store::Transaction& t, std::string_view account, std::string_view region) {
@@ -130,6 +140,49 @@ Status UpdateBackup(store::Transaction& t, const BackupRow& row) {
                 {store::Text(row.account), store::Text(row.region), store::Text(row.backup_id),
                  store::Text(Name(row.state)), std::int64_t{row.never_expires}, store::OrNull(row.delete_at)}));
   return t.Change("backup", row.account, row.region, row.backup_id);
+}
+
+Result<BackupPolicy> LoadBackupPolicy(store::Transaction& t, std::string_view account, std::string_view region,
+                                      std::string_view backup_id) {
+  SR_TRY(const auto row, t.QueryOne("SELECT policy, policy_principals FROM backups WHERE account_id = $1 AND "
+                                    "region = $2 AND backup_id = $3 AND state <> 'DELETED'",
+                                    {store::Text(account), store::Text(region), store::Text(backup_id)}));
+  if (!row) return BackupPolicy();
+  return BackupPolicy{row->Text(0), row->Text(1)};
+}
+
+Status PutBackupPolicy(store::Transaction& t, const BackupRow& row, const BackupPolicy& policy) {
+  SR_CHECK(
+      t.Execute("UPDATE backups SET policy = $4, policy_principals = $5 WHERE account_id = $1 AND region = $2 AND "
+                "backup_id = $3",
+                {store::Text(row.account), store::Text(row.region), store::Text(row.backup_id),
+                 store::Text(policy.text), store::Text(policy.principals)}));
+  return t.Change("backup", row.account, row.region, row.backup_id);
+}
+
+Result<std::vector<SharedBackup>> ListSharedBackups(store::Transaction& t, std::string_view but_account,
+                                                    std::string_view region, const BackupOrder& order,
+                                                    std::int64_t limit) {
+  std::string sql = "SELECT " + std::string(kColumns) +
+                    ", policy, policy_principals FROM backups WHERE region = $1 AND account_id <> $2 AND "
+                    "state = 'READY' AND policy <> ''";
+  std::vector<store::Value> values{store::Text(region), store::Text(but_account), limit};
+  const std::string_view behind = order.ascending ? " > " : " < ";
+  if (order.after) {
+    sql.append(" AND (created_at").append(behind).append("$4 OR (created_at = $4 AND backup_id");
+    sql.append(behind).append("$5))");
+    values.emplace_back(order.after->first);
+    values.emplace_back(order.after->second);
+  }
+  const std::string_view direction = order.ascending ? " ASC" : " DESC";
+  sql.append(" ORDER BY created_at").append(direction).append(", backup_id").append(direction).append(" LIMIT $3");
+  SR_TRY(const store::Rows rows, t.Query(sql, values));
+  std::vector<SharedBackup> shared;
+  for (const store::Row& row : rows) {
+    SR_TRY(BackupRow backup, Read(row));
+    shared.push_back({std::move(backup), {row.Text(kColumnCount), row.Text(kColumnCount + 1)}});
+  }
+  return shared;
 }
 
 Status ExpireBackups(store::Transaction& t) {

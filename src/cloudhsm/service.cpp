@@ -30,7 +30,7 @@ Result<std::optional<ports::ClusterInfo>> Shown(const std::optional<ClusterRow>&
 
 std::string ResourceArn(std::string_view region, std::string_view account, std::string_view id) {
   return "arn:aws:cloudhsm:" + std::string(region) + ":" + std::string(account) +
-         (id.starts_with("backup-") ? ":backup/" : ":cluster/") + std::string(id);
+         (IsBackupId(id) ? ":backup/" : ":cluster/") + std::string(id);
 }
 
 std::string ClusterArn(std::string_view region, std::string_view account, std::string_view cluster_id) {
@@ -43,20 +43,68 @@ Error WrongState(const ClusterRow& cluster, std::string_view operation, std::str
                                         " requires state " + std::string(wanted) + ".");
 }
 
-Task<Status> CloudHsm::Authorize(const aws::Call& call, std::string resource_id) {
-  const std::string arn =
-      resource_id.empty() ? std::string("*") : ResourceArn(call.region, call.account(), resource_id);
-  TagConditions conditions(call, !resource_id.empty());
+Task<Status> CloudHsm::Decide(const aws::Call& call, Resource resource) {
+  TagConditions conditions(call, !resource.id.empty());
   ports::Question question = aws::QuestionOf(call);
-  question.resource = arn;
+  question.resource = resource.arn;
+  question.resource_account = resource.account;
+  question.policy = resource.policy.get();
   question.source = &conditions;
   Status allowed = parts_.authorizer.Authorize(question);
   if (!conditions.wants_resource_tags()) co_return allowed;
-  auto load = [account = std::string(call.account()), region = std::string(call.region),
-               resource_id](store::Transaction& t) { return LoadTags(t, account, region, resource_id); };
+  auto load = [account = resource.account, region = resource.region, id = resource.id](store::Transaction& t) {
+    return LoadTags(t, account, region, id);
+  };
   SR_CO_TRY(const Tags tags, co_await database().RunRead(std::move(load)));
   conditions.Use(tags);
   co_return parts_.authorizer.Authorize(question);
+}
+
+Task<Result<BackupPolicy>> CloudHsm::PolicyOf(std::string account, std::string region, std::string backup_id) {
+  auto load = [account = std::move(account), region = std::move(region), backup_id = std::move(backup_id)](
+                  store::Transaction& t) { return LoadBackupPolicy(t, account, region, backup_id); };
+  co_return co_await database().RunRead(std::move(load));
+}
+
+Task<Status> CloudHsm::Authorize(const aws::Call& call, std::string resource_id) {
+  Resource asked{.arn = "*", .account = std::string(call.account()), .region = std::string(call.region)};
+  if (!resource_id.empty()) asked.arn = ResourceArn(call.region, call.account(), resource_id);
+  if (IsBackupId(resource_id)) {
+    SR_CO_TRY(const BackupPolicy policy, co_await PolicyOf(asked.account, asked.region, resource_id));
+    SR_CO_TRY(asked.policy, CompileBackupPolicy(parts_.authorizer, policy));
+  }
+  asked.id = std::move(resource_id);
+  co_return co_await Decide(call, std::move(asked));
+}
+
+Task<Status> CloudHsm::AuthorizeOnPolicy(const aws::Call& call, std::string backup_id) {
+  if (!call.caller.is_root()) co_return co_await Authorize(call, std::move(backup_id));
+  Resource asked{.arn = ResourceArn(call.region, call.account(), backup_id),
+                 .account = std::string(call.account()),
+                 .region = std::string(call.region),
+                 .id = std::move(backup_id)};
+  co_return co_await Decide(call, std::move(asked));
+}
+
+Task<Status> CloudHsm::AuthorizeForeign(const aws::Call& call, BackupName named) {
+  Resource asked{.arn = std::move(named.arn), .account = std::move(named.account), .region = std::string(call.region)};
+  // Without a policy a stranger is refused. Of other Regions and partitions nothing is read.
+  if (asked.arn == ResourceArn(asked.region, asked.account, named.id)) {
+    SR_CO_TRY(const BackupPolicy policy, co_await PolicyOf(asked.account, asked.region, named.id));
+    SR_CO_TRY(asked.policy, CompileBackupPolicy(parts_.authorizer, policy));
+  }
+  asked.id = std::move(named.id);
+  co_return co_await Decide(call, std::move(asked));
+}
+
+Task<Status> CloudHsm::AuthorizeShared(const aws::Call& call, const SharedBackup& shared) {
+  const BackupRow& backup = shared.backup;
+  Resource asked{.arn = ResourceArn(backup.region, backup.account, backup.backup_id),
+                 .account = backup.account,
+                 .region = backup.region,
+                 .id = backup.backup_id};
+  SR_CO_TRY(asked.policy, CompileBackupPolicy(parts_.authorizer, shared.policy));
+  co_return co_await Decide(call, std::move(asked));
 }
 
 Status CloudHsm::AuthorizeTags(const aws::Call& call, std::string_view any, std::string_view region) const {

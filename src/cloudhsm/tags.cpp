@@ -9,7 +9,7 @@ namespace strongroom::cloudhsm {
 
 Status RequireTaggable(store::Transaction& t, std::string_view account, std::string_view region,
                        std::string_view resource_id) {
-  if (resource_id.starts_with("backup-")) {
+  if (IsBackupId(resource_id)) {
     SR_CHECK(RequireBackup(t, account, region, resource_id));
     return {};
   }

@@ -15,6 +15,7 @@ inline constexpr auto kOwnErrors = std::to_array<aws::WireError>({
     {Errc::kUnsupported, "CloudHsmInvalidRequestException", 400},
     {Errc::kInvalidArn, "CloudHsmInvalidRequestException", 400},
     {Errc::kInvalidMarker, "CloudHsmInvalidRequestException", 400},
+    {Errc::kMalformedPolicy, "CloudHsmInvalidRequestException", 400},
     {Errc::kAlreadyExists, "CloudHsmInvalidRequestException", 400},
     {Errc::kAccessDenied, "CloudHsmAccessDeniedException", 400},
     {Errc::kNotFound, "CloudHsmResourceNotFoundException", 400},

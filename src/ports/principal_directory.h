@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,14 @@ class PrincipalDirectory {
   /// Errors: kNotFound, whose text is the first ARN that nobody has; the store's.
   virtual Task<Result<PrincipalIds>> Resolve(std::vector<std::string> arns) = 0;
 };
+
+/// The unique ids that these users and roles have now; those that are not there, or have none, are left out. One look
+/// into the store, and one more for each that is not there. Errors: the store's.
+Task<Result<PrincipalIds>> WhoIsThere(PrincipalDirectory& directory, std::vector<std::string> arns);
+/// Whether somebody who was written down with this unique id is still who has the ARN. Without an id: always.
+bool IsStill(const PrincipalIds& there, const std::string& arn, const std::string& id);
+/// The ARNs of those who are not there any more, or are others by that name. Errors: the store's.
+Task<Result<std::set<std::string, std::less<>>>> WhoIsGone(PrincipalDirectory& directory, PrincipalIds ids);
 
 /// How ids are kept beside a policy's text: a line "<ARN> <id>" each. ARNs of principals have no spaces.
 std::string TextOf(const PrincipalIds& ids);

@@ -14,12 +14,13 @@ from deployment import BIN, Failure
 TEXT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "operations.md"
 KINDS = ("sh", "cloudhsm_mgmt_util")
 # Words in capitals that stand for themselves.
-LITERALS = {"CO", "CU", "EXTERNAL_KEY_STORE"}
+LITERALS = {"AWS", "CO", "CU", "EXTERNAL_KEY_STORE"}
 # Neither a variable that is used nor one that is set.
 WORD = re.compile(r"(?<![$\w])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*(?![\w=])")
 # (heading, number): why no test runs it.
 NOT_EXECUTED = {
     ("A network for each machine", 1): "changes the routes of the machine that it runs on",
+    **{("A backup for another account", number): "Debian's aws CLI is older than that" for number in (1, 2, 4)},
 }
 
 

@@ -407,9 +407,11 @@ aws::Service Daemon::Parts::MakeProxies() {
 Status Daemon::Parts::MakeServices() {
   std::vector<std::string> regions = config.account.regions;
   if (regions.empty()) regions.assign(std::begin(kRegions), std::end(kRegions));
+  principals = std::make_unique<iam::PrincipalDirectory>(*database);
   cloudhsm = std::make_unique<cloudhsm::CloudHsm>(
       cloudhsm::CloudHsm::Parts{.database = *database,
                                 .authorizer = authorizer,
+                                .principals = *principals,
                                 .placement = placement,
                                 .regions = regions,
                                 .limits = {.clusters = config.limits.clusters,
@@ -427,7 +429,6 @@ Status Daemon::Parts::MakeServices() {
   iam = std::make_unique<iam::Iam>(
       iam::Iam::Parts{.database = *database, .authorizer = authorizer, .sealer = *domain, .access_keys = *access_keys});
   key_uses = std::make_unique<iam::KeyUses>(control, *database);
-  principals = std::make_unique<iam::PrincipalDirectory>(*database);
   aws::DispatcherConfig options;
   options.authenticated = [this](const aws::Call& call, std::string_view service) { key_uses->Note(call, service); };
   options.regions = regions;

@@ -53,7 +53,7 @@ Result<BackupRow> SourceOf(store::Transaction& t, const std::string& cluster_id)
   if (!cluster || !cluster->source_backup_id) {
     return Error(Errc::kPermission, "This cluster is not made from a backup.").WithDetail(cluster_id);
   }
-  return RequireBackup(t, cluster->account, cluster->region, *cluster->source_backup_id);
+  return RequireBackupById(t, *cluster->source_backup_id);
 }
 
 Result<std::int64_t> HeadOf(store::Transaction& t, const std::string& cluster_id) {

@@ -12,6 +12,7 @@ using testing::World;
 constexpr std::int64_t kDayMillis = 24LL * 60 * 60 * 1000;
 const std::string kInvalid = "CloudHsmInvalidRequestException";
 const std::string kNotFound = "CloudHsmResourceNotFoundException";
+const std::string kAccessDenied = "CloudHsmAccessDeniedException";
 
 boost::json::array Backups(World& world, boost::json::object request = {}) {
   const Answer answer = world.Call("DescribeBackups", std::move(request));
@@ -124,9 +125,14 @@ const Refusal kRefusals[] = {
     {"CreateInAnotherMode", "CreateCluster",
      R"({"HsmType":"hsm2m.medium","Mode":"NON_FIPS","SubnetIds":["subnet-0a0a0a0a"],"SourceBackupId":"BACKUP"})",
      kInvalid, "The backup is not compatible with mode NON_FIPS."},
+    {"CreateFromElsewhere", "CreateCluster",
+     R"({"HsmType":"hsm1.medium","SubnetIds":["subnet-0a0a0a0a"],"SourceBackupId":"arn:aws:cloudhsm:eu-west-1:111122223333:backup/BACKUP"})",
+     kNotFound, "Backup BACKUP was not found."},
     {"CreateFromAnotherAccounts", "CreateCluster",
      R"({"HsmType":"hsm1.medium","SubnetIds":["subnet-0a0a0a0a"],"SourceBackupId":"arn:aws:cloudhsm:us-east-1:999999999999:backup/BACKUP"})",
-     kNotFound, "Backup BACKUP was not found."},
+     kAccessDenied,
+     "User: arn:aws:iam::111122223333:root is not authorized to perform: cloudhsm:CreateCluster on resource: "
+     "arn:aws:cloudhsm:us-east-1:999999999999:backup/BACKUP"},
     {"UnknownFilter", "DescribeBackups", R"({"Filters":{"vpcIds":["x"]}})", kInvalid,
      "The filter vpcIds is not supported. Use backupIds, sourceBackupIds, clusterIds, states or neverExpires."},
     {"FilterThatIsNoTruth", "DescribeBackups", R"({"Filters":{"neverExpires":["yes"]}})", kInvalid,

@@ -1,5 +1,6 @@
 // Source: CloudHSMv2 API Reference, "CreateCluster".
 #include "base/ids.h"
+#include "cloudhsm/backup_policies.h"
 #include "cloudhsm/ops/all.h"
 #include "cloudhsm/present.h"
 #include "cloudhsm/retention.h"
@@ -15,7 +16,8 @@ struct Request {
   std::string hsm_type, mode, network_type;
   std::vector<std::string> subnets;
   std::int64_t retention_days = kDefaultRetentionDays;
-  std::optional<std::string> backup_id;
+  std::optional<std::string> source;  // SourceBackupId
+  BackupName backup;                  // which it names
   bool mode_given = false;
   std::vector<std::pair<std::string, std::string>> tags;
 };
@@ -28,7 +30,7 @@ Result<Request> Parse(const aws::Call& call) {
   }
   r.mode_given = call.body.Has("Mode");
   SR_TRY(r.mode, call.body.StringOr("Mode", "FIPS"));
-  SR_TRY(r.backup_id, call.body.OptionalString("SourceBackupId"));
+  SR_TRY(r.source, call.body.OptionalString("SourceBackupId"));
   if (r.mode == "NON_FIPS" && r.hsm_type == "hsm1.medium") {
     return Error(Errc::kInvalidArgument, "Mode NON_FIPS is not supported by HsmType hsm1.medium.");
   }
@@ -45,26 +47,36 @@ Result<Request> Parse(const aws::Call& call) {
   return r;
 }
 
-/// A backup is named by its id, or by an ARN of this account and region. Errors: kNotFound for another one's.
-Result<std::string> BackupIdOf(const Request& r) {
-  const std::string_view named = *r.backup_id;
-  const std::string id(named.substr(named.rfind('/') == std::string_view::npos ? 0 : named.rfind('/') + 1));
-  if (named.starts_with("arn:") && named != ResourceArn(r.region, r.account, id))
-    return Error(Errc::kNotFound, "Backup " + id + " was not found.");
-  return id;
+/// A backup is named by its id, by an ARN of this account and region, or by another account's.
+/// Errors: kNotFound for an ARN of this account elsewhere.
+Result<BackupName> SourceOf(const Request& r) {
+  const std::string& source = *r.source;
+  if (!source.starts_with("arn:")) return BackupName{ResourceArn(r.region, r.account, source), r.account, source};
+  std::optional<BackupName> named = ReadBackupArn(source);
+  if (!named || (named->account == r.account && source != ResourceArn(r.region, r.account, named->id)))
+    return Error(Errc::kNotFound, "Backup " + source.substr(source.rfind('/') + 1) + " was not found.");
+  return *std::move(named);
+}
+
+/// Its keys and users come with it, so the backup has to be allowed, too.
+Task<Status> AuthorizeSource(CloudHsm& service, aws::Call& call, BackupName backup) {
+  if (backup.account == call.account()) co_return co_await service.Authorize(call, std::move(backup.id));
+  SR_CO_CHECK(co_await service.AuthorizeForeign(call, backup));
+  // Its owner's trail says so; that of a caller who is refused must not say that the backup is there.
+  call.AuditResource(std::move(backup.arn));
+  co_return Status();
 }
 
 /// Takes over what the backup decides.
 Status TakeBackup(store::Transaction& t, const Request& r, ClusterRow& row) {
-  SR_TRY(const std::string id, BackupIdOf(r));
-  SR_TRY(const BackupRow backup, RequireBackup(t, r.account, r.region, id));
+  SR_TRY(const BackupRow backup, RequireBackup(t, r.backup.account, r.region, r.backup.id));
   if (backup.state != BackupState::kReady) return WrongBackupState(backup);
   if (!r.mode_given) row.mode = backup.mode;
   if (row.mode != backup.mode)
     return Error(Errc::kInvalidArgument, "The backup is not compatible with mode " + row.mode + ".");
   if (backup.hsm_type == "hsm2m.medium" && row.hsm_type != backup.hsm_type)
     return Error(Errc::kInvalidArgument, "The backup is not compatible with HsmType " + row.hsm_type + ".");
-  row.source_backup_id = id;
+  row.source_backup_id = backup.backup_id;
   row.cluster_certificate = backup.cluster_certificate;
   row.trust_anchor = backup.trust_anchor;
   return {};
@@ -89,7 +101,7 @@ Result<ClusterRow> Create(store::Transaction& t, const Request& r, const Limits&
   SR_TRY(row.subnets, ZonesOf(t, r.account, r.region, r.subnets));
   SR_TRY(row.vpc_id, VpcOf(t, r.account, r.region));
   SR_TRY(row.created_at, t.NowMillis());
-  if (r.backup_id) SR_CHECK(TakeBackup(t, r, row));
+  if (r.source) SR_CHECK(TakeBackup(t, r, row));
   SR_CHECK(InsertCluster(t, row));
   for (const auto& [key, value] : r.tags) SR_CHECK(PutTag(t, r.account, r.region, row.cluster_id, key, value));
   return row;
@@ -100,9 +112,9 @@ Task<Result<aws::Reply>> CreateCluster(CloudHsm& service, aws::Call& call) {
   SR_CO_TRY(Request request, Parse(call));
   if (!request.tags.empty())
     SR_CO_CHECK(service.AuthorizeTags(call, ClusterArn(call.region, call.account(), "*"), call.region));
-  if (request.backup_id) {  // its keys and users come with it
-    SR_CO_TRY(std::string id, BackupIdOf(request));
-    SR_CO_CHECK(co_await service.Authorize(call, std::move(id)));
+  if (request.source) {
+    SR_CO_TRY(request.backup, SourceOf(request));
+    SR_CO_CHECK(co_await AuthorizeSource(service, call, request.backup));
   }
   Tags tags(request.tags.begin(), request.tags.end());
   auto create = [request = std::move(request), limits = service.limits()](store::Transaction& t) {

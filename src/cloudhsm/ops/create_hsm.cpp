@@ -38,7 +38,7 @@ Status CheckState(const ClusterRow& cluster) {
 // A cluster that is made from a backup has nothing else until its first HSM has restored it.
 Status CheckSource(store::Transaction& t, const ClusterRow& cluster) {
   if (!cluster.source_backup_id || cluster.state != ClusterState::kInitialized) return {};
-  const auto source = RequireBackup(t, cluster.account, cluster.region, *cluster.source_backup_id);
+  const auto source = RequireBackupById(t, *cluster.source_backup_id);
   if (source.ok()) return {};
   if (source.error().code() != Errc::kNotFound) return source.error();
   return Error(Errc::kInvalidState, "Cluster " + cluster.cluster_id + " is made from backup " +

@@ -13,10 +13,12 @@ namespace {
 struct Request {
   std::string account, region;
   std::vector<std::string> ids, sources, clusters, states, never_expires;
-  bool shared = false, ascending = false;
-  std::optional<std::pair<std::int64_t, std::string>> after;  // creation time and id of the last one shown
+  bool shared = false;
+  BackupOrder order;
   std::size_t limit = 50;
 };
+constexpr std::int64_t kBatch = 50;  // of shared ones, between which others have their turn
+
 struct Page {
   std::vector<std::pair<BackupRow, Tags>> backups;
   bool more = false;
@@ -25,6 +27,8 @@ struct Page {
 bool Has(const std::vector<std::string>& list, std::string_view value) {
   return list.empty() || std::find(list.begin(), list.end(), value) != list.end();
 }
+
+std::string_view ListName(const Request& r) { return r.shared ? "shared-backups" : "backups"; }
 
 Result<Request> Parse(const aws::Call& call) {
   Request r{.account = std::string(call.account()), .region = std::string(call.region)};
@@ -46,18 +50,18 @@ Result<Request> Parse(const aws::Call& call) {
     if (value != "true" && value != "false")
       return Error(Errc::kInvalidArgument, "The filter neverExpires takes true or false.");
   SR_TRY(r.shared, call.body.BoolOr("Shared", false));
-  SR_TRY(r.ascending, call.body.BoolOr("SortAscending", false));
+  SR_TRY(r.order.ascending, call.body.BoolOr("SortAscending", false));
   SR_TRY(const std::int64_t limit, call.body.IntOr("MaxResults", 50));
   r.limit = static_cast<std::size_t>(limit);
   SR_TRY(const auto token, call.body.OptionalString("NextToken"));
   if (token) {
-    SR_TRY(const std::string text, ReadToken("backups", *token));
+    SR_TRY(const std::string text, ReadToken(ListName(r), *token));
     const auto slash = text.find('/');
     std::int64_t created = 0;
     const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), created);
     if (slash == std::string::npos || failed != std::errc() || end != text.data() + slash)
       return Error(Errc::kInvalidMarker, "The NextToken is not valid.");
-    r.after = std::pair(created, text.substr(slash + 1));
+    r.order.after = std::pair(created, text.substr(slash + 1));
   }
   return r;
 }
@@ -70,15 +74,14 @@ bool Matches(const Request& r, const BackupRow& backup) {
 
 Result<Page> Collect(store::Transaction& t, const Request& r) {
   Page page;
-  // Nothing can be shared with an account while there are no resource policies.
-  if (r.shared) return page;
   SR_TRY(std::vector<BackupRow> all, ListBackups(t, r.account, r.region));
   const auto place = [](const BackupRow& backup) { return std::pair(backup.created_at, backup.backup_id); };
   std::sort(all.begin(), all.end(), [&](const BackupRow& a, const BackupRow& b) {
-    return r.ascending ? place(a) < place(b) : place(b) < place(a);
+    return r.order.ascending ? place(a) < place(b) : place(b) < place(a);
   });
   for (BackupRow& backup : all) {
-    if (r.after && (r.ascending ? place(backup) <= *r.after : place(backup) >= *r.after)) continue;
+    const auto& after = r.order.after;
+    if (after && (r.order.ascending ? place(backup) <= *after : place(backup) >= *after)) continue;
     if (!Matches(r, backup)) continue;
     if (page.backups.size() == r.limit) {
       page.more = true;
@@ -90,18 +93,52 @@ Result<Page> Collect(store::Transaction& t, const Request& r) {
   return page;
 }
 
+/// Those of other accounts that the caller may see by their policies, each of which decides for itself. A page has no
+/// place of a backup that is not shown, so that its token tells of none.
+Task<Result<Page>> CollectShared(CloudHsm& service, const aws::Call& call, Request r) {
+  Page page;
+  for (bool last = false; !last;) {
+    auto read = [account = r.account, region = r.region, order = r.order](store::Transaction& t) {
+      return ListSharedBackups(t, account, region, order, kBatch);
+    };
+    SR_CO_TRY(std::vector<SharedBackup> batch, co_await service.database().RunRead(std::move(read)));
+    last = static_cast<std::int64_t>(batch.size()) < kBatch;
+    for (SharedBackup& shared : batch) {
+      BackupRow& backup = shared.backup;
+      r.order.after = std::pair(backup.created_at, backup.backup_id);
+      if (!Matches(r, backup)) continue;
+      const Status allowed = co_await service.AuthorizeShared(call, shared);
+      if (!allowed.ok() && allowed.error().code() != Errc::kAccessDenied) co_return allowed.error();
+      if (!allowed.ok()) continue;
+      if (page.backups.size() == r.limit) {
+        page.more = true;
+        co_return page;
+      }
+      page.backups.emplace_back(std::move(backup), Tags());  // the tags are their owner's
+    }
+  }
+  co_return page;
+}
+
+Task<Result<Page>> CollectOwn(CloudHsm& service, Request r) {
+  auto collect = [request = std::move(r)](store::Transaction& t) { return Collect(t, request); };
+  co_return co_await service.database().RunRead(std::move(collect));
+}
+
 Task<Result<aws::Reply>> DescribeBackups(CloudHsm& service, aws::Call& call) {
   SR_CO_CHECK(co_await service.Authorize(call, ""));
   SR_CO_TRY(Request request, Parse(call));
-  auto collect = [request = std::move(request)](store::Transaction& t) { return Collect(t, request); };
-  SR_CO_TRY(const Page page, co_await service.database().RunRead(std::move(collect)));
+  const std::string_view list = ListName(request);
+  auto collected =
+      request.shared ? CollectShared(service, call, std::move(request)) : CollectOwn(service, std::move(request));
+  SR_CO_TRY(const Page page, co_await std::move(collected));
   std::vector<aws::Reply> backups;
   for (const auto& [backup, tags] : page.backups) backups.push_back(PresentBackup(backup, tags));
   aws::Reply reply;
   reply.Objects("Backups", std::move(backups));
   if (page.more) {
     const BackupRow& last = page.backups.back().first;
-    reply.Text("NextToken", MakeToken("backups", std::to_string(last.created_at) + "/" + last.backup_id));
+    reply.Text("NextToken", MakeToken(list, std::to_string(last.created_at) + "/" + last.backup_id));
   }
   co_return reply;
 }

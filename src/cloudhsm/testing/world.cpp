@@ -24,6 +24,19 @@ Task<Result<aws::Reply>> Invoke(const aws::Operation& operation, CloudHsm& servi
 
 }  // namespace
 
+Task<Result<ports::PrincipalIds>> FakePrincipals::Resolve(std::vector<std::string> arns) {
+  ports::PrincipalIds ids;
+  for (const std::string& arn : arns) {
+    if (arn.ends_with("/nobody") || gone.contains(arn)) co_return Error(Errc::kNotFound, arn);
+    if (arn.find(":user/") != std::string::npos) ids.emplace(arn, IdOf(arn));
+  }
+  co_return ids;
+}
+
+std::string FakePrincipals::IdOf(std::string_view arn) {
+  return "AIDA-" + std::string(arn.substr(arn.rfind('/') + 1)) + "-OF-" + std::string(arn.substr(13, 12));
+}
+
 World::World()
     : database(OpenStore(directory.path())),
       log(
@@ -46,6 +59,7 @@ void World::Restart() {
   lifecycle.reset();
   service = std::make_unique<CloudHsm>(CloudHsm::Parts{.database = *database,
                                                        .authorizer = authorizer,
+                                                       .principals = principals,
                                                        .placement = placement,
                                                        .regions = {"us-east-1", "eu-west-1"},
                                                        .limits = limits,
@@ -68,12 +82,13 @@ Answer World::Call(std::string_view operation, boost::json::object body, std::st
   if (alice) {
     caller.kind = ports::PrincipalKind::kUser;
     caller.arn = "arn:aws:iam::" + caller.account + ":user/alice";
+    caller.principal_id = FakePrincipals::IdOf(caller.arn);
     caller.user_name = "alice";
     caller.policies = alice;
   }
   const std::string action = "cloudhsm:" + std::string(operation);
   aws::Call call{.caller = caller,
-                 .region = "us-east-1",
+                 .region = region,
                  .request_id = "00000000-0000-4000-8000-000000000000",
                  .operation = operation,
                  .iam_action = action,
@@ -84,6 +99,7 @@ Answer World::Call(std::string_view operation, boost::json::object body, std::st
   for (const aws::Operation* row : kAllRows) {
     if (row->name() != operation) continue;
     auto reply = Await(loop, Invoke(*row, *service, call));
+    audited = call.audit_resources;
     if (!reply.ok()) {
       const auto& wire = kWireErrors[static_cast<std::size_t>(reply.error().code())];
       return {.body = nullptr, .error_type = std::string(wire.type), .message = reply.error().public_message()};
@@ -98,8 +114,8 @@ Answer World::Call(std::string_view operation, boost::json::object body, std::st
 
 Status World::Work() { return Await(loop, lifecycle->RunOnce()); }
 
-boost::json::object World::Cluster(const std::string& id) {
-  const Answer answer = Call("DescribeClusters", {{"Filters", {{"clusterIds", {id}}}}});
+boost::json::object World::Cluster(const std::string& id, std::string_view account) {
+  const Answer answer = Call("DescribeClusters", {{"Filters", {{"clusterIds", {id}}}}}, account);
   if (!answer.ok() || answer.body.at("Clusters").as_array().empty()) return {};
   return answer.body.at("Clusters").as_array().front().as_object();
 }

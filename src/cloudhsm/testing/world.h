@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -96,6 +97,15 @@ class FakeHost final : public Host {
   LogServer& log_;
 };
 
+/// Everybody is there but who is called "nobody", and who is gone.
+class FakePrincipals final : public ports::PrincipalDirectory {
+ public:
+  Task<Result<ports::PrincipalIds>> Resolve(std::vector<std::string> arns) override;
+  /// The unique id of the user with this ARN.
+  static std::string IdOf(std::string_view arn);
+  std::set<std::string, std::less<>> gone;
+};
+
 /// What an operation answered.
 struct Answer {
   boost::json::value body;
@@ -118,7 +128,7 @@ struct World {
   void Restart();
 
   /// The cluster as DescribeClusters shows it.
-  boost::json::object Cluster(const std::string& id);
+  boost::json::object Cluster(const std::string& id, std::string_view account = "111122223333");
   std::string NewCluster(std::string_view subnets = R"(["subnet-0a0a0a0a","subnet-0b0b0b0b"])");
   std::string NewHsm(const std::string& cluster, const std::string& zone = "us-east-1a");
   /// The owner's side of initialisation: an anchor, and the certificate for the cluster's request.
@@ -135,6 +145,9 @@ struct World {
   Loop loop{1};
   FakeHardware hardware;
   aws::PolicyEngine authorizer;
+  FakePrincipals principals;
+  std::string region = "us-east-1";  // where calls are made
+  std::vector<std::string> audited;  // the resources of the last call
   Placement placement{{{"host-1", "127.9.9."}}};
   Limits limits{};
   LogServer log;

@@ -1,9 +1,9 @@
 #include "kms/grants/show.h"
 
-#include "kms/access/who_is_there.h"
 #include "kms/grants/principal.h"
 #include "kms/grants/rows.h"
 #include "kms/keys/metadata.h"
+#include "ports/principal_directory.h"
 
 namespace strongroom::kms {
 namespace {
@@ -14,7 +14,7 @@ std::vector<std::pair<std::string, std::string>> Pairs(const EncryptionContext& 
 
 /// As AWS shows those who were deleted since, also where another one has their name now: by the unique id.
 const std::string& Shown(const ports::PrincipalIds& there, const std::string& arn, const std::string& id) {
-  return IsStill(there, arn, id) ? arn : id;
+  return ports::IsStill(there, arn, id) ? arn : id;
 }
 
 aws::Reply Show(const Grant& grant, const ports::PrincipalIds& there) {
@@ -44,7 +44,7 @@ Task<Result<aws::Reply>> ShowGrants(Kms& kms, Page page, std::vector<Grant> gran
     if (!grant.grantee_id.empty()) named.push_back(grant.grantee);
     if (!grant.retiring_id.empty() && grant.retiring_principal) named.push_back(*grant.retiring_principal);
   }
-  SR_CO_TRY(const ports::PrincipalIds there, co_await WhoIsThere(kms, std::move(named)));
+  SR_CO_TRY(const ports::PrincipalIds there, co_await ports::WhoIsThere(kms.principals(), std::move(named)));
   std::vector<aws::Reply> shown;
   shown.reserve(grants.size());
   for (const Grant& grant : grants) shown.push_back(Show(grant, there));

@@ -1,10 +1,8 @@
 // Source: AWS KMS API Reference, "GetKeyPolicy".
-#include <set>
-
 #include "aws/policy/shown.h"
-#include "kms/access/who_is_there.h"
 #include "kms/ops/all.h"
 #include "kms/pipeline.h"
+#include "ports/principal_directory.h"
 
 namespace strongroom::kms {
 namespace {
@@ -17,13 +15,7 @@ Task<Result<aws::Reply>> GetKeyPolicy(Kms& kms, aws::Call& call) {
   if (name != "default") co_return Error(Errc::kNotFound, "No such policy exists");
   const KeyRow& row = usable.key->row;
   SR_CO_TRY(const ports::PrincipalIds ids, ports::ReadPrincipalIds(row.policy_principals));
-  std::vector<std::string> arns;
-  for (const auto& [arn, id] : ids) arns.push_back(arn);
-  SR_CO_TRY(const ports::PrincipalIds there, co_await WhoIsThere(kms, std::move(arns)));
-  // Those who are not there any more, or are others by that name.
-  std::set<std::string, std::less<>> gone;
-  for (const auto& [arn, id] : ids)
-    if (!IsStill(there, arn, id)) gone.insert(arn);
+  SR_CO_TRY(const auto gone, co_await ports::WhoIsGone(kms.principals(), ids));
   aws::Reply reply;
   reply.Text("Policy", aws::policy::ShownPolicy(row.policy, ids, gone)).Text("PolicyName", name);
   co_return reply;
