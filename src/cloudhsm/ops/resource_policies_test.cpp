@@ -365,6 +365,8 @@ TEST(ResourcePolicies, SharingGivesNothingButAView) {
         {"ResourceId", world.backup}, {"TagList", {{{"Key", "k"}, {"Value", "v"}}}}, {"TagKeyList", {"k"}}};
     EXPECT_EQ(world.Call(operation, body, kOther).error_type, kNotFound) << operation;
   }
+  EXPECT_EQ(world.Make(kOther, ArnOf(world.backup, kOwner, "eu-west-1")).error_type, kDenied);
+  EXPECT_EQ(world.Make(kOther, With(world.arn, "arn:aws:", "arn:aws-us-gov:")).error_type, kDenied);
   const Answer own = world.Call("DescribeBackups", boost::json::object(), kOther);
   EXPECT_EQ(own.body.at("Backups").as_array().size(), 0U) << "what is shared has to be asked for";
   EXPECT_EQ(world.Lists(kOwner).size(), 0U) << "one's own is not shared with one";
