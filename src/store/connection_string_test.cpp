@@ -35,7 +35,9 @@ TEST_P(ConnectionStrings, AreReadAsLibpqReadsThem) {
   EXPECT_EQ(read->names_password_place, GetParam().names_password_place);
   const Status checked = CheckForCommandLine(GetParam().conninfo);
   EXPECT_EQ(checked.ok(), !GetParam().has_password);
-  if (!checked.ok()) EXPECT_EQ(checked.error().public_message().find("secret"), std::string::npos);
+  if (!checked.ok()) {
+    EXPECT_EQ(checked.error().public_message().find("secret"), std::string::npos);
+  }
 }
 INSTANTIATE_TEST_SUITE_P(Store, ConnectionStrings, ::testing::ValuesIn(kCases),
                          [](const auto& info) { return info.param.name; });
