@@ -103,6 +103,9 @@ Task<Result<wire::Frame>> ClusterClient::Call(wire::Command command, const googl
     } else {
       const bool again = std::ranges::find(tried, on.endpoint()) != tried.end();
       if (!again) tried.push_back(on.endpoint());
+      // After a start the member that is connected first gets the first calls, and the others are on their way.
+      if (next == Next::kAnotherMember && !again && shared->UpBeside(*at, tried) == 0)
+        co_await shared->AwaitOther(*at, std::min(deadline, Clock::now() + kPatience), tried);
       // An HSM that answered is not asked the same twice.
       if (next == Next::kAnotherMember && (again || shared->UpBeside(*at, tried) == 0))
         co_return failed(std::move(result).error());

@@ -32,7 +32,8 @@ class ClusterTest : public ::testing::Test {
     ClusterOptions options;
     options.seeds = std::move(seeds);
     options.port = options.seeds.front().port;
-    options.max_backoff = 100ms;
+    options.min_backoff = min_backoff_;
+    options.max_backoff = std::max(min_backoff_, std::chrono::milliseconds(100));
     options.connect_timeout = connect_timeout_;
     if (password) options.credentials.emplace(Credentials{proto::CU, "kmsuser", Secret(*password)});
     client_ = ClusterClient::Create({&loop_}, std::move(trust), std::move(options));
@@ -63,7 +64,7 @@ class ClusterTest : public ::testing::Test {
   std::shared_ptr<DoubleCluster> cluster_ = NewCluster();
   HsmDouble first_{Pki(), cluster_};
   Loop loop_{1};
-  std::chrono::milliseconds connect_timeout_{5000};
+  std::chrono::milliseconds connect_timeout_{5000}, min_backoff_{50};
   std::shared_ptr<ClusterClient> client_;
 };
 
@@ -252,6 +253,36 @@ TEST_P(PassedOver, IsAMemberThatCannotNow) {
   const auto none = Echo();  // each is asked once
   EXPECT_EQ(none.error().code(), GetParam());
   EXPECT_EQ(none.error().public_message(), "Told to fail.");
+}
+
+TEST_F(ClusterTest, AMemberOnItsWayIsWaitedForWhenTheOtherCannotNow) {
+  auto second = Second(first_);
+  Use({first_.endpoint(), second->endpoint()});
+  first_.FailNext(Errc::kStale, 1000);
+  second->Freeze();
+  asio::steady_timer later(loop_, 200ms);
+  later.async_wait([&](boost::system::error_code) { second->Thaw(); });
+  const auto answer = Echo();
+  EXPECT_TRUE(answer.ok()) << answer.error();
+}
+
+TEST_F(ClusterTest, AMemberThatIsBackIsFoundByTheNextCallAndNotWhenItsBackOffEnds) {
+  min_backoff_ = 10min;
+  auto other = Second(first_);
+  Use({other->endpoint()}, std::nullopt);
+  ASSERT_TRUE(Echo().ok());
+  other.reset();
+  ASSERT_TRUE(WaitForConnections(0));
+  for (int turn = 0; turn < 2; ++turn) {
+    std::this_thread::sleep_for(300ms);
+    const auto nobody = Call(wire::Command::kEcho, EchoOf("x"), 20s);
+    ASSERT_FALSE(nobody.ok());
+    EXPECT_EQ(nobody.error().code(), Errc::kUnavailable);
+  }
+  other = Second(first_);
+  std::this_thread::sleep_for(300ms);
+  const auto answer = Echo();
+  EXPECT_TRUE(answer.ok()) << answer.error();
 }
 
 TEST_F(ClusterTest, AKeyMadeOnOneMemberIsUsableOnTheOtherAtOnce) {

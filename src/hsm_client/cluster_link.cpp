@@ -62,13 +62,17 @@ Task<void> ClusterClient::Shared::Run(LoopState& at, std::shared_ptr<Link> link)
       const std::lock_guard lock(mutex);
       seen[link->endpoint].last_error = link->last_error->public_message();
     }
+    link->tried_at = Clock::now();
+    link->hoped_until = {};
     Notify(at);
     if (closed || link->dropped) break;
+    link->pausing = true;
     link->pause.expires_after(Jittered(backoff));
     boost::system::error_code ec;
     asio::use_awaitable_t<LoopExecutor> token;
     auto redirected = asio::redirect_error(token, ec);
     co_await link->pause.async_wait(redirected);
+    link->pausing = false;
     backoff = std::min(backoff * 2, options.max_backoff);
   }
 }

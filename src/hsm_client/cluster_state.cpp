@@ -3,6 +3,10 @@
 #include <algorithm>
 
 namespace strongroom::hsm_client {
+namespace {
+/// How old an attempt may be that a call takes for an answer, and how long it waits for the one that it asks for.
+constexpr std::chrono::milliseconds kFresh(250), kHope(1000);
+}  // namespace
 
 // ---- LoginGate
 
@@ -143,7 +147,7 @@ std::optional<Error> ClusterClient::Shared::WhyNone(const LoopState& at, std::ch
   bool patient = false;
   for (const auto& [endpoint, link] : at.links) {
     if (!link->last_error) return std::nullopt;  // not tried yet, or just lost
-    if (now - link->down_since < patience) patient = true;
+    if (now - link->down_since < patience || now < link->hoped_until) patient = true;
     if (telling == nullptr || weight(*link->last_error) > weight(*telling)) telling = &*link->last_error;
   }
   if (telling == nullptr) return Error(Errc::kUnavailable, "No address of an HSM is known.");
@@ -159,14 +163,48 @@ std::shared_ptr<HsmConnection> ClusterClient::Shared::PickNow(LoopState& at, con
   return Pick(at, avoid);
 }
 
+void ClusterClient::Shared::TryAgain(LoopState& at) {
+  const auto now = Clock::now();
+  for (auto& [endpoint, link] : at.links) {
+    if (!link->pausing || now - link->tried_at < kFresh) continue;
+    // A refusal is another matter: repeating it may lock the user.
+    if (link->last_error &&
+        (LoginGate::IsRefusal(link->last_error->code()) || link->last_error->code() == Errc::kUserBusy ||
+         link->last_error->code() == Errc::kUntrusted))
+      continue;
+    link->hoped_until = now + kHope;
+    link->pausing = false;
+    link->pause.cancel();
+  }
+}
+
+Task<void> ClusterClient::Shared::AwaitOther(LoopState& at, Clock::time_point until,
+                                             const std::vector<Endpoint>& tried) {
+  const auto self = shared_from_this();
+  const auto coming = [&] {
+    return std::ranges::any_of(at.links, [&](const auto& entry) {
+      return !entry.second->connection && !entry.second->last_error &&
+             std::ranges::find(tried, entry.first) == tried.end();
+    });
+  };
+  while (!closed && UpBeside(at, tried) == 0 && coming() && Clock::now() < until) {
+    channel::Waiter<bool> waiter;
+    at.waiting.push_back(&waiter);
+    StartTick(at);
+    co_await waiter.Wait();
+  }
+}
+
 Task<Result<std::shared_ptr<HsmConnection>>> ClusterClient::Shared::Acquire(LoopState& at, Clock::time_point deadline,
                                                                             std::chrono::milliseconds patience,
                                                                             const std::vector<Endpoint>& avoid) {
   const auto self = shared_from_this();
+  bool asked = patience.count() == 0;
   for (;;) {
     if (closed) co_return Error(Errc::kCancelled, "The cluster's client is closed.");
     if (auto connection = PickNow(at, avoid)) co_return connection;
     Refresh(at);
+    if (!std::exchange(asked, true)) TryAgain(at);
     if (auto why = WhyNone(at, patience)) co_return std::move(*why);
     if (Clock::now() >= deadline) co_return Error(Errc::kUnavailable, "No HSM of the cluster can be reached in time.");
     channel::Waiter<bool> waiter;

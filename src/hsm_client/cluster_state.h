@@ -28,6 +28,9 @@ struct Link {
     attempt->Cancel();
   }
   Clock::time_point down_since = Clock::now();
+  bool pausing = false;             // between two attempts
+  Clock::time_point tried_at{};     // when the last attempt, or the connection, ended
+  Clock::time_point hoped_until{};  // a call has asked for an attempt, and waits for it so long
   std::optional<Error> last_error;  // of the last attempt, until one succeeds
 };
 
@@ -117,6 +120,10 @@ struct ClusterClient::Shared : std::enable_shared_from_this<ClusterClient::Share
   bool OthersAnswer(const LoopState& at, const HsmConnection& silent) const noexcept;
   std::size_t UpBeside(const LoopState& at, const std::vector<Endpoint>& tried) const noexcept;
   std::optional<Error> WhyNone(const LoopState& at, std::chrono::milliseconds patience) const;
+  /// Has members tried now whose last attempt is a while ago, rather than when their back-off ends.
+  void TryAgain(LoopState& at);
+  /// Waits for a member beside `tried` as long as one is being connected for the first time.
+  Task<void> AwaitOther(LoopState& at, Clock::time_point until, const std::vector<Endpoint>& tried);
 
   const ClientTrust trust;
   const ClusterOptions options;  // without the credentials, which the gate has
