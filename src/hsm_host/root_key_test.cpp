@@ -38,6 +38,35 @@ TEST_F(Credentials, AreTheRootKeyAndNoFileIsMade) {
   EXPECT_FALSE(std::filesystem::exists(file()));
 }
 
+TEST_F(Credentials, AreMissedByWhoIsNotGivenThem) {
+  Put(std::string(32, 'k'));
+  ASSERT_TRUE(ReadHostRootKey(RootKeySource::kAutomatic, file()).ok());
+  ::unsetenv("CREDENTIALS_DIRECTORY");
+  const auto without = ReadHostRootKey(RootKeySource::kAutomatic, file());
+  ASSERT_FALSE(without.ok());
+  EXPECT_EQ(without.error().code(), Errc::kNotFound);
+  EXPECT_FALSE(std::filesystem::exists(file()));
+}
+
+TEST_F(Credentials, AreNotTakenBesideAFileWithAnotherKey) {
+  const auto made = [&] {
+    ::unsetenv("CREDENTIALS_DIRECTORY");
+    auto key = ReadHostRootKey(RootKeySource::kAutomatic, file());
+    ::setenv("CREDENTIALS_DIRECTORY", directory_.path().c_str(), 1);
+    return key;
+  }();
+  ASSERT_TRUE(made.ok());
+  Put(std::string(32, 'k'));
+  EXPECT_EQ(ReadHostRootKey(RootKeySource::kAutomatic, file()).error().code(), Errc::kInvalidState);
+  std::ifstream in(file(), std::ios::binary);
+  const std::string same((std::istreambuf_iterator<char>(in)), {});
+  std::filesystem::remove(directory_.path() / "strongroom-root-key");
+  Put(same);
+  const auto moved = ReadHostRootKey(RootKeySource::kAutomatic, file());
+  ASSERT_TRUE(moved.ok()) << moved.error();
+  EXPECT_TRUE(moved->EqualsInConstantTime(*made));
+}
+
 TEST_F(Credentials, AreNotReplacedByAFileWhenAskedFor) {
   EXPECT_EQ(ReadHostRootKey(RootKeySource::kSystemdCredential, file()).error().code(), Errc::kNotFound);
   ::unsetenv("CREDENTIALS_DIRECTORY");

@@ -10,6 +10,8 @@
 #include "cli/data/own_store.h"
 #include "cli/recovery_options.h"
 #include "cloudhsm/rows.h"
+#include "hsm_host/host_directory.h"
+#include "hsm_host/root_key.h"
 #include "recovery/current_key.h"
 #include "recovery/maintenance.h"
 #include "recovery/recovery_key.h"
@@ -50,6 +52,9 @@ Status Replace(const RecoveryKeyOptions& options) {
   SR_TRY(const std::string host_id, data.HostId());
   SR_TRY(const auto database, OpenOwnStore(data, settings));
   SR_TRY(const cloudhsm::HsmRow hsm, database->Read([&](store::Transaction& t) { return DomainHsm(t, host_id); }));
+  // An HSM that cannot be started must be known before anything is noted.
+  SR_CHECK(
+      hsm_host::ReadHostRootKey(hsm_host::RootKeySource::kAutomatic, hsm_host::HostDirectory{data.host()}.root_key()));
   SR_TRY(const crypto::PublicKey key, options.fresh.Make(data));
   const recovery::MaintainedHsm maintained{data.host(), data.hsm(), ProgramDirectory() / "strongroom-hsm",
                                            host_id,     hsm.hsm_id, hsm.cluster_id,
