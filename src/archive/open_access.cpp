@@ -1,5 +1,4 @@
 #include <filesystem>
-#include <map>
 #include <mutex>
 
 #include "archive/access.h"
@@ -37,24 +36,17 @@ Result<encryption_sdk::KeyringPtr> OpenOffline(const OfflineAccess& offline) {
   return encryption_sdk::MakeRawRsaKeyring(std::move(options));
 }
 
-/// As configured. The location's Region, which is its bucket's, and what a profile of the location's own says of the
-/// way to its service come before the environment.
+/// As configured. The location's Region, which is its bucket's, comes before the environment; what the environment says
+/// of the way to a service is the bucket's, too, where KMS has a profile of its own.
 Result<aws_client::Aws> OpenAwsFor(const std::string& region, const std::string& profile) {
-  std::map<std::string, std::string, std::less<>> instead;
-  if (!region.empty()) instead["AWS_REGION"] = region;
   aws_client::AwsOptions options;
   options.profile = profile;
-  if (!profile.empty()) {
-    SR_TRY(const aws_client::Config config, aws_client::LoadConfig(aws_client::ProcessEnvironment(), profile));
-    for (const auto& [setting, variable] :
-         {std::pair("ca_bundle", "AWS_CA_BUNDLE"), std::pair("endpoint_url", "AWS_ENDPOINT_URL"),
-          std::pair("endpoint_url", "AWS_ENDPOINT_URL_KMS")})
-      if (auto value = config.Setting(setting)) instead[variable] = *std::move(value);
-  }
-  options.environment = [instead = std::move(instead), process = aws_client::ProcessEnvironment()](
+  options.environment = [region, own = !profile.empty(), process = aws_client::ProcessEnvironment()](
                             std::string_view name) -> std::optional<std::string> {
-    const auto found = instead.find(name);
-    return found != instead.end() ? std::optional(found->second) : process(name);
+    if (name == "AWS_REGION" && !region.empty()) return region;
+    if (own && (name == "AWS_ENDPOINT_URL" || name == "AWS_ENDPOINT_URL_KMS" || name == "AWS_CA_BUNDLE"))
+      return std::nullopt;
+    return process(name);
   };
   return aws_client::OpenAws(options);
 }

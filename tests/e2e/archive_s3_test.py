@@ -137,7 +137,7 @@ class TwoProvidersTest(unittest.TestCase):
         subprocess.run(["aws", "s3api", "--endpoint-url", self.swift.url, "create-bucket", "--bucket", "backup"], check=True,
                        capture_output=True, env=environment)
 
-        def archive(status, *arguments, stdin=b""):
+        def archive(status, *arguments, stdin=b""):  # sees the environment as it is when it is called
             done = subprocess.run([BIN / "strongroom", "archive", *arguments], input=stdin, capture_output=True, env=environment,
                                   cwd=self.root, timeout=300)
             self.assertEqual(done.returncode, status, done.stderr.decode(errors="replace"))
@@ -152,6 +152,13 @@ class TwoProvidersTest(unittest.TestCase):
         bare = ["--location-url", "s3://backup/two", "--kms-key-id", key]
         self.assertEqual(archive(0, "get", *bare, "--kms-profile", "vault", "one", "-").stdout, b"precious")
         archive(2, "get", "two", "one", "-", "--kms-profile", "vault")
+        # What the environment says of addresses and CAs is the bucket's.
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "/dev/null",
+                        "-subj", "/CN=another", "-out", self.root / "another-ca.pem"], check=True, capture_output=True)
+        wrong = {**environment, "AWS_ENDPOINT_URL": self.swift.url, "AWS_CA_BUNDLE": str(self.root / "another-ca.pem")}
+        environment, own = wrong, environment
+        self.assertEqual(archive(0, "get", "two", "one", "-").stdout, b"precious")
+        environment = own
         # Whoever takes KMS for the bucket hears which address that is.
         environment.update(AWS_ENDPOINT_URL_S3=d.endpoint, AWS_CA_BUNDLE=d.environment["AWS_CA_BUNDLE"])
         said = archive(1, "location", "add", "mixed", *place, "--kms-profile", "vault")
