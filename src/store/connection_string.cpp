@@ -18,6 +18,8 @@ struct FreeText {
 }  // namespace
 
 Result<ConnectionString> ReadConnectionString(const std::string& conninfo) {
+  // A database's name alone, which libpq expands where it connects (expand_dbname).
+  if (conninfo.find('=') == std::string::npos && conninfo.find("://") == std::string::npos) return ConnectionString{};
   char* reason = nullptr;
   const std::unique_ptr<PQconninfoOption, FreeOptions> options(PQconninfoParse(conninfo.c_str(), &reason));
   const std::unique_ptr<char, FreeText> said(reason);

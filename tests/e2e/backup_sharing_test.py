@@ -142,7 +142,9 @@ class BackupSharing(unittest.TestCase):
         [owners] = wait_for("the owner's trail", lambda: tried_by_the_second(trail))
         self.assertEqual([resource["ARN"] for resource in owners["resources"]][:1], [arn])
         self.assertNotIn("errorCode", owners)
-        tried = tried_by_the_second(self.connection(environment, "cloudtrail"))
+        second = self.connection(environment, "cloudtrail")
+        tried = wait_for("the second's trail", lambda: (t := tried_by_the_second(second)) and
+                         any("errorCode" not in event for event in t) and any("errorCode" in event for event in t) and t)
         made = [event for event in tried if "errorCode" not in event]
         self.assertEqual([event["sharedEventID"] for event in made], [owners["sharedEventID"]])
         self.assertIn(cluster, json.dumps(made))

@@ -11,7 +11,7 @@ import time
 import unittest
 
 from client import Connection, Lost
-from deployment import BIN, Deployment, wait_for
+from deployment import BIN, PATIENCE, Deployment, wait_for
 
 
 def strongroom(*arguments, cwd=None):
@@ -50,6 +50,14 @@ class SettingsTest(unittest.TestCase):
         self.assertEqual(self.d.ok("kms", "describe-key", "--key-id", key)["KeyMetadata"]["KeyId"], key)
         self.d.stop()
         self.assertFalse(self.settings.exists())
+        # Nor does a name that says of a beginning make it one.
+        for name in ("strongroom.toml.unfinished", "strongroom.toml.first-start"):
+            away.rename(self.d.data / name)
+            before = everything(self.d.data)
+            for command in (["serve"], ["init", "--development"]):
+                self.refused(command[0], "--data", self.d.data, *command[1:], words=["no strongroom.toml", "strongroom.sqlite"])
+            self.assertEqual(everything(self.d.data), before)
+            (self.d.data / name).rename(away)
         away.rename(self.settings)
         self.d.start()
         self.assertEqual(self.d.ok("kms", "describe-key", "--key-id", key)["KeyMetadata"]["KeyId"], key)
@@ -66,7 +74,18 @@ class SettingsTest(unittest.TestCase):
         self.settings.write_text(text)
         self.d.start()
         self.assertEqual(self.d.ok("sts", "get-caller-identity")["Account"], account)
-        self.assertEqual(self.d.run(BIN / "strongroom", "account", "list", "--data", self.d.data).out.count(other), 0)
+        # Nor does another account of the deployment's become its first.
+        tenant = self.d.root / "tenant"
+        self.assertEqual(self.d.run(BIN / "strongroom", "account", "create", "--data", self.d.data, "--name", "t", "--id", other, "--key-file",
+                                    tenant).status, 0)
+        self.d.stop()
+        self.settings.write_text(text.replace(f'id = "{account}"', f'id = "{other}"'))
+        self.refused("serve", "--data", self.d.data, words=[f"made with account {account}"])
+        self.settings.write_text(text)
+        self.d.start()
+        with_tenants = {**self.d.environment, **{f"AWS_{name}": json.loads(tenant.read_text())[member] for name, member in (
+            ("ACCESS_KEY_ID", "AccessKeyId"), ("SECRET_ACCESS_KEY", "SecretAccessKey"))}}
+        self.assertEqual(Connection(with_tenants, "kms").call("ListKeys")["Keys"], [])  # its root key is what it was
 
     def test_a_root_key_that_is_renewed_leaves_the_file_from_before(self):
         old = self.d.environment["AWS_ACCESS_KEY_ID"]
@@ -135,6 +154,9 @@ class NewDirectoryTest(unittest.TestCase):
         (place / "strongroom.toml").rename(place / "strongroom.toml.unfinished")
         shutil.rmtree(place / "tls")
         (place / "service" / "half").write_text("x")
+        refused = strongroom("serve", "--data", place)  # which would decide otherwise
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("An `init` or `join` into", refused.stderr.decode())
         self.assertEqual(strongroom("init", "--data", place, "--development").returncode, 0)
         self.assertFalse((place / "service" / "half").exists())
         self.d.start()
@@ -153,24 +175,29 @@ class EndsTest(unittest.TestCase):
         d = Deployment().start()
         self.addCleanup(d.close)
         key = d.ok("kms", "create-key")["KeyMetadata"]["KeyId"]
-        answers, begun = [], threading.Barrier(5)
+        answers, stopped_at, begun = [], [], threading.Barrier(5, timeout=PATIENCE)
 
         def ask():
             with_pairs = Connection(d.environment, "kms")
             with_pairs.call("DescribeKey", KeyId=key)
             begun.wait()
-            try:
-                while True:
+            while True:
+                begun_at = time.monotonic()
+                try:
                     answers.append(with_pairs.exchange("GenerateDataKeyPair", json.dumps(
                         {"KeyId": key, "KeyPairSpec": "RSA_3072"}).encode())[0])
-            except Lost:
-                pass  # a connection is closed between two requests
+                except Lost as lost:
+                    # One that was in flight when the stop came is not let down; the next finds its connection closed.
+                    if begun_at < stopped_at[0]:
+                        answers.append(str(lost))
+                    return
 
         threads = [threading.Thread(target=ask) for _ in range(4)]
         for thread in threads:
             thread.start()
         begun.wait()
         wait_for("answers", lambda: len(answers) > 8)
+        stopped_at.append(time.monotonic())
         self.assertEqual(d.stop(), 0)
         for thread in threads:
             thread.join()

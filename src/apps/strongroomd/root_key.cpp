@@ -14,9 +14,7 @@ std::string Marker(const std::string& account_id) { return "root-key-delivered/"
 /// A deployment's first account is made once. Settings that name another one later are not those that it was made with.
 Status RequireOwnAccount(store::Transaction& t, const std::string& account_id) {
   SR_TRY(const auto accounts, t.Query("SELECT account_id FROM accounts ORDER BY created_at, account_id", {}));
-  if (accounts.empty()) return {};
-  for (const store::Row& account : accounts)
-    if (account.Text(0) == account_id) return {};
+  if (accounts.empty() || accounts.front().Text(0) == account_id) return {};
   return Error(Errc::kInvalidArgument,
                "[account] id in strongroom.toml is " + account_id + ", but this deployment was made with account " +
                    accounts.front().Text(0) +

@@ -167,7 +167,9 @@ Status SealRoot(const AccountOptions& options) {
   const DataDirectory data{options.data};
   SR_TRY(const Settings settings, data.Load());
   bool any = false;
-  for (const auto& file : {data.root_access_key(), data.replaced_root_access_key()}) {
+  auto files = data.replaced_root_access_keys();
+  files.push_back(data.root_access_key());
+  for (const auto& file : files) {
     if (!std::filesystem::exists(file)) continue;
     SR_CHECK(Seal(file));
     any = true;

@@ -1,7 +1,10 @@
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 
+#include "aws_client/config.h"
 #include "cli/commands/all.h"
 #include "cli/data/data_directory.h"
 #include "cli/data/network.h"
@@ -32,10 +35,13 @@ Status RunInit(InitCommandOptions options) {
   }
   SR_CHECK(options.recovery_key.Check(data));
   SR_CHECK(HardenForSecrets());
+  // A `serve` that comes while a passphrase is typed must not begin here, too.
+  SR_TRY(const int lock, data.LockNew());
   options.init.recovery_key = [&] { return options.recovery_key.Make(data); };
   SR_CHECK(data.Init(options.init));
   std::printf("Initialised %s. Start it with `strongroom serve --data %s`.\n%s\n", data.root().c_str(),
               data.root().c_str(), options.recovery_key.Where().c_str());
+  ::close(lock);
   return {};
 }
 
@@ -49,7 +55,12 @@ std::function<Status()> DeclareInit(CLI::App& app) {
                    ? std::string()
                    : std::string("an account id has 12 digits");
       });
-  app.add_option("--region", options->init.region, "Region that `strongroom env` exports")->capture_default_str();
+  app.add_option("--region", options->init.region, "Region that `strongroom env` exports")
+      ->capture_default_str()
+      ->check([](const std::string& text) {
+        const Status good = aws_client::CheckRegion(text);
+        return good.ok() ? std::string() : good.error().public_message();
+      });
   app.add_option("--network", options->init.network_prefix,
                  "Network of this machine's HSMs, like 10.20.30; default: a loopback network of the deployment's own");
   app.add_option("--postgresql", options->init.postgresql,

@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
@@ -117,8 +119,11 @@ Status RunJoin(const JoinOptions& options) {
   SR_CHECK(database->Read([&](store::Transaction& t) -> Status {
     return cloudhsm::CheckInvitation(t, package.facts.invitation_id(), hash);
   }));
+  SR_CHECK(data.RequireWhole());
+  SR_TRY(const int lock, data.LockNew());
   SR_TRY(const InitOptions init, InitOptionsOf(options, package, *database, hash));
   SR_CHECK(data.Init(init));
+  ::close(lock);
   SR_TRY(const std::string host_id, data.HostId());
   std::printf("This is machine %s now. Start it with `strongroom serve --data %s`, and remove %s.\n", host_id.c_str(),
               data.root().c_str(), options.file.c_str());

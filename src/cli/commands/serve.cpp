@@ -72,9 +72,10 @@ Status TakeRootKey(const DataDirectory& data) {
   // After `account reset-root` the one that is there opens nothing more. If something else was wrong, such as the
   // database's name, it may be the only copy of a secret.
   if (std::filesystem::exists(data.root_access_key())) {
-    std::filesystem::rename(data.root_access_key(), data.replaced_root_access_key(), failed);
+    const auto aside = data.next_replaced_root_access_key();
+    std::filesystem::rename(data.root_access_key(), aside, failed);
     if (failed) return FileError("move", data.root_access_key(), failed.value());
-    log::Warn("the root access key from before is in {}", data.replaced_root_access_key().string());
+    log::Warn("the root access key from before is in {}", aside.string());
   }
   std::filesystem::rename(from, data.root_access_key(), failed);
   if (failed) return FileError("move", from, failed.value());
@@ -92,8 +93,14 @@ Status Prepare(DataDirectory& data, const ServeOptions& options, Settings& setti
   // With settings from elsewhere, a deployment's directory need not have any.
   const bool settings_elsewhere = !options.config.empty() && !data.RequireNothingElse().ok();
   if (!data.initialised() && !settings_elsewhere) {
+    SR_CHECK(data.RequireNothingElse());
+    if (std::filesystem::exists(data.unfinished_settings()))
+      return Error(Errc::kInvalidState,
+                   fmt::format("An `init` or `join` into {} was interrupted. Say it again, or remove the directory.",
+                               data.root().string()));
     log::Info("making a new data directory in {}", data.root().string());
     InitOptions init;
+    init.first_start = true;
     init.listen = listen;
     SR_CHECK(data.Init(init));
     log::Warn(
@@ -199,6 +206,7 @@ Status RunServe(const ServeOptions& options) {
   for (auto kept = children.rbegin(); kept != children.rend(); ++kept)
     if (kept->child) kept->child->Stop(kStopPatience);
   std::filesystem::remove(data.pid_file(), failed);
+  std::filesystem::remove(ServicePasswordFile(data), failed);
   return result;
 }
 

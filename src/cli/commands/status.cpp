@@ -11,7 +11,9 @@
 #include "cli/api_client.h"
 #include "cli/commands/all.h"
 #include "cli/data/data_directory.h"
+#include "cli/data/own_store.h"
 #include "cli/process/process_table.h"
+#include "store/backup.h"
 #include "store/database.h"
 
 namespace strongroom::cli {
@@ -46,6 +48,11 @@ json::array Processes(const DataDirectory& data) {
 Result<json::array> Clusters(const DataDirectory& data, const Settings& settings) {
   const store::Config config = data.StoreOf(settings);
   if (settings.store.empty() && !std::filesystem::exists(config.sqlite_path)) return json::array();
+  SR_CHECK(RequireOwnStore(data, settings));
+  // Before the first start there is nothing, and looking must not make it.
+  const Status there = store::RequireDeployment(config);
+  if (!there.ok() && there.error().code() == Errc::kNotFound) return json::array();
+  SR_CHECK(there);
   SR_TRY(const auto database, store::Database::Open(config));
   return database->Read([](store::Transaction& t) -> Result<json::array> {
     SR_TRY(const auto clusters,

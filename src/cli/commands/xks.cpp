@@ -9,6 +9,7 @@
 #include "cli/api_client.h"
 #include "cli/commands/all.h"
 #include "cli/data/data_directory.h"
+#include "cli/data/own_store.h"
 #include "secret/secret_vector.h"
 #include "store/database.h"
 #include "terminal/terminal.h"
@@ -35,6 +36,7 @@ Result<Deployment> Open(const XksOptions& options) {
   SR_TRY(Settings settings, data.Load());
   log::OnlyFrom(log::Level::kWarn);
   SR_TRY(ApiClient api, ApiClient::Open(data, settings));
+  SR_CHECK(RequireOwnStore(data, settings));
   store::Config store = data.StoreOf(settings);
   return Deployment{std::move(settings), std::move(api), std::move(store)};
 }

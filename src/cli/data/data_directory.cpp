@@ -54,13 +54,21 @@ Result<crypto::PublicKey> DataDirectory::RecoveryKey(const Settings& settings) c
 }
 
 Status DataDirectory::RequireNothingElse() const {
+  if (initialised()) return {};
   std::error_code ignored;
-  if (initialised() || fs::exists(unfinished_settings(), ignored)) return {};
+  const auto holds = [&](const fs::path& part) {
+    if (!fs::exists(fs::symlink_status(part, ignored))) return false;
+    return !fs::is_directory(part, ignored) || fs::is_symlink(part, ignored) || !fs::is_empty(part, ignored);
+  };
   std::string found;
-  for (const fs::path& part : {tls(), service(), host(), hsm(), client(), run(), development_recovery_key(),
-                               recovery_public_key(), root_access_key(), last_backup()}) {
-    if (!fs::exists(fs::symlink_status(part, ignored))) continue;
-    found += (found.empty() ? "" : ", ") + part.filename().string();
+  if (fs::exists(unfinished_settings(), ignored) || fs::exists(unfinished_first_start(), ignored)) {
+    // No Init makes these: whatever the settings are called, it has served.
+    for (const fs::path& part : {hsm(), service() / "audit", service() / "strongroom.sqlite"})
+      if (holds(part)) found += (found.empty() ? "" : ", ") + fs::relative(part, root_, ignored).string();
+  } else {
+    for (const fs::path& part : {tls(), service(), host(), hsm(), client(), run(), development_recovery_key(),
+                                 recovery_public_key(), root_access_key(), last_backup()})
+      if (holds(part)) found += (found.empty() ? "" : ", ") + part.filename().string();
   }
   if (found.empty()) return {};
   return Error(
@@ -68,6 +76,22 @@ Status DataDirectory::RequireNothingElse() const {
       fmt::format("{} has {}, but no strongroom.toml. If this is a deployment, all that it needs is that file: "
                   "put it back. For a new deployment choose another directory. Nothing was changed.",
                   root_.string(), found));
+}
+
+std::vector<fs::path> DataDirectory::replaced_root_access_keys() const {
+  std::vector<fs::path> found;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(root_, ignored))
+    if (entry.path().filename().string().starts_with("root-access-key.json.replaced")) found.push_back(entry.path());
+  return found;
+}
+
+fs::path DataDirectory::next_replaced_root_access_key() const {
+  const fs::path first = root_ / "root-access-key.json.replaced";
+  std::error_code ignored;
+  fs::path free = first;
+  for (int number = 2; fs::exists(free, ignored); ++number) free = first.string() + "-" + std::to_string(number);
+  return free;
 }
 
 Result<Settings> DataDirectory::Load() const {
@@ -106,7 +130,8 @@ Status DataDirectory::Init(const InitOptions& options) {
     while (made.account_id.size() < 12) made.account_id += std::to_string(randombytes_uniform(10));
   }
   // What an interrupted Init left is made anew: nothing of it was in use, as long as the settings have this name.
-  SR_CHECK(SaveSettings(unfinished_settings(), made));
+  const fs::path unfinished = options.first_start ? unfinished_first_start() : unfinished_settings();
+  SR_CHECK(SaveSettings(unfinished, made));
   for (const fs::path& part : {tls(), service(), host(), hsm(), client(), run()}) fs::remove_all(part, failed);
   for (const fs::path& file : {development_recovery_key(), recovery_public_key()}) fs::remove(file, failed);
   for (const fs::path& part : {tls(), service(), host(), hsm(), client(), run()})
@@ -125,9 +150,14 @@ Status DataDirectory::Init(const InitOptions& options) {
   SR_CHECK(WriteFileAtomically(recovery_public_key(), recovery::PublicPem(recovery_key), 0644));
   if (options.last) SR_CHECK(options.last(*this, made));
   // Last: a directory with settings is complete.
-  fs::rename(unfinished_settings(), settings(), failed);
-  if (failed) return FileError("rename", unfinished_settings(), failed.value());
-  return {};
+  fs::rename(unfinished, settings(), failed);
+  if (failed) return FileError("rename", unfinished, failed.value());
+  for (const fs::path& older : {unfinished_settings(), unfinished_first_start()}) fs::remove(older, failed);
+  const int directory = ::open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = directory >= 0 && ::fsync(directory) == 0;
+  const int error_number = errno;
+  if (directory >= 0) ::close(directory);
+  return synced ? Status() : FileError("sync", root_, error_number);
 }
 
 store::Config DataDirectory::StoreOf(const Settings& settings) const {
@@ -166,6 +196,15 @@ Status DataDirectory::ApplyOwnership() const {
   SR_CHECK(MakeDirectory(service(), 0700, kServiceUser));
   SR_CHECK(GiveTo(tls() / "server.key", kServiceUser));
   return {};
+}
+
+Result<int> DataDirectory::LockNew() const {
+  if (initialised()) return Error(Errc::kAlreadyExists, fmt::format("{} is initialised already.", root_.string()));
+  SR_CHECK(RequireNothingElse());
+  std::error_code failed;
+  fs::create_directories(root_, failed);
+  if (failed) return FileError("make", root_, failed.value());
+  return Lock();
 }
 
 Result<int> DataDirectory::Lock() const {

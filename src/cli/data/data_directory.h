@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "cli/data/settings.h"
@@ -27,6 +28,7 @@ struct InitOptions {
   std::string region = "us-east-1";
   std::string postgresql;      // "" = SQLite
   std::string network_prefix;  // wanted; "" or taken: another one is picked
+  bool first_start = false;    // nobody has decided anything, so that an interrupted one is simply made anew
   /// Makes the recovery key, or names one; empty: a new one in DIR/recovery-key.pem, for development.
   std::function<Result<crypto::PublicKey>()> recovery_key;
   /// Puts files in place that are not to be made anew, before the others are; empty: none.
@@ -68,6 +70,8 @@ class DataDirectory {
   /// Takes the lock for this process's life; waits up to a minute while a previous owner's children end.
   /// Errors: kConflict naming the process that has it.
   Result<int> Lock() const;
+  /// The same of a directory that is yet to be made. Errors: also kAlreadyExists for one that is initialised.
+  Result<int> LockNew() const;
 
   const std::filesystem::path& root() const noexcept { return root_; }
   std::filesystem::path settings() const { return root_ / "strongroom.toml"; }
@@ -79,10 +83,14 @@ class DataDirectory {
   std::filesystem::path run() const { return root_ / "run"; }
   /// Where the settings are while Init is at work.
   std::filesystem::path unfinished_settings() const { return root_ / "strongroom.toml.unfinished"; }
+  /// The same of an Init that the first `serve` makes by itself.
+  std::filesystem::path unfinished_first_start() const { return root_ / "strongroom.toml.first-start"; }
   /// Lies there while a restoration is at work, and after one that was interrupted: what is there is not whole.
   std::filesystem::path unfinished_restore() const { return root_ / "restore-unfinished"; }
   std::filesystem::path root_access_key() const { return root_ / "root-access-key.json"; }
-  std::filesystem::path replaced_root_access_key() const { return root_ / "root-access-key.json.replaced"; }
+  /// Those that others have replaced since, and what the next one is called.
+  std::vector<std::filesystem::path> replaced_root_access_keys() const;
+  std::filesystem::path next_replaced_root_access_key() const;
   std::filesystem::path recovery_public_key() const { return root_ / "recovery-key.pub.pem"; }
   std::filesystem::path development_recovery_key() const { return root_ / "recovery-key.pem"; }
   std::filesystem::path last_backup() const { return root_ / "last-backup.json"; }

@@ -29,9 +29,9 @@ Status RequireOwnStore(const DataDirectory& data, const Settings& settings) {
   std::error_code failed;
   const bool joined = fs::exists(data.service() / "invited-by.crt", failed);
   if (seen.has_deployment) {
-    // SQLite's file lies in the directory itself. A machine that has joined and is not known was removed before it was
-    // let in, which strongroomd says.
-    if (settings.store.empty() || seen.knows_host || joined) return {};
+    // SQLite's file lies in the directory itself. A machine that has joined this deployment and is not known was
+    // removed before it was let in, which strongroomd says.
+    if (settings.store.empty() || seen.knows_host || (joined && seen.account == settings.account_id)) return {};
     return OfAnother(seen);
   }
   const bool served = HasEntries(data.hsm()) || HasEntries(data.service() / "audit");

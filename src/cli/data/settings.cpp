@@ -232,10 +232,13 @@ Status SaveListen(const std::filesystem::path& file, const Settings& settings) {
       {{"address", Quoted(settings.https_address)}, {"port", std::to_string(settings.https_port)}}};
   for (const auto& [key, value] : wanted) {
     const auto node = table["https"][key];
-    const std::size_t line = node ? node.node()->source().begin.line : 0;
+    const toml::source_region where = node ? node.node()->source() : toml::source_region();
+    const std::size_t line = where.begin.line, from = where.begin.column, to = where.end.column;
     // Missing, or in a way of writing that is not ours: then all of it is written anew.
-    if (line == 0 || line > lines.size() || !lines[line - 1].starts_with(key)) return SaveSettings(file, settings);
-    lines[line - 1] = fmt::format("{} = {}", key, value);
+    const bool plain = line != 0 && line == where.end.line && line <= lines.size() && from < to &&
+                       to <= lines[line - 1].size() + 1 && lines[line - 1].starts_with(key);
+    if (!plain) return SaveSettings(file, settings);
+    lines[line - 1].replace(from - 1, to - from, value);
   }
   return WriteFileAtomically(file, boost::join(lines, "\n"), 0600);
 }
