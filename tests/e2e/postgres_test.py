@@ -129,10 +129,11 @@ class WithAPassword(unittest.TestCase):
         self.assertEqual(made.status, 0, made.err)
         d.start()
         key = d.ok("kms", "create-key")["KeyMetadata"]["KeyId"]
-        self.assertEqual(d.stop(), 0)
         copy = d.data / "run" / "pgpass"
         if os.geteuid() == 0:
             self.assertEqual((copy.stat().st_mode & 0o777, copy.stat().st_uid), (0o600, 61740))
+        self.assertEqual(d.stop(), 0)
+        self.assertFalse(copy.exists())
         for settings in (d.data / "strongroom.toml", d.data / "run" / "strongroomd.toml"):
             self.assertNotIn(self.SECRET, settings.read_text())
 
