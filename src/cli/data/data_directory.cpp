@@ -53,6 +53,8 @@ Result<crypto::PublicKey> DataDirectory::RecoveryKey(const Settings& settings) c
   return database->Read([&](store::Transaction& t) { return recovery::CurrentKey(t, recovery_public_key()); });
 }
 
+std::vector<fs::path> DataDirectory::parts() const { return {tls(), service(), host(), hsm(), client(), run()}; }
+
 Status DataDirectory::RequireNothingElse() const {
   if (initialised()) return {};
   std::error_code ignored;
@@ -60,16 +62,18 @@ Status DataDirectory::RequireNothingElse() const {
     if (!fs::exists(fs::symlink_status(part, ignored))) return false;
     return !fs::is_directory(part, ignored) || fs::is_symlink(part, ignored) || !fs::is_empty(part, ignored);
   };
-  std::string found;
+  std::vector<fs::path> telling;
   if (fs::exists(unfinished_settings(), ignored) || fs::exists(unfinished_first_start(), ignored)) {
     // No Init makes these: whatever the settings are called, it has served.
-    for (const fs::path& part : {hsm(), service() / "audit", service() / "strongroom.sqlite"})
-      if (holds(part)) found += (found.empty() ? "" : ", ") + fs::relative(part, root_, ignored).string();
+    telling = {hsm(), service() / "audit", service() / "strongroom.sqlite"};
   } else {
-    for (const fs::path& part : {tls(), service(), host(), hsm(), client(), run(), development_recovery_key(),
-                                 recovery_public_key(), root_access_key(), last_backup()})
-      if (holds(part)) found += (found.empty() ? "" : ", ") + part.filename().string();
+    telling = parts();
+    telling.insert(telling.end(),
+                   {development_recovery_key(), recovery_public_key(), root_access_key(), last_backup()});
   }
+  std::string found;
+  for (const fs::path& path : telling)
+    if (holds(path)) found += (found.empty() ? "" : ", ") + path.lexically_relative(root_).string();
   if (found.empty()) return {};
   return Error(
       Errc::kInvalidState,
@@ -132,10 +136,9 @@ Status DataDirectory::Init(const InitOptions& options) {
   // What an interrupted Init left is made anew: nothing of it was in use, as long as the settings have this name.
   const fs::path unfinished = options.first_start ? unfinished_first_start() : unfinished_settings();
   SR_CHECK(SaveSettings(unfinished, made));
-  for (const fs::path& part : {tls(), service(), host(), hsm(), client(), run()}) fs::remove_all(part, failed);
+  for (const fs::path& part : parts()) fs::remove_all(part, failed);
   for (const fs::path& file : {development_recovery_key(), recovery_public_key()}) fs::remove(file, failed);
-  for (const fs::path& part : {tls(), service(), host(), hsm(), client(), run()})
-    SR_CHECK(MakeDirectory(part, 0755, 0));
+  for (const fs::path& part : parts()) SR_CHECK(MakeDirectory(part, 0755, 0));
   if (options.shared) SR_CHECK(options.shared(*this));
   SR_CHECK(MakeHttpsMaterial(tls(), {made.https_address, made.network_prefix + ".1"}));
   SR_CHECK(MakeFrontEndIdentity(service(), "front-end"));

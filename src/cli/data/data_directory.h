@@ -97,6 +97,7 @@ class DataDirectory {
   std::filesystem::path pid_file() const { return run() / "serve.pid"; }
 
  private:
+  std::vector<std::filesystem::path> parts() const;  // the directories that Init makes
   std::filesystem::path root_;
 };
 
