@@ -32,6 +32,7 @@ struct FrontEnds::State : std::enable_shared_from_this<FrontEnds::State> {
     std::shared_ptr<control::Link> link;
     std::size_t asked = 0;      // questions that wait for its answer
     Clock::time_point heard{};  // its last answer, or the first question after it
+    bool probed = false;        // it let a question's deadline pass, and the probe is one of `asked`
     bool silent() const { return asked > 0 && Clock::now() - heard > kSilentAfter; }
   };
   Loop& loop;
@@ -45,25 +46,62 @@ struct FrontEnds::State : std::enable_shared_from_this<FrontEnds::State> {
   int handshaking = 0;
 
   std::shared_ptr<Peer> Choose(const proto::Control& question);
+  Task<Result<proto::Control>> Ask(std::shared_ptr<Peer> peer, proto::Control question,
+                                   std::chrono::milliseconds deadline);
+  static Task<void> Probe(std::shared_ptr<Peer> peer, std::chrono::milliseconds deadline);
   Task<void> AcceptLoop();
   Task<void> Handshake(std::shared_ptr<control::TcpSocket> client);
   void Take(control::TlsSocket stream, crypto::Certificate certificate, const std::string& from);
 };
 
 std::shared_ptr<FrontEnds::State::Peer> FrontEnds::State::Choose(const proto::Control& question) {
-  std::shared_ptr<Peer> first;
+  auto first = peers.end();
   crypto::Sha256Digest smallest{};
-  for (const auto& peer : peers) {
-    if (!question.has_log_append() || peer->silent()) continue;
-    const auto rank = crypto::Sha256({AsBytes(question.log_append().cluster_id()), peer->certificate.ToDer()});
-    if (first && rank >= smallest) continue;
+  for (auto at = peers.begin(); at != peers.end(); ++at) {
+    if ((*at)->silent()) continue;
+    if (!question.has_log_append()) {
+      first = at;
+      break;
+    }
+    const auto rank = crypto::Sha256({AsBytes(question.log_append().cluster_id()), (*at)->certificate.ToDer()});
+    if (first != peers.end() && rank >= smallest) continue;
     smallest = rank;
-    first = peer;
+    first = at;
   }
-  if (first) return first;
+  if (first != peers.end() && question.has_log_append()) return *first;
   // Who was asked goes to the end of the line.
-  peers.splice(peers.end(), peers, peers.begin());
+  peers.splice(peers.end(), peers, first == peers.end() ? peers.begin() : first);
   return peers.back();
+}
+
+Task<Result<proto::Control>> FrontEnds::State::Ask(std::shared_ptr<Peer> peer, proto::Control question,
+                                                   std::chrono::milliseconds deadline) {
+  if (peer->asked++ == 0) peer->heard = Clock::now();
+  auto answer = co_await peer->link->Ask(std::move(question), deadline);
+  const bool in_time = answer.ok() || answer.error().code() != Errc::kTimeout;
+  if (!in_time && !std::exchange(peer->probed, true)) {
+    // The debt is the probe's from now on, so that it stays silent.
+    net::co_spawn(
+        loop.get_executor(), [peer, deadline] { return Probe(peer, deadline); }, [](std::exception_ptr) {});
+    co_return answer;
+  }
+  --peer->asked;
+  if (in_time) peer->heard = Clock::now();
+  co_return answer;
+}
+
+// Asks what every front end answers at once, until it does: a process that stands still, or a machine that is cut off,
+// is not tried with questions that matter.
+Task<void> FrontEnds::State::Probe(std::shared_ptr<Peer> peer, std::chrono::milliseconds deadline) {
+  while (peer->link->open()) {
+    proto::Control hello;
+    hello.mutable_host_hello();
+    const auto answer = co_await peer->link->Ask(std::move(hello), deadline);
+    if (answer.ok() || answer.error().code() != Errc::kTimeout) break;
+  }
+  peer->probed = false;
+  --peer->asked;
+  peer->heard = Clock::now();
 }
 
 Task<void> FrontEnds::State::AcceptLoop() {
@@ -181,11 +219,7 @@ Task<Result<proto::Control>> FrontEnds::AskAny(proto::Control question, std::chr
   if (state->peers.empty())
     co_return Error(Errc::kUnavailable, "No front end is connected.").WithDetail("nothing was sent");
   const std::shared_ptr<State::Peer> peer = state->Choose(question);
-  if (peer->asked++ == 0) peer->heard = Clock::now();
-  auto answer = co_await peer->link->Ask(std::move(question), deadline);
-  --peer->asked;
-  peer->heard = Clock::now();
-  co_return answer;
+  co_return co_await state->Ask(peer, std::move(question), deadline);
 }
 
 void FrontEnds::NotifyAll(const proto::Control& notice) {

@@ -29,8 +29,9 @@ class FrontEnds {
   /// Who may connect from now on; links of others are closed.
   void Allow(std::vector<crypto::Certificate> certificates);
   /// Asks one front end, each in turn; but all appends to one cluster's log go to the same one as long as it answers,
-  /// from whatever host they come, so that it can see to it that HSMs take turns. Errors: kUnavailable at once when
-  /// there is none, or it was lost meanwhile.
+  /// from whatever host they come, so that it can see to it that HSMs take turns. One that has owed an answer for more
+  /// than a second is passed over as long as there is another, and after its deadline until it answers a probe.
+  /// Errors: kUnavailable at once when there is none, or it was lost meanwhile; kTimeout.
   Task<Result<proto::Control>> AskAny(proto::Control question, std::chrono::milliseconds deadline);
   void NotifyAll(const proto::Control& notice);
   std::size_t connected() const noexcept;

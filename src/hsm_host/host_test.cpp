@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 
+#include "hsm_host/front_ends.h"
 #include "hsm_host/key_file.h"
 #include "hsm_host/testing/host_fixture.h"
 
@@ -448,6 +449,48 @@ TEST_F(HostTest, AppendsToOneClusterGoToOneFrontEndThatAnswers) {
   // The others end now; they write into what lives here.
   RunUntil([&] { return std::ranges::all_of(outcomes, [](const auto& each) { return each.has_value(); }); });
   StopFrontEnd(std::move(one));
+}
+
+// As long as the one that stands still is asked in its turn, a cluster of which one member is cut off changes no more.
+TEST_F(HostTest, AFrontEndThatStandsStillIsAskedNoMoreUntilItMovesAgain) {
+  const HostDirectory files{root_};
+  auto identity = channel::LoadIdentity(files.control_certificate(), files.control_key());
+  ASSERT_TRUE(identity.ok()) << identity.error();
+  FrontEnds host(
+      loop_, *identity,
+      [](proto::Control) -> Task<Result<proto::Control>> { co_return Error(Errc::kUnsupported, "Nothing."); }, {});
+  ASSERT_TRUE(host.Listen(network_ + "1", control::kControlPort).ok());
+  auto one = ConnectFrontEnd("one", 1, false);
+  auto two = ConnectFrontEnd("two", 2, false);
+  host.Allow({*channel::LoadCertificate(temporary_.path() / "one.crt"),
+              *channel::LoadCertificate(temporary_.path() / "two.crt")});
+  RunUntil([&] { return host.connected() == 2; });
+  constexpr std::chrono::milliseconds kDeadline{1500};
+  const auto ask = [&] {
+    std::optional<Result<proto::Control>> out;
+    const auto into = [&]() -> Task<void> { out.emplace(co_await host.AskAny(LogRead("c"), kDeadline)); };
+    boost::asio::co_spawn(loop_, into(), boost::asio::detached);
+    RunUntil([&] { return out.has_value(); });
+    return std::move(*out);
+  };
+  one->answers = false;
+  RunUntil([&] { return !ask().ok(); });
+  // Longer than the deadline, so that the probe has been repeated.
+  const auto until = std::chrono::steady_clock::now() + 2 * kDeadline;
+  for (bool late = false; !late;) {
+    late = std::chrono::steady_clock::now() > until;
+    const auto answer = ask();
+    ASSERT_TRUE(answer.ok()) << answer.error();
+    EXPECT_EQ(answer->log_read().head(), 2U);
+  }
+  one->answers = true;
+  RunUntil([&] {
+    const auto answer = ask();
+    return answer.ok() && answer->log_read().head() == 1;
+  });
+  StopFrontEnd(std::move(one));
+  StopFrontEnd(std::move(two));
+  RunUntil([&] { return host.connected() == 0; });
 }
 
 TEST_F(HostTest, NoticesGoToTheHsmAndToEveryFrontEnd) {

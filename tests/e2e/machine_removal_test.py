@@ -132,7 +132,7 @@ class RemovalTest(audit_delivery_test.InABucket):
             os.kill(pid, signal.SIGSTOP)
         wait_for("silence", lambda: "is alive" not in self.strongroom("remove", frozen, "--dry-run").err)
         removed = self.strongroom("remove", frozen)
-        self.assertEqual(removed.status, 0, removed.err)
+        self.assertEqual(removed.status, 0, removed.err + a.serve_log())
         for pid in pids:
             os.kill(pid, signal.SIGCONT)
         wait_for("serve has ended", lambda: c.process.poll() is not None)

@@ -59,8 +59,15 @@ struct Yes final : Host {
   std::vector<std::string> enrolled, allowed;  // names
   std::vector<std::string> removed;            // whom: "host" or an HSM's id
   bool up = true;
-  Task<Result<proto::Control>> Ask(std::string hsm_id, proto::Control question, std::chrono::milliseconds) override {
+  bool stands_still = false;           // it looks connected, and answers nothing
+  std::chrono::milliseconds waited{};  // for its answers, all together
+  Task<Result<proto::Control>> Ask(std::string hsm_id, proto::Control question,
+                                   std::chrono::milliseconds deadline) override {
     if (!up) co_return Error(Errc::kUnavailable, "away");
+    if (stands_still) {
+      waited += deadline;
+      co_return Error(Errc::kTimeout, "The control link did not answer in time.");
+    }
     if (question.has_enroll_front_end()) enrolled.push_back(question.enroll_front_end().name());
     if (question.has_allow_front_end()) allowed.push_back(question.allow_front_end().name());
     if (question.has_remove_front_end()) removed.push_back(hsm_id.empty() ? "host" : hsm_id);
@@ -490,6 +497,26 @@ TEST_F(RemovalTest, AHostThatWasAwayIsToldLater) {
   ASSERT_TRUE(Look().ok());
   EXPECT_TRUE(Stored("host-2")->withdrawn);
   EXPECT_THAT(host_->removed, ::testing::ElementsAre("hsm-domain", "host"));
+}
+
+// A frozen machine is connected until its TCP says otherwise, which may be never.
+TEST_F(RemovalTest, OneThatStandsStillHoldsNobodyUp) {
+  ASSERT_TRUE(JoinProperly(Machine("host-3", "127.9.11"), "three").ok());
+  ASSERT_TRUE(Look().ok());
+  AddHsm("hsm-a-domain", "cluster-domain", "host-2", HsmState::kActive);
+  watch_ = Watch();  // has told nobody anything
+  other_->stands_still = true;
+  other_->allowed.clear();
+  Silence("host-3");
+  ASSERT_TRUE(Remove("host-3").ok());
+  EXPECT_EQ(Look().error().code(), Errc::kTimeout);
+  EXPECT_TRUE(Stored("host-3")->withdrawn);
+  EXPECT_THAT(host_->removed, ::testing::ElementsAre("hsm-domain", "host"));
+  EXPECT_EQ(other_->waited, std::chrono::seconds(5)) << "one question, though there was more to be told";
+  other_->stands_still = false;
+  ASSERT_TRUE(Look().ok());
+  EXPECT_THAT(other_->removed, ::testing::ElementsAre("host"));
+  EXPECT_THAT(other_->allowed, ::testing::ElementsAre("host-1"));
 }
 
 TEST_F(RemovalTest, WhoWritesTheStoreCannotPutAnotherOut) {

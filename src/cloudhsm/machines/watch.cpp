@@ -1,5 +1,6 @@
 #include "cloudhsm/machines/watch.h"
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
@@ -68,6 +69,7 @@ struct MachineWatch::State {
   std::map<std::string, crypto::Sha256Digest> bad;        // refused rows, so that it is said once
   std::set<std::pair<std::string, std::string>> put_out;  // host id and the id of the machine that it lets in no more
   std::map<std::string, std::shared_ptr<ControlHost>> connected;  // the newest of each host
+  std::set<std::string> deaf;                                     // hosts that did not answer during this look
   ports::AuditSink* sink = nullptr;
   std::vector<ports::AuditEvent> unrecorded;        // as long as there is no sink
   std::vector<std::shared_ptr<ControlHost>> links;  // none is dropped before the end: jobs may be using it
@@ -93,11 +95,14 @@ struct MachineWatch::State {
     co_return Status();
   }
 
-  /// Has one HSM of the domain cluster do it, which is enough.
+  /// Has one HSM of the domain cluster do it, which is enough: this machine's, if it can, as a machine that stands
+  /// still looks connected.
   Task<Status> AskDomain(proto::Control question) {
-    SR_CO_TRY(const std::optional<ClusterRow> domain, co_await parts.database.RunRead(&LoadDomain));
+    SR_CO_TRY(std::optional<ClusterRow> domain, co_await parts.database.RunRead(&LoadDomain));
     Status outcome = Error(Errc::kUnavailable, "The domain cluster has no ACTIVE HSM.");
     if (!domain) co_return outcome;
+    std::ranges::stable_partition(domain->hsms,
+                                  [this](const HsmRow& hsm) { return hsm.host_id == parts.self.host_id; });
     for (const HsmRow& hsm : domain->hsms) {
       if (hsm.state != HsmState::kActive) continue;
       const auto answer = co_await AskHsm(parts.jobs, hsm, question);
@@ -203,6 +208,18 @@ struct MachineWatch::State {
     co_return Status();
   }
 
+  /// What a host notes at once. One that does not answer is left alone until the next look: whatever is to be told, the
+  /// look is held up once.
+  Task<Status> TellHost(std::string host_id, proto::Control question) {
+    Host* host = parts.hosts.Find(host_id);
+    if (host == nullptr || !host->connected() || deaf.contains(host_id))
+      co_return Error(Errc::kUnavailable, "Host " + host_id + " cannot be told now.");
+    const auto answer = co_await host->Ask(std::string(), std::move(question), parts.telling);
+    if (answer.ok()) co_return Status();
+    if (answer.error().code() == Errc::kTimeout) deaf.insert(host_id);
+    co_return answer.error();
+  }
+
   Task<Status> Tell() {
     const std::map<std::string, MachineRow> machines = known;
     Status outcome;
@@ -216,11 +233,11 @@ struct MachineWatch::State {
         proto::Control question;
         question.mutable_allow_front_end()->set_name(name);
         question.mutable_allow_front_end()->set_certificate(std::string(AsText(certificate.ToDer())));
-        const auto answer = co_await host->Ask(std::string(), std::move(question), parts.jobs.ask);
-        if (answer.ok())
+        const Status done = co_await TellHost(host_id, std::move(question));
+        if (done.ok())
           told.insert({host_id, certificate.ToDer()});
         else if (outcome.ok())
-          outcome = answer.error();
+          outcome = done;
       }
     }
     co_return outcome;
@@ -267,13 +284,11 @@ struct MachineWatch::State {
       }
     }
     for (const std::string& host_id : hosts) {
-      Host* host = parts.hosts.Find(host_id);
-      if (host == nullptr) continue;
-      const auto answer = co_await host->Ask(std::string(), question, parts.jobs.ask);
-      if (answer.ok())
+      const Status done = co_await TellHost(host_id, question);
+      if (done.ok())
         put_out.insert({host_id, row.host_id});
       else if (outcome.ok())
-        outcome = answer.error();
+        outcome = done;
     }
     co_return outcome;
   }
@@ -297,6 +312,7 @@ struct MachineWatch::State {
   }
 
   Task<Status> Look() {
+    deaf.clear();
     SR_CO_TRY(const std::vector<MachineRow> rows, co_await parts.database.RunRead(&LoadMachines));
     Status outcome;
     const auto note = [&outcome](const Status& status) {

@@ -49,6 +49,7 @@ class MachineWatch {
     std::string account, region;    // in whose trail it is recorded that machines come and go
     std::chrono::milliseconds poll{1000};
     std::chrono::milliseconds sign_of_life{5000};
+    std::chrono::milliseconds telling{5000};  // how long a host may take to note who may connect
   };
   explicit MachineWatch(Parts parts);
   ~MachineWatch();
