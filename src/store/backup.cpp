@@ -142,6 +142,9 @@ Status InOneView(const Config& config, F look) {
     return NothingThere().WithDetail(config.sqlite_path.string());
   SR_TRY(const auto connection, Connect(config, Access::kRead));
   SR_CHECK(connection->Begin(Access::kRead));
+  // A snapshot for reading never fails for another's write, as a serialisable one may, and nobody repeats it here.
+  if (config.engine == Config::Engine::kPostgres)
+    SR_CHECK(connection->Run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", {}));
   Status seen = look(*connection);
   connection->Rollback();
   return seen;
@@ -149,9 +152,6 @@ Status InOneView(const Config& config, F look) {
 
 Status ExportAll(Connection& connection, Config::Engine engine, BackupSink& sink,
                  std::span<const std::string_view> left_out) {
-  // A snapshot for reading never fails for another's write, as a serialisable one may after some minutes.
-  if (engine == Config::Engine::kPostgres)
-    SR_CHECK(connection.Run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", {}));
   SR_TRY(const std::int64_t schema, SchemaOf(connection, engine));
   SR_CHECK(sink.Begin(schema));
   for (const std::string& table : OurTables())

@@ -181,7 +181,10 @@ class Deployment:
                        f"changePswd CU kmsuser {password}", "y", "quit")
 
     def status(self):
-        return json.loads(self.run(BIN / "strongroom", "status", "--data", self.data, "--json").out)
+        answer = self.run(BIN / "strongroom", "status", "--data", self.data, "--json")
+        if answer.status != 0:
+            raise Failure(f"status ended with {answer.status}: {answer.err}")
+        return json.loads(answer.out)
 
     def processes(self, name):
         return [p for p in self.status()["processes"] if p["name"] == name]
