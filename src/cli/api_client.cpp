@@ -124,7 +124,8 @@ Result<std::string> AskHealth(const DataDirectory& data, const Settings& setting
       fmt::format("GET /healthz HTTP/1.1\r\nHost: {}:{}\r\nConnection: close\r\n\r\n", settings.https_address, port);
   SR_TRY(auto answer,
          Exchange(settings.https_address, port, (data.tls() / "ca.crt").string(), request, kHealthPatience));
-  return std::move(answer.body());
+  std::string body = std::move(answer.body());
+  return body;
 }
 
 Result<json::object> ApiClient::Call(const Target& target, std::string_view region, const json::object& body) {

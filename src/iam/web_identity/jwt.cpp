@@ -64,7 +64,8 @@ std::optional<json::object> ReadObject(std::string_view text) {
   options.max_depth = 16;
   json::value value = json::parse(text, failed, {}, options);
   if (failed || !value.is_object()) return std::nullopt;
-  return std::move(value.get_object());
+  std::optional<json::object> object = std::move(value.get_object());
+  return object;
 }
 
 /// A text member; empty when it is absent or something else.

@@ -110,7 +110,7 @@ bool GroupWriter::Uuid(std::string_view id) {
 void GroupWriter::End() {
   const std::int64_t since = millis_ - base_millis_;
   head_.clear();
-  AppendVarint(static_cast<std::uint64_t>(since) << 1 ^ static_cast<std::uint64_t>(since >> 63), head_);
+  AppendVarint(static_cast<std::uint64_t>(since) << 1 ^ (since < 0 ? ~std::uint64_t{0} : 0), head_);
   AppendVarint(facts_, head_);
   AppendVarint(resources_, head_);
   out_ += static_cast<char>(ItemKind::kRecord);
