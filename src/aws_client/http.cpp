@@ -152,6 +152,13 @@ Error Failed(CURLcode code, const Exchange& exchange, const char* text) {
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_BAD_CONTENT_ENCODING:
       return Error(Errc::kCorrupted, fmt::format("{} does not speak HTTP: {}.", host, why));
+    case CURLE_SSL_CONNECT_ERROR:
+      // Plain HTTP read as a TLS record: OpenSSL's words for it, of its versions 3.0 and up.
+      if (why.find("wrong version number") != std::string::npos ||
+          why.find("packet length too long") != std::string::npos)
+        return Error(Errc::kInvalidArgument,
+                     fmt::format("{} does not speak TLS; does its address begin with http:// ? ({})", host, why));
+      [[fallthrough]];
     default: return Error(Errc::kUnavailable, fmt::format("{} cannot be reached: {}.", host, why));
   }
 }
