@@ -56,7 +56,7 @@ class Kms {
     std::vector<Loop*> loops;
     /// Both TLS layers towards a customer's cluster whose certificate `owner` issued.
     std::function<Result<hsm_client::ClientTrust>(const crypto::Certificate& owner)> cluster_trust;
-    std::chrono::seconds stale_limit{300};
+    std::chrono::seconds stale_limit = store::ChangeFeed::kStaleLimit;
     /// The deployment's Regions: where multi-Region keys can have replicas.
     std::vector<std::string> regions;
     Limits limits{};

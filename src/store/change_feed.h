@@ -51,7 +51,9 @@ class ChangeFeed {
   /// Remembers where the feed stands and starts the thread: everything committed after Start() returns is reported,
   /// so caches are filled after it. Errors: the store's.
   Status Start();
-  /// When the last poll succeeded. Caches older than the stale limit are no longer served.
+  /// With the database away, what caches know is served for so long, and no longer.
+  static constexpr std::chrono::seconds kStaleLimit{300};
+  /// When the last poll succeeded; the clock's epoch before Start().
   std::chrono::steady_clock::time_point last_success() const noexcept;
 
  private:

@@ -1,16 +1,24 @@
 """The same service on a real PostgreSQL that the test starts."""
 
 import base64
+import collections
 import glob
+import http.client
+import json
 import os
 import pwd
 import shutil
+import ssl
 import subprocess
 import tempfile
 import unittest
 import unittest.mock
+import urllib.parse
 
 from deployment import BIN, Deployment, Failure, wait_for
+
+
+Page = collections.namedtuple("Page", "status text")
 
 
 class PostgreSql:
@@ -66,6 +74,14 @@ class OnPostgres(unittest.TestCase):
         cls.d.close()
         cls.pg.close()
 
+    def get(self, path, method="GET"):
+        context = ssl.create_default_context(cafile=self.d.environment["AWS_CA_BUNDLE"])
+        connection = http.client.HTTPSConnection(urllib.parse.urlsplit(self.d.endpoint).netloc, context=context)
+        self.addCleanup(connection.close)
+        connection.request(method, path)
+        answer = connection.getresponse()
+        return Page(answer.status, answer.read().decode())
+
     def test_keys_clusters_and_an_outage(self):
         d = self.d
         key = d.ok("kms", "create-key")["KeyMetadata"]["KeyId"]
@@ -82,8 +98,24 @@ class OnPostgres(unittest.TestCase):
         self.assertEqual(open_blob(), b"on pg")  # a warm key needs no database
         refused = d.aws("kms", "create-key")
         self.assertNotEqual(refused.status, 0)
+        # Who looks after it hears of it; what it still serves is not taken from it by a load balancer.
+        wait_for("the alarm", lambda: "store: the database has not answered for" in self.get("/healthz").text)
+        self.assertEqual(self.get("/healthz").status, 200)
+        [silent] = [line for line in self.get("/metrics").text.splitlines() if line.startswith("strongroom_store_silent_s")]
+        self.assertGreater(float(silent.split()[1]), 0)
+        shown = d.run(BIN / "strongroom", "status", "--data", d.data)
+        self.assertNotEqual(shown.status, 0)
+        self.assertIn(": running", shown.out)
+        self.assertIn("store: the database has not answered", shown.out)
+        self.assertIn("strongroomd", shown.out)
+        self.assertTrue(shown.err.startswith("strongroom: "), shown.err)
+        shown = json.loads(d.run(BIN / "strongroom", "status", "--data", d.data, "--json").out)
+        self.assertEqual((shown["running"], shown["clusters"]), (True, []))
         self.pg.start()
         wait_for("changes again", lambda: d.aws("kms", "create-key").status == 0)
+        wait_for("no alarm", lambda: "store:" not in self.get("/healthz").text)
+        for path in ("/healthz", "/metrics"):
+            self.assertEqual(self.get(path, "HEAD"), (200, ""))
         self.assertEqual(d.stop(), 0)
         d.start()
         self.assertEqual(open_blob(), b"on pg")

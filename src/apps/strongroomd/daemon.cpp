@@ -15,6 +15,7 @@
 #include "apps/strongroomd/delivery.h"
 #include "apps/strongroomd/recording.h"
 #include "apps/strongroomd/root_key.h"
+#include "apps/strongroomd/store_metrics.h"
 #include "aws/dispatch/dispatcher.h"
 #include "aws/http/server.h"
 #include "aws/policy/engine.h"
@@ -63,6 +64,9 @@ constexpr std::string_view kRegions[] = {
     "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ca-central-1",   "ca-west-1",      "eu-central-1",
     "eu-central-2",   "eu-west-1",      "eu-west-2",      "eu-west-3",      "eu-south-1",     "eu-south-2",
     "eu-north-1",     "il-central-1",   "me-south-1",     "me-central-1",   "sa-east-1"};
+
+// The database is asked every quarter of a second.
+constexpr std::chrono::seconds kNoticeable{5};
 
 Result<Bytes> LoadPublicKey(const std::filesystem::path& file) {
   SR_TRY(const std::string pem, ReadFile(file, 64 * 1024));
@@ -210,6 +214,7 @@ struct Daemon::Parts {
   Task<Status> EnsureDomainHsm();
   Task<Status> BecomeReady();
   Status Health() const;
+  std::chrono::seconds StoreSilence() const;  // since the database has answered last
   std::string Alarms() const;
 };
 
@@ -292,7 +297,13 @@ Task<Status> Daemon::Parts::EnsureDomainHsm() {
 
 Status Daemon::Parts::Health() const {
   if (!domain->ready()) return Error(Errc::kUnavailable, "The domain cluster is not reachable.");
+  if (StoreSilence() > store::ChangeFeed::kStaleLimit)
+    return Error(Errc::kUnavailable, "The database has been away for so long that nothing is served.");
   return {};
+}
+
+std::chrono::seconds Daemon::Parts::StoreSilence() const {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - feed.last_success());
 }
 
 /// Anybody may read it: reasons, which name files, are in the log.
@@ -300,6 +311,11 @@ std::string Daemon::Parts::Alarms() const {
   std::string lines;
   if (!config.memory_is_locked)
     lines += "memory: not all of strongroomd's is locked, so parts of it may be swapped to disk. Raise LimitMEMLOCK.\n";
+  if (const auto silence = StoreSilence(); silence > kNoticeable)
+    lines += fmt::format(
+        "store: the database has not answered for {} s. Keys that are in use are served for {} s in all; everything "
+        "else waits for it. The log says why.\n",
+        silence.count(), store::ChangeFeed::kStaleLimit.count());
   if (const store::ClockView seen = clock.view(); !seen.doubt.empty())
     lines += fmt::format(
         "clock: {} Meanwhile nothing is deleted, expired or rotated because its time has come. {}\n", seen.doubt,
@@ -471,6 +487,7 @@ Status Daemon::Parts::MakeServices() {
   options.services.push_back(trail::Describe(*cloudtrail));
   trail->Know(options.services);
   options.trail = RecorderOfCalls(*trail);
+  options.metrics.push_back(StoreMetrics([this] { return StoreSilence(); }));
   options.metrics.push_back(trail->metrics());
   if (delivery) options.metrics.push_back(delivery->metrics());
   options.loops = loops.size();

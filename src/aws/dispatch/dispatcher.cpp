@@ -296,11 +296,13 @@ void Dispatcher::State::Finish(Exchange& exchange, const Error* error, std::chro
 }
 
 bool Dispatcher::State::AnswerUnsigned(const HttpRequest& request, HttpResponse& response) {
-  if (request.method != "GET") return false;
+  const bool head = request.method == "HEAD";
+  if (request.method != "GET" && !head) return false;
   if (request.target == "/healthz") {
     const Status healthy = config.health ? config.health() : Status();
     response.status = healthy ? 200 : 503;
     response.content_type = "text/plain; charset=utf-8";
+    if (head) return true;
     response.body.Append(healthy ? "ok\n" : healthy.error().public_message() + "\n");
     if (config.alarms) response.body.Append(config.alarms());
     return true;
@@ -314,6 +316,7 @@ bool Dispatcher::State::AnswerUnsigned(const HttpRequest& request, HttpResponse&
       }
     }
     response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    if (head) return true;
     response.body.Append(prometheus::TextSerializer().Serialize(families));
     return true;
   }

@@ -34,7 +34,7 @@ struct DispatcherConfig {
   std::size_t loops = 1;                // size of the LoopGroup
   /// Told of each call whose signature is right, with the name that it was signed for. Must not block; null: none.
   std::function<void(const Call&, std::string_view service)> authenticated;
-  /// Answers GET /healthz: ok, or the failure whose public message is shown with status 503. Null: always ok.
+  /// Answers GET and HEAD /healthz: ok, or the failure whose public message is shown with status 503. Null: always ok.
   std::function<Status()> health;
   /// What else GET /healthz says, after "ok" or the failure: lines about what needs the operator. Null: nothing.
   std::function<std::string()> alarms;
@@ -43,7 +43,7 @@ struct DispatcherConfig {
 };
 
 /// From HTTP request to AWS answer: target -> signature -> body -> model constraints -> operation -> reply, in the
-/// order of spec/kms.md 1.7. Also answers GET /healthz and GET /metrics, unsigned.
+/// order of spec/kms.md 1.7. Also answers GET and HEAD of /healthz and /metrics, unsigned.
 ///
 /// Threads   Handle may run on every loop at once.
 /// Lifetime  what the configuration points at outlives the dispatcher.

@@ -38,7 +38,7 @@ class CustomStores {
     std::function<Result<hsm_client::ClientTrust>(const crypto::Certificate& owner)> trust;
     std::shared_ptr<const xks::Network> xks;
     /// With the database away, how long after it was read a view still serves.
-    std::chrono::seconds stale_limit{300};
+    std::chrono::seconds stale_limit = store::ChangeFeed::kStaleLimit;
     /// After which a view is read again, whatever the change feed says.
     std::chrono::seconds recheck{60};
     /// Told how attempts to connect end; null: nobody.
