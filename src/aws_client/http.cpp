@@ -157,7 +157,7 @@ Error Failed(CURLcode code, const Exchange& exchange, const char* text) {
       if (why.find("wrong version number") != std::string::npos ||
           why.find("packet length too long") != std::string::npos)
         return Error(Errc::kInvalidArgument,
-                     fmt::format("{} does not speak TLS; does its address begin with http:// ? ({})", host, why));
+                     fmt::format("{} does not speak TLS; does its address begin with http://? ({})", host, why));
       [[fallthrough]];
     default: return Error(Errc::kUnavailable, fmt::format("{} cannot be reached: {}.", host, why));
   }

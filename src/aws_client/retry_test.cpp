@@ -1,5 +1,6 @@
 #include "aws_client/retry.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <thread>
@@ -81,6 +82,13 @@ TEST(Http, WhatServersSend) {
   EXPECT_EQ(http->Send({.url = server.Url(), .headers = {{"X", "a\r\nb"}}}).error().code(), Errc::kInvalidArgument);
   EXPECT_EQ(http->Send({.url = "file:///etc/passwd"}).error().code(), Errc::kInvalidArgument);
   EXPECT_EQ(http->Send({.url = "http://127.0.0.1:1/"}).error().code(), Errc::kUnavailable);
+}
+
+TEST(Http, AServerWithoutTlsIsNoOutage) {
+  FakeServer server([](const FakeRequest&) -> FakeReply { return {}; });
+  const auto answer = HttpClient::Create({}).value()->Send({.url = "https" + server.Url().substr(4)});
+  EXPECT_EQ(answer.error().code(), Errc::kInvalidArgument) << "so that it is not tried again";
+  EXPECT_THAT(answer.error().public_message(), ::testing::HasSubstr("does not speak TLS"));
 }
 
 TEST(Http, ConnectionsAreKept) {

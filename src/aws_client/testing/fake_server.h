@@ -100,6 +100,8 @@ class FakeServer {
     while (true) {
       while (pending.find("\r\n\r\n") == std::string::npos) {
         if (!more()) return;
+        // The start of a TLS handshake: as servers of plain HTTP answer it.
+        if (pending.front() == '\x16') return (void)Send(fd.get(), "HTTP/1.1 400 Bad Request\r\n\r\n");
       }
       FakeRequest request;
       std::size_t at = pending.find("\r\n");
