@@ -11,6 +11,7 @@ struct ControlHost::State {
   std::string host_id;
   LogServer* log = nullptr;
   std::atomic<Lifecycle*> lifecycle{nullptr};
+  std::atomic<bool> silent{false};
   std::unique_ptr<control::HostLink> link;
 };
 
@@ -30,6 +31,7 @@ ControlHost::ControlHost(Loop& loop, ControlHostOptions options, const channel::
     lifecycle->StatusChanged(state->host_id, notice.hsm_id(), notice.status_changed());
   };
   events.on_connected = [state] {
+    state->silent = false;
     log::Info("host {} is connected", state->host_id);
     if (Lifecycle* lifecycle = state->lifecycle) lifecycle->HostConnected(state->host_id);
   };
@@ -57,6 +59,14 @@ void ControlHost::Notify(std::string hsm_id, proto::Control notice) {
   state_->link->Notify(std::move(hsm_id), std::move(notice));
 }
 
-bool ControlHost::connected() const { return state_->link->connected(); }
+bool ControlHost::connected() const { return state_->link->connected() && !state_->silent; }
+
+void ControlHost::SetSilent(bool silent) {
+  if (state_->silent.exchange(silent) == silent) return;
+  if (silent)
+    log::Warn("host {} is connected and does not answer", state_->host_id);
+  else
+    log::Info("host {} answers again", state_->host_id);
+}
 
 }  // namespace strongroom::cloudhsm

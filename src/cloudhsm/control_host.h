@@ -32,6 +32,7 @@ class ControlHost final : public Host {
                                    std::chrono::milliseconds deadline) override;
   void Notify(std::string hsm_id, proto::Control notice) override;
   bool connected() const override;
+  void SetSilent(bool silent) override;
 
  private:
   struct State;

@@ -130,6 +130,11 @@ class RemovalTest(audit_delivery_test.InABucket):
         pids = tree_of(c.process.pid)
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
+        # Meanwhile nothing waits for it: new HSMs are placed elsewhere, though it has none of this cluster, and keys are made.
+        wait_for("it is seen to stand still", lambda: f"host {frozen} is connected and does not answer" in a.whole_log())
+        elsewhere = a.create_hsm(cluster, lost["AvailabilityZone"])
+        self.assertIn(elsewhere["HsmId"], {p["hsm"] for p in a.processes("strongroom-hsm")})
+        a.ok("kms", "create-key")
         wait_for("silence", lambda: "is alive" not in self.strongroom("remove", frozen, "--dry-run").err)
         removed = self.strongroom("remove", frozen)
         self.assertEqual(removed.status, 0, removed.err + a.serve_log())

@@ -74,7 +74,9 @@ struct Yes final : Host {
     co_return question;
   }
   void Notify(std::string, proto::Control) override {}
-  bool connected() const override { return up; }
+  bool connected() const override { return up && !silent; }
+  void SetSilent(bool now) override { silent = now; }
+  bool silent = false;
 };
 
 class MachinesTest : public ::testing::Test {
@@ -513,7 +515,11 @@ TEST_F(RemovalTest, OneThatStandsStillHoldsNobodyUp) {
   EXPECT_TRUE(Stored("host-3")->withdrawn);
   EXPECT_THAT(host_->removed, ::testing::ElementsAre("hsm-domain", "host"));
   EXPECT_EQ(other_->waited, std::chrono::seconds(5)) << "one question, though there was more to be told";
+  ASSERT_TRUE(Sign().ok());
+  EXPECT_FALSE(other_->connected()) << "nothing new is placed there, and nobody is asked there first";
   other_->stands_still = false;
+  ASSERT_TRUE(Sign().ok());
+  EXPECT_TRUE(other_->connected());
   ASSERT_TRUE(Look().ok());
   EXPECT_THAT(other_->removed, ::testing::ElementsAre("host"));
   EXPECT_THAT(other_->allowed, ::testing::ElementsAre("host-1"));

@@ -301,11 +301,12 @@ struct MachineWatch::State {
       if (host_id != parts.self.host_id) others.push_back(host_id);
     for (const std::string& host_id : others) {
       Host* host = parts.hosts.Find(host_id);
-      if (host == nullptr || !host->connected()) continue;
+      if (host == nullptr) continue;
       proto::Control hello;
       hello.mutable_host_hello();
       const auto answer = co_await host->Ask(std::string(), std::move(hello), kGreeting);
       if (answer.ok()) seen.push_back(host_id);
+      host->SetSilent(!answer.ok() && answer.error().code() == Errc::kTimeout);
     }
     auto note = [seen](store::Transaction& t) { return NoteSeen(t, seen); };
     co_return co_await parts.database.Run(std::move(note));

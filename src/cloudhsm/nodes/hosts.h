@@ -22,7 +22,11 @@ class Host {
   virtual Task<Result<proto::Control>> Ask(std::string hsm_id, proto::Control question,
                                            std::chrono::milliseconds deadline) = 0;
   virtual void Notify(std::string hsm_id, proto::Control notice) = 0;
+  /// And not silent: what is not is asked last, or later.
   virtual bool connected() const = 0;
+  /// What whoever greets it regularly has seen: it does not answer, though its link stands (a process or a machine that
+  /// stands still), or it answers again.
+  virtual void SetSilent(bool silent) = 0;
 };
 
 /// The deployment's hosts by id; machines that join add theirs.

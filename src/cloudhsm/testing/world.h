@@ -79,6 +79,7 @@ class FakeHost final : public Host {
   Task<Result<proto::Control>> Ask(std::string hsm_id, proto::Control question, std::chrono::milliseconds) override;
   void Notify(std::string hsm_id, proto::Control) override { notified.push_back(std::move(hsm_id)); }
   bool connected() const override { return up; }
+  void SetSilent(bool) override {}
 
   bool up = true;
   std::vector<std::string> notified;
