@@ -27,6 +27,8 @@ constexpr std::string_view kSealPurpose = "machine";
 constexpr std::size_t kMaxPemBytes = 8192;
 // For a sign of life: a host that takes longer is not one to wait for.
 constexpr std::chrono::milliseconds kGreeting{2000};
+// One that is late once is busy; one that is late twice in a row stands still.
+constexpr int kMissedGreetings = 2;
 
 Result<crypto::Certificate> FromRow(const std::string& pem) { return crypto::Certificate::FromPem(pem, kMaxPemBytes); }
 
@@ -70,6 +72,7 @@ struct MachineWatch::State {
   std::set<std::pair<std::string, std::string>> put_out;  // host id and the id of the machine that it lets in no more
   std::map<std::string, std::shared_ptr<ControlHost>> connected;  // the newest of each host
   std::set<std::string> deaf;                                     // hosts that did not answer during this look
+  std::map<std::string, int> unanswered;                          // greetings in a row, by host
   ports::AuditSink* sink = nullptr;
   std::vector<ports::AuditEvent> unrecorded;        // as long as there is no sink
   std::vector<std::shared_ptr<ControlHost>> links;  // none is dropped before the end: jobs may be using it
@@ -306,7 +309,9 @@ struct MachineWatch::State {
       hello.mutable_host_hello();
       const auto answer = co_await host->Ask(std::string(), std::move(hello), kGreeting);
       if (answer.ok()) seen.push_back(host_id);
-      host->SetSilent(!answer.ok() && answer.error().code() == Errc::kTimeout);
+      int& missed = unanswered[host_id];
+      missed = !answer.ok() && answer.error().code() == Errc::kTimeout ? missed + 1 : 0;
+      host->SetSilent(missed >= kMissedGreetings);
     }
     auto note = [seen](store::Transaction& t) { return NoteSeen(t, seen); };
     co_return co_await parts.database.Run(std::move(note));
