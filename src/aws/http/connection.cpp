@@ -176,7 +176,7 @@ Task<void> Connection::Serve() {
     if (got == Got::kEnd) break;
     BeginResponse();
     HttpResponse response{.body = out_};
-    bool keep = false;
+    bool keep = false, head_only = false;
     if (state == State::kBad) {
       server_->bad_requests.fetch_add(1, std::memory_order_relaxed);
       response.status = reader_->refusal().status;
@@ -198,10 +198,13 @@ Task<void> Connection::Serve() {
       co_await loop_->turns.Next(loop_->executor);
       co_await server_->handler->Handle(request, response);
       keep = reader_->keep_alive() && !response.close && !server_->stopping.load(std::memory_order_relaxed);
+      head_only = request.method == "HEAD";
       in_.Consume(reader_->total_bytes());
     }
     co_await loop_->turns.Next(loop_->executor);
-    const std::string_view all = PutHead(response, keep);
+    std::string_view all = PutHead(response, keep);
+    // With the length that GET's would have (RFC 9110, 9.3.2); a client would read a body as the next answer.
+    if (head_only) all.remove_suffix(out_.size() - kHeadRoom);
     Enter(Phase::kSending, limits.write);
     const bool sent = Send(all) || co_await SendRest();
     out_.Clear(kKeepBytes);

@@ -283,6 +283,21 @@ TEST(Http, HealthAndMetricsNeedNoSignature) {
   EXPECT_THAT(metrics.body, ::testing::HasSubstr("strongroom_http_connections 1"));
 }
 
+TEST(Http, HeadHasNoBodyWhateverIsAnswered) {
+  Server server;
+  RawTlsClient client(server.server->port());
+  ASSERT_TRUE(
+      client.Send("HEAD /healthz HTTP/1.1\r\nHost: a\r\n\r\nHEAD /nothing HTTP/1.1\r\nHost: a\r\n\r\n"
+                  "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"));
+  const RawReply health = client.Receive(true);
+  EXPECT_EQ(health.status, 200u);
+  EXPECT_THAT(health.head, ::testing::HasSubstr("Content-Length: 3\r\n")) << "as GET's";
+  EXPECT_EQ(client.Receive(true).status, 404u);
+  const RawReply after = client.Receive();
+  EXPECT_EQ(after.status, 200u);
+  EXPECT_EQ(after.body, "ok\n");
+}
+
 TEST(Http, StartSaysWhatIsWrong) {
   testing_kit::FakeEndpoint endpoint;
   LoopGroup loops(1);

@@ -70,7 +70,7 @@ class RawTlsClient {
     return !ec;
   }
   /// One whole reply; status 0 when the connection ends before there is one.
-  RawReply Receive() {
+  RawReply Receive(bool head_only = false) {
     RawReply reply;
     std::size_t end;
     while ((end = pending_.find("\r\n\r\n")) == std::string::npos) {
@@ -82,6 +82,7 @@ class RawTlsClient {
     if (const std::size_t at = reply.head.find("Content-Length: "); at != std::string::npos) {
       length = std::stoul(reply.head.substr(at + 16));
     }
+    if (head_only) length = 0;
     while (pending_.size() < length) {
       if (!More()) return reply;
     }
