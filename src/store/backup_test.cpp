@@ -243,8 +243,8 @@ TEST_P(BackupTest, LookingFailsForNobodysWrites) {
       [&] { repeat([](Transaction& t) { return t.Execute("UPDATE accounts SET created_at = created_at + 1"); }); });
   std::thread two([&] {
     repeat([](Transaction& t) -> Result<std::int64_t> {
-      SR_CHECK(t.Query("SELECT name FROM accounts"));
-      std::this_thread::sleep_for(std::chrono::milliseconds(3));
+      // Many of them, so that others come between.
+      for (int i = 0; i < 40; ++i) SR_CHECK(t.Query("SELECT name FROM accounts"));
       return t.Execute("UPDATE machines SET joined_at = joined_at + 1");
     });
   });

@@ -71,7 +71,6 @@ struct MachineWatch::State {
   std::map<std::string, crypto::Sha256Digest> bad;        // refused rows, so that it is said once
   std::set<std::pair<std::string, std::string>> put_out;  // host id and the id of the machine that it lets in no more
   std::map<std::string, std::shared_ptr<ControlHost>> connected;  // the newest of each host
-  std::set<std::string> deaf;                                     // hosts that did not answer during this look
   std::map<std::string, int> unanswered;                          // greetings in a row, by host
   ports::AuditSink* sink = nullptr;
   std::vector<ports::AuditEvent> unrecorded;        // as long as there is no sink
@@ -211,15 +210,15 @@ struct MachineWatch::State {
     co_return Status();
   }
 
-  /// What a host notes at once. One that does not answer is left alone until the next look: whatever is to be told, the
-  /// look is held up once.
+  /// What a host notes at once. One that does not is left alone until it answers a greeting: whatever is to be told,
+  /// the look is held up once.
   Task<Status> TellHost(std::string host_id, proto::Control question) {
     Host* host = parts.hosts.Find(host_id);
-    if (host == nullptr || !host->connected() || deaf.contains(host_id))
+    if (host == nullptr || !host->connected())
       co_return Error(Errc::kUnavailable, "Host " + host_id + " cannot be told now.");
     const auto answer = co_await host->Ask(std::string(), std::move(question), parts.telling);
     if (answer.ok()) co_return Status();
-    if (answer.error().code() == Errc::kTimeout) deaf.insert(host_id);
+    if (answer.error().code() == Errc::kTimeout) host->SetSilent(true);
     co_return answer.error();
   }
 
@@ -308,17 +307,18 @@ struct MachineWatch::State {
       proto::Control hello;
       hello.mutable_host_hello();
       const auto answer = co_await host->Ask(std::string(), std::move(hello), kGreeting);
-      if (answer.ok()) seen.push_back(host_id);
       int& missed = unanswered[host_id];
       missed = !answer.ok() && answer.error().code() == Errc::kTimeout ? missed + 1 : 0;
-      host->SetSilent(missed >= kMissedGreetings);
+      if (missed >= kMissedGreetings) host->SetSilent(true);
+      if (!answer.ok()) continue;
+      seen.push_back(host_id);
+      host->SetSilent(false);
     }
     auto note = [seen](store::Transaction& t) { return NoteSeen(t, seen); };
     co_return co_await parts.database.Run(std::move(note));
   }
 
   Task<Status> Look() {
-    deaf.clear();
     SR_CO_TRY(const std::vector<MachineRow> rows, co_await parts.database.RunRead(&LoadMachines));
     Status outcome;
     const auto note = [&outcome](const Status& status) {
